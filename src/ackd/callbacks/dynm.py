@@ -1,0 +1,153 @@
+"""Dynamic matching, eqs 11-13: the pairs change as the student learns."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from ackd.data.benchmark import TRAIN
+from ackd.matching import (
+    Direction,
+    Gallery,
+    distinct_teachers,
+    eval_mode,
+    match_by_divergence,
+    pair_divergence,
+    share_changed,
+    top_teacher_share,
+)
+from ackd.modules.datamodule import UnpairedDataModule
+
+__all__ = ["DynM"]
+
+log = logging.getLogger("ackd")
+
+# Above this share of students with one and the same teacher a line in the log says so.
+CROWDED = 0.5
+
+
+class DynM(pl.Callback):
+    """Rebuild the matched set at the scheduled epochs.
+
+    The pairs of epoch e_t are made at the end of the epoch before it, with the student as it then
+    is, and put into the data module's sampler: they are in force from the first batch of e_t.
+    Which version belongs to an epoch is a function of that epoch alone, so a resumed run rebuilds
+    exactly what an uninterrupted one would have.
+
+    Adds to the loggers: ``dynm/epoch``, ``dynm/version``, ``dynm/share_changed``,
+    ``dynm/seconds``, ``dynm/kl_before``, ``dynm/kl_after`` (mean over the RGB training images, in
+    nats), ``dynm/distinct_teachers`` and ``dynm/top_teacher_share``.
+    """
+
+    def __init__(
+        self, gallery: Gallery, epochs: Sequence[int], gamma: float, direction: Direction
+    ) -> None:
+        """Prepare for a run.
+
+        Args:
+            gallery: G2, the teacher's logits of the MS training images.
+            epochs: Ascending epochs e_t, counted from 0.
+            gamma: Temperature that divides the logits, > 0.
+            direction: ``"student_teacher"`` is KL(p_S || p_T) as printed.
+        """
+        self.gallery = gallery
+        self.epochs = sorted(epochs)
+        self.gamma = gamma
+        self.direction: Direction = direction
+        self.seconds = 0.0
+
+    def version_at(self, epoch: int) -> int:
+        """How many re-matches are in force in ``epoch``; 0 is the first pairing."""
+        return sum(e <= epoch for e in self.epochs)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Match before the first batch where e0 is 0, or where a checkpoint is one version late."""
+        self._match_if_due(trainer, pl_module, trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Match for the coming epoch."""
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+            self._match_if_due(trainer, pl_module, trainer.current_epoch + 1)
+
+    def _match_if_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        due = self.version_at(epoch)
+        if data.version < due:
+            self._match(trainer, pl_module, data, epoch, due)
+
+    def _match(
+        self,
+        trainer: pl.Trainer,
+        student: pl.LightningModule,
+        data: UnpairedDataModule,
+        epoch: int,
+        version: int,
+    ) -> None:
+        began = time.perf_counter()
+        logits, classes = self._student_logits(student, data)
+        teachers = self.gallery.logits
+        if teachers is None or data.pairs is None:
+            raise ValueError("DynM needs a gallery with logits and a first pairing")
+        chosen = match_by_divergence(
+            logits, teachers, classes, self.gallery.classes, self.gamma, self.direction
+        )
+        rows = self.gallery.index
+        before = torch.searchsorted(rows, data.pairs)
+        # Rank 0 decides, so that rounding can never let two ranks train on different pairs.
+        chosen = trainer.strategy.broadcast(chosen)
+        data.set_pairs(rows[chosen], version)
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+
+        def divergence(pairs: Tensor) -> float:
+            return float(
+                pair_divergence(logits, teachers[pairs], self.gamma, self.direction).mean()
+            )
+
+        report = {
+            "dynm/epoch": float(epoch),
+            "dynm/version": float(version),
+            "dynm/share_changed": share_changed(before, chosen),
+            "dynm/seconds": seconds,
+            "dynm/kl_before": divergence(before),
+            "dynm/kl_after": divergence(chosen),
+            "dynm/distinct_teachers": float(distinct_teachers(chosen)),
+            "dynm/top_teacher_share": top_teacher_share(chosen),
+        }
+        for logger in trainer.loggers:
+            logger.log_metrics(report, step=trainer.global_step)
+        if trainer.is_global_zero:
+            self._tell(report, len(chosen))
+
+    @staticmethod
+    def _student_logits(
+        student: pl.LightningModule, data: UnpairedDataModule
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (N, C) and classes (N,) of all RGB training images, unaugmented, in eval mode."""
+        logits, classes = [], []
+        with eval_mode(student), torch.no_grad():
+            for batch in data.sweep("rgb", TRAIN, student.device):
+                logits.append(student(batch["rgb"]).float().cpu())
+                classes.append(batch["rgb_target"].cpu())
+        return torch.cat(logits), torch.cat(classes)
+
+    @staticmethod
+    def _tell(report: dict[str, float], students: int) -> None:
+        log.info(
+            "DynM: pairs version %d for epoch %d: %.1f %% of %d pairs changed in %.2f s, "
+            "mean KL %.4f -> %.4f, %d teachers in use",
+            report["dynm/version"], report["dynm/epoch"], 100 * report["dynm/share_changed"],
+            students, report["dynm/seconds"], report["dynm/kl_before"], report["dynm/kl_after"],
+            report["dynm/distinct_teachers"],
+        )  # fmt: skip
+        if report["dynm/top_teacher_share"] > CROWDED:
+            log.warning(
+                "DynM: one MS image serves %.0f %% of all RGB images; a larger dynm.gamma or a "
+                "better trained teacher spreads them",
+                100 * report["dynm/top_teacher_share"],
+            )

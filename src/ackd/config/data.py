@@ -1,0 +1,46 @@
+"""The options of each data set; `data.name` says which one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+__all__ = ["DataConfig", "S2SEUConfig", "SyntheticConfig"]
+
+
+class CommonData(BaseModel):
+    """What every data set has: bands, splits, normalisation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bands: Annotated[list[str], Field(min_length=1)]
+    size: Annotated[int, Field(ge=8)]
+    protocol: Literal["strict", "paper"]
+    split_seed: NonNegativeInt
+    fold: Annotated[int, Field(ge=0, le=4)]
+    normalise: Literal["standard"]
+    pseudo_rgb_reflectance: Annotated[float, Field(gt=0, le=2)]
+    augment: bool
+
+
+class SyntheticConfig(CommonData):
+    """The embedded default: scenes made on the spot."""
+
+    name: Literal["synthetic"]
+    seed: NonNegativeInt
+    ms_per_class: PositiveInt
+    rgb_per_class: PositiveInt
+    classes: Annotated[int, Field(ge=2)] | None
+
+
+class S2SEUConfig(CommonData):
+    """S2S-EU from its publishers' archives under ``root``."""
+
+    name: Literal["s2s_eu"]
+    root: str
+    sources: Annotated[list[str], Field(min_length=1)]
+    twins: Literal["split", "all", "paired"]
+
+
+DataConfig = Annotated[SyntheticConfig | S2SEUConfig, Field(discriminator="name")]

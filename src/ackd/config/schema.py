@@ -1,0 +1,205 @@
+"""Every option, its type and its range; what is not here is refused as a misspelling.
+
+Open nodes (losses, optimisers, Trainer arguments) are mappings here and are held against the
+signature of what they configure in :mod:`ackd.config.targets`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from ackd.config.data import DataConfig
+
+__all__ = [
+    "BackboneConfig",
+    "Config",
+    "DynMConfig",
+    "KDTermConfig",
+    "LoaderConfig",
+    "LossConfig",
+    "MatcherConfig",
+    "MatchingConfig",
+    "PlannerConfig",
+    "SKAConfig",
+    "StudentConfig",
+    "TeacherConfig",
+    "WandbConfig",
+]
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A closed group of options: no other key is allowed, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackboneConfig(Section):
+    """A network: ``name`` is a paper name or any timm name."""
+
+    name: str
+    head: Literal["paper", "stock"] = "paper"
+    pretrained: bool = False
+
+
+class TrainingConfig(Section):
+    """How long and with what a stage is trained."""
+
+    max_epochs: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)]
+    optimizer: dict[str, Any]
+    backbone: BackboneConfig
+
+
+class TeacherConfig(TrainingConfig):
+    """The multispectral network; cross-entropy, or binary cross-entropy for several labels."""
+
+    seed: NonNegativeInt = 0
+
+
+class MatcherConfig(TrainingConfig):
+    """The two encoders and projection heads of SSM, eqs 5-7."""
+
+    seed: NonNegativeInt = 0
+    dim: PositiveInt = 256
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    logit_scale: PositiveFloat = 1 / 0.07
+
+
+class StudentConfig(TrainingConfig):
+    """The RGB network; its seed is the run's."""
+
+
+class MatchingConfig(Section):
+    """The first pairing."""
+
+    initial: Literal["ssm", "random", "twins"]
+    redraw: bool = False
+
+
+class DynMConfig(Section):
+    """Dynamic matching, eqs 11-13."""
+
+    enabled: bool
+    gamma: PositiveFloat
+    direction: Literal["student_teacher", "teacher_student"]
+    e0: NonNegativeInt
+    delta: NonNegativeInt
+    mu: NonNegativeInt
+    count: NonNegativeInt
+    reference_epochs: PositiveInt
+
+
+class PlannerConfig(Section):
+    """The Planner, eqs 15-19."""
+
+    kind: Literal["intra", "cross"]
+    heads: PositiveInt
+    shared: bool
+    normaliser: Literal["plan", "patch"]
+    rescale: Literal["none", "energy"]
+
+
+class SKAConfig(Section):
+    """The alignment losses, eqs 20 and 29-31."""
+
+    ot1: bool
+    ot2: bool
+    coral: Literal["paper", "official", "deep_coral"]
+    patches: Literal["flatten", "tokens", "pooled"]
+
+
+class KDTermConfig(Section):
+    """One distillation loss and its weight inside the sum of distillation losses."""
+
+    loss: dict[str, Any]
+    weight: float = 1.0
+
+
+class LossConfig(Section):
+    """The weights of eq 21."""
+
+    task: NonNegativeFloat
+    lambda1: NonNegativeFloat
+    lambda2: NonNegativeFloat | None = None
+    kd: dict[str, KDTermConfig]
+
+    @property
+    def alignment(self) -> float:
+        """lambda2, which is 1 - lambda1 unless it is given."""
+        return 1.0 - self.lambda1 if self.lambda2 is None else self.lambda2
+
+
+class LoaderConfig(Section):
+    """Worker processes of the DataLoaders."""
+
+    num_workers: NonNegativeInt = 0
+    pin_memory: bool = False
+    prefetch_factor: PositiveInt | None = None
+
+
+class WandbConfig(Section):
+    """Weights & Biases."""
+
+    project: str = "ackd"
+    entity: str | None = None
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    group: str | None = None
+    tags: list[str] = []
+
+
+class TensorBoardConfig(Section):
+    """TensorBoard has nothing to choose: it writes into the run folder."""
+
+
+class LoggerConfig(Section):
+    """Loggers beside metrics.csv."""
+
+    wandb: WandbConfig | None = None
+    tensorboard: TensorBoardConfig | None = None
+
+
+class Config(Section):
+    """The whole configuration of one run."""
+
+    name: str
+    method: str
+    recipe: str
+    seed: NonNegativeInt
+    until: Literal["teacher", "matcher", "student"]
+    force: list[Literal["teacher", "matcher"]]
+    ckpt_path: str | None
+    outputs: str
+    artifacts: str
+    data: DataConfig
+    teacher: TeacherConfig
+    matcher: MatcherConfig
+    student: StudentConfig
+    matching: MatchingConfig
+    dynm: DynMConfig
+    planner: PlannerConfig
+    ska: SKAConfig
+    loss: LossConfig
+    kd_defaults: dict[str, dict[str, Any]]
+    loader: LoaderConfig
+    trainer: dict[str, Any]
+    logger: LoggerConfig
+
+    @property
+    def distils(self) -> bool:
+        """Whether any term of the loss needs a teacher."""
+        has_kd = self.loss.lambda1 > 0 and any(term.weight for term in self.loss.kd.values())
+        return has_kd or self.aligns
+
+    @property
+    def aligns(self) -> bool:
+        """Whether an alignment loss is on and weighs anything."""
+        return (self.ska.ot1 or self.ska.ot2) and self.loss.alignment > 0
+
+    @property
+    def needs_matcher(self) -> bool:
+        """Whether the first pairing asks for the matcher."""
+        return self.distils and self.matching.initial == "ssm"

@@ -1,0 +1,270 @@
+"""What a benchmark is once it is read: two sets of scenes, one a modality, and a class list."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["TEST", "TRAIN", "VAL", "VALIDATES_ON_TEST", "Benchmark", "Modality", "SceneSet"]
+
+Modality = Literal["ms", "rgb"]
+
+TRAIN: Final = 0
+VAL: Final = 1
+TEST: Final = 2
+
+#: Protocols under which one share of the images serves for validation and for test.
+VALIDATES_ON_TEST: Final = frozenset({"paper"})
+
+_CHUNK = 256  # images summed at once: bounds the memory of band_statistics
+
+
+@dataclass(frozen=True, eq=False)
+class SceneSet:
+    """All images of one modality, decoded, with what is known about each.
+
+    Attributes:
+        modality: ``"ms"`` (multispectral) or ``"rgb"``.
+        images: (N, C, H, W) digital numbers in their native integer type (uint16 MS, uint8 RGB),
+            C-contiguous.
+        labels: (N,) int64 class index, or (N, K) bool where an image bears several classes.
+        files: (N,) str, the file of each image relative to ``data.root`` with ``/`` between.
+        scene_ids: (N,) str; equal ids are the same place and time, seen by both modalities.
+        split: (N,) int8, ``TRAIN``, ``VAL`` or ``TEST``.
+        bands: The C channel names, such as ``("B02", "B03", ...)`` or ``("R", "G", "B")``.
+        sensor: The sensor's name, a key of `ackd.data.sensors.SENSORS`.
+
+    Raises:
+        ValueError: If the arrays do not fit each other.
+        TypeError: If an array has the wrong type.
+    """
+
+    modality: Modality
+    images: NDArray[Any]
+    labels: NDArray[Any]
+    files: NDArray[np.str_]
+    scene_ids: NDArray[np.str_]
+    split: NDArray[np.int8]
+    bands: tuple[str, ...]
+    sensor: str
+
+    def __post_init__(self) -> None:
+        if self.modality not in ("ms", "rgb"):
+            raise ValueError(f"modality is '{self.modality}'; expected 'ms' or 'rgb'.")
+        where = f"SceneSet({self.modality})"
+        if self.images.ndim != 4:
+            raise ValueError(
+                f"{where}: images has shape {self.images.shape}; expected (N, C, H, W)."
+            )
+        if self.images.dtype.kind not in "iu":
+            raise TypeError(
+                f"{where}: images is {self.images.dtype}; expected the integers of the files "
+                "(uint16 for MS, uint8 for RGB), because normalising comes later."
+            )
+        if not self.images.flags.c_contiguous:
+            raise ValueError(
+                f"{where}: images is not C-contiguous; pass np.ascontiguousarray(images)."
+            )
+        count, channels = self.images.shape[:2]
+        if len(self.bands) != channels or len(set(self.bands)) != channels:
+            raise ValueError(
+                f"{where}: images has {channels} channels but bands is {self.bands}; "
+                "expected one name a channel, each once."
+            )
+        for name in ("labels", "files", "scene_ids", "split"):
+            array = getattr(self, name)
+            if len(array) != count:
+                raise ValueError(
+                    f"{where}: {name} has {len(array)} entries; expected {count}, one an image."
+                )
+        self._check_types(where)
+
+    def _check_types(self, where: str) -> None:
+        single = self.labels.ndim == 1 and self.labels.dtype == np.int64
+        several = self.labels.ndim == 2 and self.labels.dtype == np.bool_
+        if not (single or several):
+            raise TypeError(
+                f"{where}: labels is {self.labels.dtype} of shape {self.labels.shape}; expected "
+                "(N,) int64 class indices, or (N, K) bool for several labels an image."
+            )
+        if single and self.labels.size and self.labels.min() < 0:
+            raise ValueError(
+                f"{where}: labels holds {self.labels.min()}; expected class indices >= 0."
+            )
+        for name in ("files", "scene_ids"):
+            array = getattr(self, name)
+            if array.ndim != 1 or array.dtype.kind != "U":
+                raise TypeError(f"{where}: {name} is {array.dtype}; expected (N,) numpy strings.")
+        if self.split.ndim != 1 or self.split.dtype != np.int8:
+            raise TypeError(f"{where}: split is {self.split.dtype}; expected (N,) int8.")
+        strangers = np.setdiff1d(self.split, [TRAIN, VAL, TEST])
+        if strangers.size:
+            raise ValueError(
+                f"{where}: split holds {strangers.tolist()}; "
+                f"expected TRAIN={TRAIN}, VAL={VAL} or TEST={TEST}."
+            )
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.images)
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may bear several classes."""
+        return self.labels.ndim == 2
+
+    def indices(self, split: int) -> NDArray[np.int64]:
+        """Return the positions of the images of one split, ascending.
+
+        Where no image is kept for validation (protocol ``paper``, whose best epoch is chosen on
+        the share it reports), the validation images *are* the test images.
+
+        Args:
+            split: ``TRAIN``, ``VAL`` or ``TEST``.
+
+        Raises:
+            ValueError: If ``split`` is none of the three.
+        """
+        if split not in (TRAIN, VAL, TEST):
+            raise ValueError(
+                f"split is {split!r}; expected TRAIN={TRAIN}, VAL={VAL} or TEST={TEST}."
+            )
+        if split == VAL and not np.any(self.split == VAL):
+            split = TEST
+        return np.flatnonzero(self.split == split).astype(np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hex digest of everything that shapes training: pixels, labels, names, split, bands.
+
+        The folder the files lie in does not enter, so the same data elsewhere has the same one.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        shapes = [(array.shape, str(array.dtype)) for array in (self.images, self.labels)]
+        digest.update(repr((self.modality, self.sensor, self.bands, shapes)).encode())
+        for names in (self.files, self.scene_ids):
+            # numpy pads strings to the longest one; joined, the digest sees the names alone
+            digest.update("\0".join(names.tolist()).encode() + b"\1")
+        for array in (self.labels, self.split, self.images):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def band_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and standard deviation of each band over the training images.
+
+        Sums are exact integers, so neither the order nor the number of images costs precision.
+
+        Returns:
+            Mean and (population) standard deviation, each (C,) float64 in digital numbers. A
+            constant band gets the standard deviation 1 and is named in a warning.
+
+        Raises:
+            ValueError: If there is no training image.
+        """
+        chosen = self.indices(TRAIN)
+        if not chosen.size:
+            raise ValueError(
+                f"SceneSet({self.modality}): no image is in the training split, so the bands have "
+                "no statistics; assign the splits first."
+            )
+        channels = len(self.bands)
+        total, squares = [0] * channels, [0] * channels
+        for start in range(0, len(chosen), _CHUNK):
+            pixels = self.images[chosen[start : start + _CHUNK]].astype(np.int64)
+            for band in range(channels):
+                total[band] += int(pixels[:, band].sum())
+                squares[band] += int(np.square(pixels[:, band]).sum())
+        count = len(chosen) * self.images.shape[2] * self.images.shape[3]
+        mean = np.array([value / count for value in total])
+        variance = [
+            (count * q - t * t) / (count * count) for t, q in zip(total, squares, strict=True)
+        ]
+        std = np.sqrt(np.array(variance))
+        constant = [name for name, value in zip(self.bands, std, strict=True) if value == 0.0]
+        if constant:
+            warnings.warn(
+                f"Constant over all {self.modality} training images: {', '.join(constant)}. A "
+                "constant band teaches nothing; its standard deviation is taken as 1.",
+                stacklevel=2,
+            )
+            std[std == 0.0] = 1.0
+        return mean, std
+
+    def class_counts(
+        self, split: int | None = None, classes: int | None = None
+    ) -> NDArray[np.int64]:
+        """Count the images of each class; an image of several classes counts for each.
+
+        Args:
+            split: ``TRAIN``, ``VAL`` or ``TEST``; all images where None.
+            classes: The number of classes, so that trailing empty ones are counted too; as many
+                as the labels show where None.
+
+        Returns:
+            (classes,) int64.
+        """
+        labels = self.labels if split is None else self.labels[self.indices(split)]
+        if self.multilabel:
+            return np.asarray(labels.sum(axis=0), dtype=np.int64)
+        return np.bincount(labels, minlength=classes or 0).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """A teacher's images, a student's images, and the class list they share.
+
+    Attributes:
+        name: Such as ``"s2s_eu"``.
+        classes: The class names; a label is a position in them.
+        ms: The multispectral side (the teacher's).
+        rgb: The RGB side (the student's).
+        protocol: How the splits were made: ``"strict"``, ``"paper"``, ``"none"``, ...
+        notes: What a result must say about its data, fit for JSON: ``partial``,
+            ``partial_reasons``, ``twins``, counts.
+
+    Raises:
+        ValueError: If sides are swapped, a label has no class, or test images without validation
+            images meet a protocol that does not say that the one stands for the other.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    ms: SceneSet
+    rgb: SceneSet
+    protocol: str
+    notes: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"Benchmark '{self.name}': a class name stands twice: {self.classes}.")
+        for modality, side in (("ms", self.ms), ("rgb", self.rgb)):
+            if side.modality != modality:
+                raise ValueError(
+                    f"Benchmark '{self.name}': the {modality} side holds {side.modality} images."
+                )
+            named = (
+                side.labels.shape[1] if side.multilabel else 1 + int(side.labels.max(initial=-1))
+            )
+            if named > len(self.classes) or (side.multilabel and named != len(self.classes)):
+                raise ValueError(
+                    f"Benchmark '{self.name}': the labels of the {modality} side need {named} "
+                    f"classes, but the class list has {len(self.classes)}."
+                )
+            tested, validated = np.any(side.split == TEST), np.any(side.split == VAL)
+            if tested and not validated and self.protocol not in VALIDATES_ON_TEST:
+                raise ValueError(
+                    f"Benchmark '{self.name}': the {modality} side has test images and none for "
+                    f"validation under protocol '{self.protocol}'; only "
+                    f"{', '.join(sorted(VALIDATES_ON_TEST))} validates on its test images."
+                )
+
+    @property
+    def validates_on_test(self) -> bool:
+        """Whether the best epoch is chosen on the very images the result is reported on."""
+        return self.protocol in VALIDATES_ON_TEST

@@ -1,0 +1,200 @@
+"""Sensors: their bands by name, and the order in which publishers put the bands in a file.
+
+Bands are known by sensor and name everywhere else; only the orders below speak of positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ackd.errors import ConfigError, DataError, unknown
+
+__all__ = [
+    "BIGEARTHNET_STACKED_BANDS",
+    "DEFAULT_BANDS",
+    "EUROSAT_BANDS",
+    "RGB",
+    "RGB_BANDS",
+    "SENSORS",
+    "SENTINEL2",
+    "Band",
+    "Sensor",
+    "find_sensor",
+    "rgb_bands",
+]
+
+
+@dataclass(frozen=True)
+class Band:
+    """One spectral band.
+
+    Attributes:
+        name: As the sensor's makers write it, such as ``"B8A"``.
+        wavelength: Centre wavelength in nanometres.
+        resolution: Ground sampling distance in metres; None where it differs by image.
+    """
+
+    name: str
+    wavelength: float
+    resolution: float | None
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A camera: its bands, and what its digital numbers mean.
+
+    Attributes:
+        name: The key under which `SENSORS` has it.
+        bands: All bands, in the order of the sensor's own documentation.
+        scale: Digital numbers per unit of reflectance (for RGB: of full scale).
+    """
+
+    name: str
+    bands: tuple[Band, ...]
+    scale: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all bands."""
+        return tuple(band.name for band in self.bands)
+
+    def band(self, name: str, option: str | None = "data.bands") -> Band:
+        """Return the band of that name.
+
+        Args:
+            name: Such as ``"B08"``.
+            option: The option the name came from, for the message.
+
+        Raises:
+            ConfigError: If the sensor has no such band; the nearest name is offered.
+        """
+        for band in self.bands:
+            if band.name == name:
+                return band
+        # 'B2' for 'B02' is the usual slip, and by letters alone 'B12' is as near
+        meant = [own for own in self.names if own.replace("0", "") == str(name).upper()]
+        if meant:
+            raise ConfigError(
+                f"There is no {self.name} band '{name}'{f' ({option}={name})' if option else ''}. "
+                f"Did you mean '{meant[0]}'? Known: {', '.join(self.names)}."
+            )
+        raise unknown(f"{self.name} band", str(name), self.names, option)
+
+    def check(self, names: Sequence[str], option: str = "data.bands") -> tuple[str, ...]:
+        """Return ``names`` as a tuple once each is known to be a band of this sensor, named once.
+
+        Raises:
+            ConfigError: If the list is empty, a name is unknown or stands twice.
+        """
+        if isinstance(names, str):
+            raise ConfigError(
+                f"{option}={names} is one text; expected a list of band names, such as "
+                f"{option}=[{','.join(self.names[:3])}]."
+            )
+        if not names:
+            raise ConfigError(
+                f"{option} is empty; expected at least one of {', '.join(self.names)}."
+            )
+        for name in names:
+            self.band(name, option)
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        if twice:
+            raise ConfigError(
+                f"{option} names {', '.join(twice)} more than once; once each will do."
+            )
+        return tuple(names)
+
+
+# Centre wavelengths: Sentinel-2A MSI spectral responses (ESA, COPE-GSEG-EOPG-TN-15-0007), rounded
+# to 0.1 nm. Sentinel-2B differs by up to 17 nm (B12), which no use made of them here would notice.
+SENTINEL2: Final = Sensor(
+    name="sentinel2",
+    bands=(
+        Band("B01", 442.7, 60.0),
+        Band("B02", 492.4, 10.0),
+        Band("B03", 559.8, 10.0),
+        Band("B04", 664.6, 10.0),
+        Band("B05", 704.1, 20.0),
+        Band("B06", 740.5, 20.0),
+        Band("B07", 782.8, 20.0),
+        Band("B08", 832.8, 10.0),
+        Band("B8A", 864.7, 20.0),
+        Band("B09", 945.1, 60.0),
+        Band("B10", 1373.5, 60.0),
+        Band("B11", 1613.7, 20.0),
+        Band("B12", 2202.4, 20.0),
+    ),
+    scale=10000.0,
+)
+
+# Photographs of many cameras: the wavelengths are the usual ones of such filters, not measured.
+RGB: Final = Sensor(
+    name="rgb",
+    bands=(Band("R", 665.0, None), Band("G", 560.0, None), Band("B", 490.0, None)),
+    scale=255.0,
+)
+
+SENSORS: Final[dict[str, Sensor]] = {sensor.name: sensor for sensor in (SENTINEL2, RGB)}
+
+#: The ten 10 m and 20 m bands of Sentinel-2: those that look at the ground, not at the air.
+DEFAULT_BANDS: Final = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+
+RGB_BANDS: Final = RGB.names
+
+#: EuroSAT's 13-band tifs: B8A comes last, not after B08.
+EUROSAT_BANDS: Final = (
+    *("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12"),
+    "B8A",
+)
+
+#: BigEarthNet patches stacked to one tif: level 2A, so there is no B10.
+BIGEARTHNET_STACKED_BANDS: Final = (
+    *("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
+)
+
+_PRIMARIES: Final = {"red": 665.0, "green": 560.0, "blue": 490.0}
+_TOLERANCE = 30.0  # nm; red must not be found in the red edge, 39 nm further
+
+
+def find_sensor(name: str) -> Sensor:
+    """Return the sensor of that name.
+
+    Raises:
+        ConfigError: If there is none; the nearest name is offered.
+    """
+    if name not in SENSORS:
+        raise unknown("sensor", name, SENSORS)
+    return SENSORS[name]
+
+
+def rgb_bands(sensor: Sensor, bands: Sequence[str]) -> tuple[str, str, str]:
+    """Choose the red, green and blue among ``bands`` by wavelength.
+
+    Args:
+        sensor: The sensor that the bands belong to.
+        bands: The names at hand, in any order.
+
+    Returns:
+        The names of the bands nearest to 665, 560 and 490 nm.
+
+    Raises:
+        ConfigError: If a name is no band of the sensor.
+        DataError: If no band lies within 30 nm of one of the three.
+    """
+    at_hand = [sensor.band(name) for name in bands]
+    chosen = []
+    for colour, wavelength in _PRIMARIES.items():
+        near = min(at_hand, key=lambda band: abs(band.wavelength - wavelength), default=None)
+        if near is None or abs(near.wavelength - wavelength) > _TOLERANCE:
+            best = min(sensor.bands, key=lambda band: abs(band.wavelength - wavelength))
+            listed = ", ".join(bands) or "none"
+            raise DataError(
+                f"No {colour} band among {sensor.name}'s {listed}: expected one within "
+                f"{_TOLERANCE:g} nm of {wavelength:g} nm. Add {best.name} "
+                f"({best.wavelength:g} nm) to data.bands."
+            )
+        chosen.append(near.name)
+    red, green, blue = chosen
+    return red, green, blue

@@ -1,0 +1,78 @@
+"""What the benchmarks ask of a source of images: list them, read one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from ackd.data.benchmark import Modality
+from ackd.data.sensors import Sensor
+
+__all__ = ["Record", "Source"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image of a source, not yet read.
+
+    Attributes:
+        file: The path relative to ``data.root``, with ``/`` between.
+        labels: The source's own classes of the image; one for a single-label source.
+        scene_id: ``pool/class/name``. Sources that show the same scenes (EuroSAT's MS and RGB)
+            share the pool, and equal ids are the same scene.
+    """
+
+    file: str
+    labels: tuple[str, ...]
+    scene_id: str
+
+
+class Source(Protocol):
+    """A data set as one publisher lays it out on disk."""
+
+    @property
+    def name(self) -> str:
+        """The key users give, such as ``"eurosat"``."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Data set and paper, such as ``"NWPU-RESISC45 (Cheng, Han and Lu 2017)"``."""
+        ...
+
+    @property
+    def modality(self) -> Modality:
+        """``"ms"`` or ``"rgb"``."""
+        ...
+
+    @property
+    def sensor(self) -> Sensor:
+        """The camera, with its bands by name."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every class of the data set, sorted."""
+        ...
+
+    def scan(self, root: Path, classes: Collection[str]) -> list[Record]:
+        """List the images of some classes under ``root``, sorted by scene id.
+
+        Raises:
+            DataError: If the data set's folder or one of the classes is missing or empty, or
+                something in it would have to be skipped.
+        """
+        ...
+
+    def read(self, path: Path, bands: Sequence[str], size: int) -> NDArray[Any]:
+        """Read one image as (len(bands), size, size) in its native integer type.
+
+        Raises:
+            ConfigError: If the source has no such band.
+            DataError: If the file is not what the data set promises.
+        """
+        ...

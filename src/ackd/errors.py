@@ -1,0 +1,45 @@
+"""What ackd says when something is wrong: one sentence that names the thing and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["AckdError", "ConfigError", "DataError", "nearest", "unknown"]
+
+
+class AckdError(Exception):
+    """A mistake that the user can mend; its text is printed without a stack trace."""
+
+
+class ConfigError(AckdError, ValueError):
+    """An option is wrong: misspelt, out of range, or at odds with another one."""
+
+
+class DataError(AckdError):
+    """A folder, a file or an image is not what it should be."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that looks most like ``name``, or None when nothing comes close."""
+    lowered = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    return lowered[found[0]] if found else None
+
+
+def unknown(
+    kind: str, value: str, choices: Iterable[str], option: str | None = None
+) -> ConfigError:
+    """Build the error for a name that is none of ``choices``.
+
+    Args:
+        kind: What the name stands for, e.g. ``"backbone"``.
+        value: The name that was given.
+        choices: The names that exist.
+        option: The option that leads there, e.g. ``"student.backbone.name"``.
+    """
+    names = list(choices)
+    close = nearest(value, names)
+    hint = f" Did you mean '{close}'?" if close else ""
+    place = f" ({option}={value})" if option else ""
+    return ConfigError(f"There is no {kind} '{value}'{place}.{hint} Known: {', '.join(names)}.")

@@ -1,0 +1,97 @@
+"""Keep the losses in float32 or better, whatever autocast and TF32 say.
+
+Covariances, distances and divergences subtract large numbers that nearly agree. bfloat16 keeps 8
+bits and TF32 11, so such a difference may be wrong in its first digit although every factor looks
+fine.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a loss without autocast, with float16 and bfloat16 tensors raised to float32."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        device = next(
+            (a.device.type for a in (*args, *kwargs.values()) if isinstance(a, Tensor)), "cpu"
+        )
+        raised = tuple(_raise(a) for a in args)
+        named = {name: _raise(a) for name, a in kwargs.items()}
+        with torch.autocast(device_type=device, enabled=False):
+            return cast(Callable[..., R], function)(*raised, **named)
+
+    return guarded
+
+
+def exact_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply matrices without TF32, bfloat16 or autocast, in the backward pass too.
+
+    A context around a product cannot do that: the backward pass runs after the context has ended.
+
+    Args:
+        a: (n, k) or (batch, n, k), floating point.
+        b: (k, m) or (batch, k, m), of the same type.
+
+    Returns:
+        (n, m) or (batch, n, m).
+    """
+    return cast(Tensor, _exact_matmul(a, b))
+
+
+@torch.library.custom_op("ackd::exact_matmul", mutates_args=())
+def _exact_matmul(a: Tensor, b: Tensor) -> Tensor:
+    with _ieee_float32(), torch.autocast(a.device.type, enabled=False):
+        return torch.matmul(a, b)
+
+
+@_exact_matmul.register_fake
+def _(a: Tensor, b: Tensor) -> Tensor:
+    return torch.matmul(a, b)
+
+
+def _save_factors(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    a, b = ctx.saved_tensors
+    grad_a = exact_matmul(gradient, b.mT) if ctx.needs_input_grad[0] else None
+    grad_b = exact_matmul(a.mT, gradient) if ctx.needs_input_grad[1] else None
+    return grad_a, grad_b
+
+
+_exact_matmul.register_autograd(_backward, setup_context=_save_factors)
+
+
+@contextmanager
+def _ieee_float32() -> Iterator[None]:
+    backends = (
+        torch.backends.cuda.matmul,
+        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+    )
+    before = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision
+
+
+def _raise(value: object) -> object:
+    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+        return value.float()
+    return value

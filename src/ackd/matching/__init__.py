@@ -1,0 +1,36 @@
+"""Which teacher image serves which student image, and when that is decided anew."""
+
+from ackd.matching.galleries import Gallery, build_gallery, eval_mode
+from ackd.matching.random_pairs import random_pairs
+from ackd.matching.schedule import rematch_epochs, scale_epochs
+from ackd.matching.search import (
+    Direction,
+    match_by_distance,
+    match_by_divergence,
+    match_by_similarity,
+    pair_divergence,
+)
+from ackd.matching.stats import (
+    distinct_teachers,
+    mean_by_class,
+    share_changed,
+    top_teacher_share,
+)
+
+__all__ = [
+    "Direction",
+    "Gallery",
+    "build_gallery",
+    "distinct_teachers",
+    "eval_mode",
+    "match_by_distance",
+    "match_by_divergence",
+    "match_by_similarity",
+    "mean_by_class",
+    "pair_divergence",
+    "random_pairs",
+    "rematch_epochs",
+    "scale_epochs",
+    "share_changed",
+    "top_teacher_share",
+]

@@ -1,0 +1,19 @@
+"""Thin Lightning modules around the networks, losses and data."""
+
+from ackd.modules.datamodule import UnpairedDataModule
+from ackd.modules.distill import DistillModule
+from ackd.modules.matcher import MatcherModule
+from ackd.modules.objective import DistillationObjective, LossWeights
+from ackd.modules.teacher import TeacherModule
+from ackd.modules.teacher_outputs import LiveTeacher, TeacherOutputs
+
+__all__ = [
+    "DistillModule",
+    "DistillationObjective",
+    "LiveTeacher",
+    "LossWeights",
+    "MatcherModule",
+    "TeacherModule",
+    "TeacherOutputs",
+    "UnpairedDataModule",
+]

@@ -1,0 +1,93 @@
+"""What teacher and student share: they classify scenes and are measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ackd.backbones import Backbone
+from ackd.modules.metrics import classification_metrics
+
+__all__ = ["OptimizerFactory", "SceneClassifier"]
+
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
+
+
+class SceneClassifier(pl.LightningModule):
+    """A backbone on one modality with task loss, validation and test."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        side: Literal["ms", "rgb"],
+        optimizer: OptimizerFactory,
+        *,
+        multilabel: bool = False,
+    ) -> None:
+        """Take the network and what it looks at.
+
+        Args:
+            backbone: Gives logits of its ``classes``.
+            side: The modality it classifies.
+            optimizer: Builds the optimiser from the trainable parameters.
+            multilabel: Whether an image bears several labels.
+        """
+        super().__init__()
+        self.backbone = backbone
+        self.side = side
+        self.optimizer_factory = optimizer
+        self.multilabel = multilabel
+        self.val_metrics = classification_metrics(
+            backbone.classes, multilabel=multilabel, prefix="val/"
+        )
+        self.test_metrics = self.val_metrics.clone(prefix="test/")
+        self.test_rows: list[Tensor] = []
+        self.test_logits: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Classify normalised images (B, C, H, W): logits (B, classes)."""
+        logits: Tensor = self.backbone(images).logits
+        return logits
+
+    def task_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy, or binary cross-entropy on logits for several labels an image."""
+        if self.multilabel:
+            return F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
+        return F.cross_entropy(logits, target)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Update OA and F1."""
+        del batch_idx
+        target = batch[f"{self.side}_target"]
+        logits = self(batch[self.side])
+        self.val_metrics.update(logits, target)
+        self.log("val/loss", self.task_loss(logits, target), batch_size=len(target), sync_dist=True)
+        self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(target))
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the predictions of an earlier test."""
+        self.test_rows, self.test_logits = [], []
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Update OA and F1, and keep the predictions."""
+        del batch_idx
+        target = batch[f"{self.side}_target"]
+        logits = self(batch[self.side])
+        self.test_metrics.update(logits, target)
+        self.log_dict(self.test_metrics, batch_size=len(target))
+        self.test_rows.append(batch[f"{self.side}_index"].cpu())
+        self.test_logits.append(logits.float().cpu())
+
+    def predictions(self) -> tuple[Tensor, Tensor]:
+        """Rows (N,) and logits (N, classes) of the last test on this rank."""
+        return torch.cat(self.test_rows), torch.cat(self.test_logits)
+
+    def configure_optimizers(self) -> Optimizer:
+        """Give the optimiser everything that is trainable."""
+        return self.optimizer_factory(p for p in self.parameters() if p.requires_grad)

@@ -1,0 +1,203 @@
+"""One data module for all stages: it serves the unpaired MS and RGB sets, and pairs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
+from ackd.data.normalise import Normaliser, PseudoRGB, flips_and_turns
+from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
+from ackd.errors import ConfigError
+
+__all__ = ["UnpairedDataModule"]
+
+Side = Literal["ms", "rgb"]
+SWEEP_BATCH = 256  # images at once outside of training; eval mode needs little memory
+
+
+class UnpairedDataModule(pl.LightningDataModule):
+    """Serves batches of one side, or RGB batches with their matched MS images.
+
+    It owns the pairs in force and their version; both are stored in checkpoints.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        side: Side,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        stage: str = "student",
+        augment: bool = False,
+        pseudo_rgb_reflectance: float | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        prefetch_factor: int | None = None,
+    ) -> None:
+        """Describe what is served.
+
+        Args:
+            benchmark: Both modalities.
+            side: The one that is trained, validated and tested on.
+            batch_size: Images a batch.
+            seed: Of the order in training.
+            stage: Whose ``batch_size`` option an error should name.
+            augment: Flips and quarter turns in training.
+            pseudo_rgb_reflectance: If given, MS batches also carry their pseudo-RGB.
+            num_workers: Loader processes; they stay alive over epochs.
+            pin_memory: For copies to a GPU.
+            prefetch_factor: Batches a worker reads ahead.
+
+        Raises:
+            ConfigError: The training part does not fill one batch.
+        """
+        super().__init__()
+        self.benchmark = benchmark
+        self.side = side
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augment = augment
+        self.pseudo_rgb_reflectance = pseudo_rgb_reflectance
+        self.loader_options: dict[str, Any] = {
+            "num_workers": num_workers,
+            "pin_memory": pin_memory,
+            "prefetch_factor": prefetch_factor if num_workers else None,
+            "persistent_workers": num_workers > 0,
+        }
+        self.scenes = UnpairedScenes(benchmark)
+        self.normalisers = {s: Normaliser.of(getattr(benchmark, s)) for s in ("ms", "rgb")}
+        self.pseudo_rgb: PseudoRGB | None = None
+        if pseudo_rgb_reflectance is not None:
+            self.pseudo_rgb = PseudoRGB(
+                benchmark.ms, pseudo_rgb_reflectance, self.normalisers["rgb"]
+            )
+        images = len(self.rows(TRAIN))
+        if images < batch_size:
+            raise ConfigError(
+                f"{stage}.batch_size={batch_size} is more than the {images} training images of the "
+                f"{side.upper()} side, and a last partial batch is dropped; choose "
+                f"{stage}.batch_size={max(2, images // 2)} or less."
+            )
+        self.pairs: Tensor | None = None
+        self.version = -1
+        self._train_loader: DataLoader[dict[str, Tensor]] | None = None
+        self._train_batches: SceneBatches | None = None
+
+    def rows(self, split: int, side: Side | None = None) -> NDArray[np.int64]:
+        """Rows of a split of a side (the served one by default)."""
+        rows: NDArray[np.int64] = getattr(self.benchmark, side or self.side).indices(split)
+        return rows
+
+    # -- pairs ---------------------------------------------------------------------------------
+
+    def set_pairs(self, partners: Tensor, version: int) -> None:
+        """Put pairs in force, from the next epoch on if one is running.
+
+        Args:
+            partners: (N,) int64 MS rows, one for every RGB training row in the order of ``rows``.
+            version: 0 for the first pairing, then counted up by every re-match.
+        """
+        self.pairs = partners.cpu()
+        self.version = version
+        if self._train_batches is not None:
+            self._train_batches.set_partners(self.pairs.numpy())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The pairs in force and their version."""
+        return {} if self.pairs is None else {"pairs": self.pairs, "version": self.version}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the pairs of a checkpoint."""
+        if state_dict:
+            self.set_pairs(state_dict["pairs"], state_dict["version"])
+
+    # -- loaders -------------------------------------------------------------------------------
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Shuffled full batches; one loader for the whole run, whose workers stay alive."""
+        if self._train_loader is None:
+            rank, world_size = self._place()
+            self._train_batches = SceneBatches(
+                self.side,
+                self.rows(TRAIN),
+                self.batch_size,
+                shuffle=True,
+                drop_last=True,
+                seed=self.seed,
+                rank=rank,
+                world_size=world_size,
+            )
+            if self.pairs is not None:
+                self._train_batches.set_partners(self.pairs.numpy())
+            self._train_loader = self._loader(self._train_batches)
+        return self._train_loader
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Every validation image once."""
+        return self._loader(self._in_order(VAL))
+
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Every test image once."""
+        return self._loader(self._in_order(TEST))
+
+    def _in_order(self, split: int) -> SceneBatches:
+        rank, world_size = self._place()
+        rows = self.rows(split)
+        return SceneBatches(self.side, rows, self.batch_size, rank=rank, world_size=world_size)
+
+    def _loader(self, batches: SceneBatches) -> DataLoader[dict[str, Tensor]]:
+        # A generator of its own: the loader then draws nothing from the global random state.
+        return DataLoader(
+            self.scenes, sampler=batches, batch_size=None,
+            generator=torch.Generator().manual_seed(self.seed), **self.loader_options,
+        )  # fmt: skip
+
+    def _place(self) -> tuple[int, int]:
+        trainer = self.trainer
+        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+
+    # -- batches -------------------------------------------------------------------------------
+
+    def on_after_batch_transfer(
+        self, batch: dict[str, Tensor], dataloader_idx: int
+    ) -> dict[str, Tensor]:
+        """Turn stored integers into what the networks see, on the device."""
+        del dataloader_idx
+        training = self.trainer is not None and self.trainer.training
+        return self.prepare(batch, augment=self.augment and training)
+
+    def prepare(self, batch: dict[str, Tensor], *, augment: bool = False) -> dict[str, Tensor]:
+        """Augment, derive pseudo-RGB, normalise."""
+        prepared = dict(batch)
+        for side in ("ms", "rgb"):
+            if side not in batch:
+                continue
+            images = flips_and_turns(batch[side]) if augment else batch[side]
+            if side == "ms" and self.pseudo_rgb is not None:
+                prepared["pseudo_rgb"] = self.pseudo_rgb.to(images.device)(images)
+            prepared[side] = self.normalisers[side].to(images.device)(images)
+        return prepared
+
+    def sweep(self, side: Side, split: int, device: torch.device) -> Iterator[dict[str, Tensor]]:
+        """Go through a side once, in order, unaugmented: for galleries and matching."""
+        for request in self._sweep_batches(side, split):
+            yield self.prepare(self._move(request, device))
+
+    def sweep_length(self, side: Side, split: int) -> int:
+        """How many batches :meth:`sweep` gives."""
+        return len(self._sweep_batches(side, split))
+
+    def _sweep_batches(self, side: Side, split: int) -> SceneBatches:
+        return SceneBatches(side, self.rows(split, side), SWEEP_BATCH)
+
+    def _move(self, request: Request, device: torch.device) -> dict[str, Tensor]:
+        return {key: value.to(device) for key, value in self.scenes[request].items()}

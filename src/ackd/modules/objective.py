@@ -1,0 +1,97 @@
+"""What the student minimises: L = L_task + lambda1 L_kd + lambda2 (L_ot1 + L_ot2), eq 21."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ackd.alignment import SKA, Projection
+from ackd.backbones import Outputs
+from ackd.modules.stopwatch import Stopwatch
+
+__all__ = ["DistillationObjective", "LossWeights", "Terms"]
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The weights of eq 21; ``kd`` weighs the distillation losses among themselves."""
+
+    task: float
+    lambda1: float
+    lambda2: float
+    kd: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Every term of one step as a scalar: as it comes, weighted, and their sum."""
+
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The loss to go downhill on."""
+        return torch.stack(list(self.weighted.values())).sum()
+
+
+class DistillationObjective(nn.Module):
+    """Everything between the outputs of student and teacher and one number.
+
+    What it holds (Planner, width projections, learned temperatures) is trained together with the
+    student and is no part of the student.
+    """
+
+    def __init__(
+        self,
+        weights: LossWeights,
+        kd: Mapping[str, nn.Module],
+        projection: Projection | None,
+        ska: SKA | None,
+    ) -> None:
+        """Take only terms that count.
+
+        Args:
+            weights: Of all terms.
+            kd: Distillation losses by name; each is called as
+                ``loss(student, teacher, target, epoch)`` and returns named scalars.
+            projection: Leads the student's z and zbar to the teacher's widths.
+            ska: The alignment losses.
+        """
+        super().__init__()
+        self.weights = weights
+        self.kd = nn.ModuleDict(kd)
+        self.projection = projection
+        self.ska = ska
+        self.stopwatch = Stopwatch()
+
+    def forward(
+        self, task: Tensor, student: Outputs, teacher: Outputs | None, target: Tensor, epoch: int
+    ) -> Terms:
+        """Compute every active term.
+
+        Args:
+            task: The task loss, a scalar.
+            student: Outputs on the RGB images.
+            teacher: Outputs on the matched MS images; None for a student that learns alone.
+            target: (B,) classes of the RGB images.
+            epoch: Counted from 0, for losses that warm up.
+        """
+        raw = {"task": task}
+        factors = {"task": self.weights.task}
+        if teacher is not None:
+            projected = self.projection(student) if self.projection is not None else student
+            for name, loss in self.kd.items():
+                for part, value in loss(projected, teacher, target, epoch).items():
+                    key = f"{name}_{part}" if part != "kd" else name
+                    raw[key] = value
+                    factors[key] = self.weights.lambda1 * self.weights.kd[name]
+            if self.ska is not None:
+                with self.stopwatch.measure(target.device):
+                    for part, value in self.ska(projected, teacher).items():
+                        raw[part] = value
+                        factors[part] = self.weights.lambda2
+        return Terms(raw, {key: factors[key] * value for key, value in raw.items()})

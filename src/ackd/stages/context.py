@@ -1,0 +1,65 @@
+"""What every stage of a run has at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ackd.backbones import Backbone, build_backbone
+from ackd.config.schema import BackboneConfig, Config
+from ackd.config.targets import instantiate
+from ackd.data.benchmark import Benchmark
+from ackd.errors import ConfigError
+from ackd.modules.classifier import OptimizerFactory
+from ackd.modules.datamodule import Side, UnpairedDataModule
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The configuration and the data of a run."""
+
+    config: Config
+    benchmark: Benchmark
+
+    @property
+    def classes(self) -> int:
+        """How many classes the benchmark has."""
+        return len(self.benchmark.classes)
+
+    @property
+    def artifacts(self) -> Path:
+        """Where finished stages are kept."""
+        return Path(self.config.artifacts).expanduser()
+
+    def backbone(self, options: BackboneConfig, bands: int, classes: int, option: str) -> Backbone:
+        """Build a network; ``option`` says where its name stands, e.g. ``"student.backbone"``."""
+        try:
+            return build_backbone(
+                options.name, bands, classes, head=options.head, pretrained=options.pretrained
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{option}: {error}") from error
+
+    def optimizer(self, stage: str) -> OptimizerFactory:
+        """Build the factory of a stage's optimiser."""
+        node: dict[str, Any] = getattr(self.config, stage).optimizer
+        factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
+        return factory
+
+    def data(self, stage: str, side: Side, *, pseudo_rgb: bool = False) -> UnpairedDataModule:
+        """Serve a side to a stage."""
+        options = getattr(self.config, stage)
+        data = self.config.data
+        return UnpairedDataModule(
+            self.benchmark,
+            side,
+            options.batch_size,
+            seed=getattr(options, "seed", self.config.seed),
+            stage=stage,
+            augment=data.augment,
+            pseudo_rgb_reflectance=data.pseudo_rgb_reflectance if pseudo_rgb else None,
+            **self.config.loader.model_dump(),
+        )

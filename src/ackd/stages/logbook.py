@@ -1,0 +1,50 @@
+"""What ackd says goes to the terminal and into the run folder's ``train.log``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["logbook"]
+
+# Lightning tells of its hardware and of a product at every Trainer, three times a run.
+CHATTY = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
+
+
+@contextmanager
+def logbook() -> Iterator[Callable[[Path], None]]:
+    """Open the log of a run; the function it gives adds a file to it.
+
+    Ranks other than the first only speak up for warnings.
+    """
+    logger = logging.getLogger("ackd")
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    terminal = logging.StreamHandler(sys.stdout)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    handlers: list[logging.Handler] = [terminal]
+    logger.addHandler(terminal)
+    logger.setLevel(logging.INFO if first else logging.WARNING)
+    logger.propagate = False
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Lightning calls torch's own pytree functions; mended there, nothing a user can do.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+
+    def to_file(path: Path) -> None:
+        if first:
+            file = logging.FileHandler(path, encoding="utf-8")
+            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            handlers.append(file)
+            logger.addHandler(file)
+
+    try:
+        yield to_file
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()

@@ -1,0 +1,123 @@
+"""One run from images to ``result.json``: teacher, matcher, galleries, student."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from ackd.config.schema import Config
+from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.stages.artifacts import Artifact, Stage, obtain
+from ackd.stages.benchmark import build_benchmark
+from ackd.stages.context import Context
+from ackd.stages.files import write_json
+from ackd.stages.matcher import MatcherStage
+from ackd.stages.pairing import compute_device, make_pairing
+from ackd.stages.result import describe_run
+from ackd.stages.runs import RESULT
+from ackd.stages.student import train_student
+from ackd.stages.teacher import TeacherStage
+
+__all__ = ["run_pipeline"]
+
+log = logging.getLogger("ackd")
+
+
+def run_pipeline(config: Config, folder: Path, *, resume: bool) -> dict[str, Any]:
+    """Run all stages that the configuration asks for.
+
+    Args:
+        config: What to do.
+        folder: The run folder; gets checkpoints, ``metrics.csv`` and ``result.json``.
+        resume: Go on from the checkpoints in the folder and in unfinished stages.
+
+    Returns:
+        The content of ``result.json``.
+    """
+    context = Context(config, build_benchmark(config.data))
+    _introduce(context.benchmark, config)
+    seconds = dict.fromkeys(("teacher", "matcher", "galleries", "distill", "dynm", "planner"), 0.0)
+    reused: list[str] = []
+
+    def finished(stage: Stage) -> Artifact:
+        force = stage.name in config.force
+        artifact = obtain(stage, context.artifacts, force=force, resume=resume)
+        if artifact.reused:
+            reused.append(stage.name)
+        return artifact
+
+    teacher = matcher = pairing = None
+    about_teacher: dict[str, Any] | None = None
+    about_student: dict[str, Any] | None = None
+    if config.distils or config.until == "teacher":
+        teacher_stage = TeacherStage(context)
+        artifact = finished(teacher_stage)
+        teacher, report = teacher_stage.load(artifact.folder)
+        seconds["teacher"] = report["seconds"]
+        about_teacher = {
+            "backbone": config.teacher.backbone.name,
+            "metrics": report["metrics"],
+            "best_epoch": report["best_epoch"],
+            "fingerprint": artifact.fingerprint,
+            "artifact": os.path.relpath(artifact.folder, folder),
+        }
+        log.info("teacher %s: %s", config.teacher.backbone.name, _say(report["metrics"]))
+    if config.until == "matcher" or (config.needs_matcher and config.until == "student"):
+        matcher_stage = MatcherStage(context)
+        matcher, report = matcher_stage.load(finished(matcher_stage).folder)
+        seconds["matcher"] = report["seconds"]
+    if config.until == "student":
+        data = context.data("student", "rgb")
+        if config.distils and teacher is not None:
+            pairing = make_pairing(context, data, teacher, matcher)
+            seconds["galleries"] = pairing.seconds
+        student = train_student(
+            context, data, folder, teacher=teacher, pairing=pairing, resume=resume
+        )
+        seconds |= student.seconds
+        about_student = {
+            "backbone": config.student.backbone.name,
+            "metrics": student.metrics,
+            "best_epoch": student.best_epoch,
+        }
+        log.info("student %s: %s", config.student.backbone.name, _say(student.metrics))
+    result = describe_run(
+        config, context.benchmark, teacher=about_teacher, student=about_student,
+        seconds=seconds, reused=reused, device=compute_device(context),
+    )  # fmt: skip
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        write_json(folder / RESULT, result)
+        log.info("result: %s", folder / RESULT)
+    return result
+
+
+def _introduce(benchmark: Benchmark, config: Config) -> None:
+    """Say what the run learns from, and whatever makes its numbers special."""
+
+    def sizes(scenes: SceneSet) -> str:
+        return "/".join(str(len(scenes.indices(split))) for split in (TRAIN, VAL, TEST))
+
+    log.info(
+        "%s: %d classes; train/val/test: MS %s (%d bands), RGB %s",
+        benchmark.name, len(benchmark.classes), sizes(benchmark.ms), len(benchmark.ms.bands),
+        sizes(benchmark.rgb),
+    )  # fmt: skip
+    for reason in benchmark.notes.get("partial_reasons", []):
+        log.info("partial: %s", reason)
+    if config.data.protocol == "paper":
+        log.info(
+            "protocol=paper: the best epoch is chosen on the 20 %% that are reported, as in the "
+            "published tables; such numbers are too high for unseen images"
+        )
+    leaks = benchmark.notes.get("twins", {}).get("twin_leaks", 0)
+    if leaks:
+        log.info("twins: %d RGB test images have their MS twin among the teacher's images", leaks)
+
+
+def _say(metrics: dict[str, Any]) -> str:
+    shown = {"oa": "OA", "f1": "macro F1"}
+    return ", ".join(
+        f"{shown[name]} {100 * value:.1f} %" for name, value in metrics.items() if value is not None
+    )

@@ -1,0 +1,104 @@
+"""Run folders: which run a folder belongs to, and which unfinished one to go on with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ackd.config.schema import Config
+from ackd.errors import ConfigError
+from ackd.stages.files import read_json, write_json
+from ackd.stages.fingerprint import fingerprint, shaping_trainer_options
+
+__all__ = ["RESULT", "choose_folder", "claim"]
+
+log = logging.getLogger("ackd")
+
+IDENTITY = "run.json"
+RESULT = "result.json"
+
+# What may differ between two attempts at one run.
+FREE = ("outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "kd_defaults")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Everything that makes a run this run: all options but paths, loggers and workers."""
+    content = config.model_dump(mode="json")
+    for name in FREE:
+        content.pop(name)
+    content["data"].pop("root", None)
+    content["trainer"] = shaping_trainer_options(content["trainer"])
+    return content
+
+
+def choose_folder(config: Config, fresh: Path) -> tuple[Path, bool]:
+    """Decide where to work.
+
+    Args:
+        config: Its ``ckpt_path`` is None, ``"auto"`` or a checkpoint file.
+        fresh: The new run folder, used where there is nothing to go on with.
+
+    Returns:
+        The folder, and whether to go on from what lies in it.
+
+    Raises:
+        ConfigError: The checkpoint is missing, or belongs to a run with other options.
+    """
+    if config.ckpt_path is None:
+        return fresh, False
+    wanted = identity(config)
+    if config.ckpt_path == "auto":
+        found = _latest_unfinished(Path(config.outputs).expanduser(), wanted)
+        if found is None:
+            log.info("ckpt_path=auto: no unfinished run with these options; starting anew")
+            return fresh, False
+        log.info("ckpt_path=auto: going on with %s", found)
+        return found, True
+    checkpoint = Path(config.ckpt_path).expanduser()
+    folder = checkpoint.parent.parent
+    if not checkpoint.is_file() or not (folder / IDENTITY).is_file():
+        raise ConfigError(
+            f"ckpt_path={config.ckpt_path} is no checkpoint of a run (expected "
+            "RUN/checkpoints/last.ckpt beside RUN/run.json); ckpt_path=auto finds the last one."
+        )
+    stored = read_json(folder / IDENTITY)["options"]
+    differing = _differences(stored, wanted)
+    if differing:
+        raise ConfigError(
+            f"ckpt_path={config.ckpt_path} belongs to a run with other options: "
+            + "; ".join(differing)
+            + ". Give the same options to go on, or leave ckpt_path out to start anew."
+        )
+    return folder, True
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Mark a folder as that of this run."""
+    options = identity(config)
+    write_json(folder / IDENTITY, {"fingerprint": fingerprint(options), "options": options})
+
+
+def _latest_unfinished(outputs: Path, wanted: Mapping[str, Any]) -> Path | None:
+    name = fingerprint(wanted)
+    found = [
+        path.parent
+        for path in outputs.rglob(IDENTITY)
+        if not (path.parent / RESULT).is_file() and read_json(path).get("fingerprint") == name
+    ]
+    return max(found, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+
+
+def _differences(stored: Any, wanted: Any, option: str = "") -> list[str]:
+    """Options with two values, e.g. ``loss.lambda1 was 0.4, now 0.2``."""
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        names = sorted(stored.keys() | wanted.keys())
+        return [
+            line
+            for name in names
+            for line in _differences(
+                stored.get(name), wanted.get(name), f"{option}.{name}" if option else name
+            )
+        ]
+    return [] if stored == wanted else [f"{option} was {stored}, now {wanted}"]

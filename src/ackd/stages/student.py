@@ -1,0 +1,169 @@
+"""Stage three: the RGB student, alone or taught."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from torch import nn
+
+from ackd.alignment import SKA, Projection
+from ackd.backbones import Backbone
+from ackd.callbacks import DynM, RedrawPairs
+from ackd.config.targets import instantiate
+from ackd.matching import rematch_epochs, scale_epochs
+from ackd.modules import (
+    DistillationObjective,
+    DistillModule,
+    LiveTeacher,
+    LossWeights,
+    TeacherOutputs,
+    UnpairedDataModule,
+)
+from ackd.modules.metrics import selection_metric
+from ackd.stages.context import Context
+from ackd.stages.files import save_tensors
+from ackd.stages.fitting import fit, last_checkpoint, step_of
+from ackd.stages.loggers import run_loggers
+from ackd.stages.pairing import Pairing
+from ackd.stages.predictions import test_metrics, write_predictions
+
+__all__ = ["StudentResult", "train_student"]
+
+log = logging.getLogger("ackd")
+
+
+@dataclass(frozen=True)
+class StudentResult:
+    """What was measured."""
+
+    metrics: dict[str, float | None]
+    best_epoch: int
+    seconds: dict[str, float]
+
+
+def train_student(
+    context: Context,
+    data: UnpairedDataModule,
+    folder: Path,
+    *,
+    teacher: Backbone | None,
+    pairing: Pairing | None,
+    resume: bool,
+) -> StudentResult:
+    """Train, choose the epoch by validation, test, and leave the student alone in ``student.pt``.
+
+    Args:
+        context: Of the run.
+        data: Serves RGB batches.
+        folder: Of the run.
+        teacher: None for the baseline.
+        pairing: Its galleries and first pairs; None for the baseline.
+        resume: Go on from the last checkpoint in ``folder``, if there is one.
+    """
+    config, benchmark = context.config, context.benchmark
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    student = context.backbone(
+        config.student.backbone, len(benchmark.rgb.bands), context.classes, "student.backbone"
+    )
+    outputs: TeacherOutputs | None = LiveTeacher(teacher) if teacher is not None else None
+    module = DistillModule(
+        student, _objective(context, student, outputs), outputs, context.optimizer("student")
+    )
+    callbacks: list[pl.Callback] = []
+    dynm: DynM | None = None
+    if pairing is not None:
+        data.set_pairs(pairing.pairs, version=0)
+        if config.dynm.enabled:
+            dynm = _dynm(context, pairing)
+            callbacks.append(dynm)
+        if config.matching.redraw:
+            gallery = pairing.gallery
+            callbacks.append(
+                RedrawPairs(pairing.rgb_classes, gallery.classes, gallery.index, config.seed)
+            )
+    checkpoint = last_checkpoint(folder) if resume else None
+    if checkpoint is not None:
+        log.info("going on from %s", checkpoint)
+    with run_loggers(
+        config, "student", folder,
+        keep_until_step=step_of(checkpoint), resumed=checkpoint is not None,
+    ) as loggers:  # fmt: skip
+        fitted = fit(
+            module, data, config, stage="student", folder=folder, seed=config.seed,
+            max_epochs=config.student.max_epochs, monitor=selection_metric(multilabel=False),
+            mode="max", loggers=loggers, callbacks=callbacks, checkpoint=checkpoint,
+        )  # fmt: skip
+        metrics = test_metrics(fitted.trainer, module, data)
+    if fitted.trainer.is_global_zero:
+        write_predictions(folder / "predictions.csv", module, benchmark.rgb, benchmark.classes)
+        _export(folder / "student.pt", context, student, data)
+    seconds = {
+        "distill": fitted.seconds,
+        "dynm": dynm.seconds if dynm is not None else 0.0,
+        "planner": module.objective.stopwatch.seconds,
+    }
+    return StudentResult(metrics, fitted.epoch, seconds)
+
+
+def _objective(
+    context: Context, student: Backbone, teacher: TeacherOutputs | None
+) -> DistillationObjective:
+    """Build the active terms of eq 21, and only those."""
+    config = context.config
+    loss = config.loss
+    kd_weights: dict[str, float] = {}
+    kd: dict[str, nn.Module] = {}
+    projection: Projection | None = None
+    ska: SKA | None = None
+    if teacher is not None:
+        if loss.lambda1 > 0:
+            for name, term in loss.kd.items():
+                if term.weight:
+                    kd[name] = instantiate(term.loss, f"loss.kd.{name}.loss")
+                    kd_weights[name] = term.weight
+        if config.aligns:
+            ska = SKA(
+                teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
+                patches=config.ska.patches, **config.planner.model_dump(),
+            )  # fmt: skip
+        projection = Projection(
+            (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
+            z=config.aligns and config.ska.ot1,
+            zbar=(config.aligns and config.ska.ot2)
+            or any(getattr(part, "uses_zbar", False) for part in kd.values()),
+        )  # fmt: skip
+    weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
+    return DistillationObjective(weights, kd, projection, ska)
+
+
+def _dynm(context: Context, pairing: Pairing) -> DynM:
+    options, length = context.config.dynm, context.config.student.max_epochs
+    asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
+    epochs = scale_epochs(asked, length, options.reference_epochs)
+    if epochs != asked:
+        log.info(
+            "DynM: epochs %s of a run of %d are epochs %s of this run of %d",
+            asked, options.reference_epochs, epochs, length,
+        )  # fmt: skip
+    else:
+        log.info("DynM: will match again at epochs %s", epochs)
+    return DynM(pairing.gallery, epochs, options.gamma, options.direction)
+
+
+def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataModule) -> None:
+    """Write all that is needed to use the student elsewhere, and nothing of its teacher."""
+    normaliser = data.normalisers["rgb"].cpu()
+    content: dict[str, Any] = {
+        "backbone": context.config.student.backbone.model_dump(),
+        "bands": list(context.benchmark.rgb.bands),
+        "classes": list(context.benchmark.classes),
+        "size": context.config.data.size,
+        "mean": normaliser.mean.flatten(),
+        "std": normaliser.std.flatten(),
+        "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
+    }
+    save_tensors(path, content)

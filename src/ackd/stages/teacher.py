@@ -1,0 +1,84 @@
+"""Stage one: a network that sees every band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from ackd.backbones import Backbone
+from ackd.modules import TeacherModule
+from ackd.modules.metrics import selection_metric
+from ackd.stages.context import Context
+from ackd.stages.files import read_json, save_tensors, write_json
+from ackd.stages.fingerprint import shaping_trainer_options
+from ackd.stages.fitting import fit, last_checkpoint, step_of
+from ackd.stages.loggers import run_loggers
+from ackd.stages.predictions import test_metrics, write_predictions
+
+__all__ = ["TeacherStage"]
+
+
+class TeacherStage:
+    """Trains the teacher; leaves ``weights.pt``, ``metrics.json`` and ``predictions.csv``."""
+
+    name = "teacher"
+    format_version = 1
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def shaped_by(self) -> dict[str, Any]:
+        """The MS images with their splits, and the teacher's own options."""
+        config, benchmark = self.context.config, self.context.benchmark
+        return {
+            "ms": benchmark.ms.fingerprint,
+            "classes": list(benchmark.classes),
+            "normalise": config.data.normalise,
+            "augment": config.data.augment,
+            "options": config.teacher.model_dump(mode="json"),
+            "trainer": shaping_trainer_options(config.trainer),
+        }
+
+    def build(self) -> Backbone:
+        """The network, with fresh weights."""
+        bands = len(self.context.benchmark.ms.bands)
+        options = self.context.config.teacher.backbone
+        return self.context.backbone(options, bands, self.context.classes, "teacher.backbone")
+
+    def train(self, folder: Path, *, resume: bool) -> None:
+        """Train, choose the epoch by validation, test."""
+        config, benchmark = self.context.config, self.context.benchmark
+        pl.seed_everything(config.teacher.seed, workers=True, verbose=False)
+        multilabel = benchmark.ms.multilabel
+        module = TeacherModule(
+            self.build(), self.context.optimizer("teacher"), multilabel=multilabel
+        )
+        data = self.context.data("teacher", "ms")
+        checkpoint = last_checkpoint(folder) if resume else None
+        with run_loggers(
+            config, "teacher", folder,
+            keep_until_step=step_of(checkpoint), resumed=checkpoint is not None,
+        ) as loggers:  # fmt: skip
+            fitted = fit(
+                module, data, config, stage="teacher", folder=folder, seed=config.teacher.seed,
+                max_epochs=config.teacher.max_epochs, mode="max",
+                monitor=selection_metric(multilabel=multilabel), loggers=loggers,
+                checkpoint=checkpoint,
+            )  # fmt: skip
+            metrics = test_metrics(fitted.trainer, module, data)
+        if fitted.trainer.is_global_zero:
+            write_predictions(folder / "predictions.csv", module, benchmark.ms, benchmark.classes)
+            save_tensors(folder / "weights.pt", module.backbone.state_dict())
+            write_json(
+                folder / "metrics.json",
+                {"metrics": metrics, "best_epoch": fitted.epoch, "seconds": fitted.seconds},
+            )
+
+    def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
+        """Read a finished teacher: the network and what was measured."""
+        backbone = self.build()
+        backbone.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+        return backbone, read_json(folder / "metrics.json")

@@ -1,0 +1,139 @@
+"""The command line: ``python -m ackd.train``.
+
+Only Hydra is imported at the top: ``--help`` and ``--cfg job`` answer without torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ackd.config.location import config_dir
+from ackd.errors import AckdError, ConfigError
+
+if TYPE_CHECKING:
+    from ackd.config.schema import Config
+
+__all__ = ["cli", "main", "train"]
+
+log = logging.getLogger("ackd")
+
+# A rank that Lightning starts inherits this, and works in the folder that rank 0 has chosen.
+RUN_FOLDER = "ACKD_RUN_FOLDER"
+
+
+def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
+    """Run one composed configuration.
+
+    Args:
+        cfg: As Hydra composed it.
+        fresh_folder: Where to work, unless ``ckpt_path`` goes on with an earlier run.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        AckdError: Something that the user can mend.
+    """
+    config = check(cfg)
+    # Late: everything below needs torch.
+    from ackd.stages.logbook import logbook
+    from ackd.stages.pipeline import run_pipeline
+    from ackd.stages.runs import choose_folder, claim
+
+    with logbook() as to_file:
+        inherited = os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
+        if inherited:
+            folder, resume = Path(inherited), config.ckpt_path is not None
+        else:
+            folder, resume = choose_folder(config, fresh_folder.absolute())
+            if folder != fresh_folder.absolute() and fresh_folder.is_dir():
+                _remove_if_empty(fresh_folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            os.environ[RUN_FOLDER] = str(folder)
+            claim(folder, config)
+            OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
+        to_file(folder / "train.log")
+        log.info("run folder: %s", folder)
+        return run_pipeline(config, folder, resume=resume)
+
+
+def check(cfg: DictConfig) -> Config:
+    """Resolve a composed configuration and find every mistake in it."""
+    from ackd.config.check import check_config
+
+    try:
+        tree = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"The configuration cannot be resolved: {error}") from error
+    return check_config({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[union-attr,misc]
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        log.debug("left %s, it is not empty", folder)
+
+
+# Errors of the jobs of a sweep: they are told at the end, after the other jobs have run.
+_failures: list[str] = []
+
+
+@hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """Run one job; a sweeper gets the student's OA (macro F1 where there is none)."""
+    mode = HydraConfig.get().mode
+    try:
+        if mode == RunMode.MULTIRUN:
+            _refuse_several_devices(cfg)
+        result = train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    except AckdError as error:
+        if mode != RunMode.MULTIRUN:
+            sys.exit(f"ackd: {error}")
+        job = HydraConfig.get().job
+        print(f"ackd: job {job.num} ({job.override_dirname}): {error}", file=sys.stderr)
+        _failures.append(f"job {job.num} ({job.override_dirname}): {error}")
+        return None
+    measured = (result["student"] or result["teacher"] or {}).get("metrics", {})
+    score = measured.get("oa")
+    return float(measured.get("f1", 0.0) if score is None else score)
+
+
+def _refuse_several_devices(cfg: DictConfig) -> None:
+    devices = cfg.trainer.get("devices", 1)
+    if devices not in (1, "1", "auto") and cfg.trainer.get("accelerator") != "tpu":
+        raise ConfigError(
+            f"trainer.devices={devices} in a sweep: every extra process would run the whole sweep "
+            "anew. Use trainer.devices=1 with -m, or start each job on its own: python -m "
+            f"ackd.train {' '.join(HydraConfig.get().overrides.task)}"
+        )
+
+
+def cli() -> None:
+    """Run the command line; the last word is never a stack trace for a mistake in an option."""
+    try:
+        main()
+    except SystemExit as leaving:
+        if leaving.code == 1:
+            from ackd.config.hints import hint
+
+            advice = hint(sys.argv[1:])
+            if advice:
+                print(f"ackd: {advice}", file=sys.stderr)
+        raise
+    if _failures:
+        sys.exit(f"ackd: {len(_failures)} of the jobs failed:\n" + "\n".join(_failures))
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,239 @@
+"""Listing the archives: the layouts as published, and a sentence on everything else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ackd.data.sources import (
+    EUROSAT_MS,
+    EUROSAT_RGB,
+    NWPU_RESISC45,
+    PATTERNNET,
+    SOURCES,
+    Source,
+    find_source,
+)
+from ackd.errors import ConfigError, DataError
+from tests.data.layouts import (
+    ms_pixels,
+    write_eurosat_ms,
+    write_eurosat_rgb,
+    write_jpg,
+    write_nwpu,
+    write_patternnet,
+    write_tif,
+)
+
+TWO = ("Forest", "River")
+
+
+def small_ms(root: Path) -> Path:
+    return write_eurosat_ms(root, {"Forest": 2, "River": 3})
+
+
+def message(source: Source, root: Path, classes: tuple[str, ...] = TWO) -> str:
+    with pytest.raises(DataError) as caught:
+        source.scan(root, classes)
+    return str(caught.value)
+
+
+def test_the_publishers_class_lists() -> None:
+    counts = {name: len(source.classes) for name, source in SOURCES.items()}
+    assert counts == {"eurosat_ms": 10, "eurosat": 10, "nwpu_resisc45": 45, "patternnet": 38}
+    for source in SOURCES.values():
+        assert list(source.classes) == sorted(set(source.classes))
+
+
+def test_sources_by_name() -> None:
+    assert find_source("eurosat") is EUROSAT_RGB
+    with pytest.raises(
+        ConfigError, match=r"no data source 'paternnet'\. Did you mean 'patternnet'"
+    ):
+        find_source("paternnet")
+
+
+def test_records_are_relative_sorted_and_of_the_classes_asked_for(tmp_path: Path) -> None:
+    small_ms(tmp_path)
+    records = EUROSAT_MS.scan(tmp_path, ("River", "Forest"))
+    assert [record.file for record in records] == [
+        *(f"EuroSAT_MS/Forest/Forest_{i}.tif" for i in (1, 2)),
+        *(f"EuroSAT_MS/River/River_{i}.tif" for i in (1, 2, 3)),
+    ]
+    assert records[0].labels == ("Forest",)
+    assert [record.labels for record in EUROSAT_MS.scan(tmp_path, ("River",))] == [("River",)] * 3
+
+
+def test_eurosats_two_sides_share_scene_ids_and_no_other_source_does(tmp_path: Path) -> None:
+    small_ms(tmp_path)
+    write_eurosat_rgb(tmp_path, {"Forest": 1, "River": 4})
+    write_nwpu(tmp_path)
+    write_patternnet(tmp_path)
+    ids = {
+        source.name: {record.scene_id for record in source.scan(tmp_path, classes)}
+        for source, classes in (
+            (EUROSAT_MS, TWO),
+            (EUROSAT_RGB, TWO),
+            (NWPU_RESISC45, ("forest", "river")),
+            (PATTERNNET, ("forest", "river")),
+        )
+    }
+    assert ids["eurosat_ms"] & ids["eurosat"] == {
+        "eurosat/Forest/Forest_1",
+        *(f"eurosat/River/River_{i}" for i in (1, 2, 3)),
+    }
+    for other in ("nwpu_resisc45", "patternnet"):
+        rest = [scenes for name, scenes in ids.items() if name != other]
+        assert len(ids[other]) == 4
+        assert not ids[other] & set().union(*rest)
+
+
+@pytest.mark.parametrize("inner", ["images", "", "PatternNet", "PatternNet/images"])
+def test_patternnet_with_and_without_its_inner_folder(tmp_path: Path, inner: str) -> None:
+    write_patternnet(tmp_path, inner=inner)
+    if inner == "PatternNet/images":  # two folders deeper than any archive unpacks
+        assert "neither directly nor one level deeper" in message(PATTERNNET, tmp_path, ("river",))
+        return
+    records = PATTERNNET.scan(tmp_path, ("river",))
+    middle = f"{inner}/" if inner else ""
+    assert records[0].file == f"PatternNet/{middle}river/river001.jpg"
+    assert records[0].scene_id == "patternnet/river/river001"
+
+
+def test_one_level_deeper_gives_the_same_scenes(tmp_path: Path) -> None:
+    flat, deep = tmp_path / "flat", tmp_path / "deep"
+    small_ms(flat)
+    write_eurosat_ms(deep, {"Forest": 2, "River": 3}, folder="EuroSAT_MS/EuroSAT_MS")
+    ids = [[r.scene_id for r in EUROSAT_MS.scan(root, TWO)] for root in (flat, deep)]
+    assert ids[0] == ids[1]
+    assert EUROSAT_MS.scan(deep, TWO)[0].file == "EuroSAT_MS/EuroSAT_MS/Forest/Forest_1.tif"
+
+
+def test_a_missing_folder_says_what_to_get_and_what_to_set(tmp_path: Path) -> None:
+    text = message(EUROSAT_MS, tmp_path)
+    for part in (
+        f"No folder EuroSAT_MS under data.root={tmp_path} (looked for {tmp_path / 'EuroSAT_MS'})",
+        "Helber et al. 2018",
+        "EuroSAT_MS/<class>/*.tif",
+        "data.root=DIR",
+        "ACKD_DATA=DIR",
+    ):
+        assert part in text
+    assert "data.sources" not in text  # the MS side cannot be left out
+    assert "leave patternnet out of data.sources" in message(PATTERNNET, tmp_path)
+
+
+def test_a_missing_root(tmp_path: Path) -> None:
+    text = message(NWPU_RESISC45, tmp_path / "nowhere")
+    assert f"There is no folder {tmp_path / 'nowhere'} to look for NWPU-RESISC45 in" in text
+    assert "data.root=DIR or ACKD_DATA=DIR" in text
+    assert "Cheng, Han and Lu 2017" in text
+
+
+def test_a_root_that_is_the_archive_itself(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    assert f"try data.root={tmp_path}." in message(EUROSAT_MS, folder)
+
+
+def test_a_folder_of_another_name_is_pointed_at(tmp_path: Path) -> None:
+    small_ms(tmp_path).rename(tmp_path / "EuroSAT-MS")
+    assert f"There is {tmp_path / 'EuroSAT-MS'}; if that is it, rename it" in message(
+        EUROSAT_MS, tmp_path
+    )
+
+
+def test_the_other_modality_is_not_taken_for_a_misspelt_folder(tmp_path: Path) -> None:
+    write_eurosat_rgb(tmp_path, {"Forest": 1, "River": 1})
+    assert "rename it" not in message(EUROSAT_MS, tmp_path)
+
+
+def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
+    (tmp_path / "EuroSAT_MS" / "archive.zip").mkdir(parents=True)
+    text = message(EUROSAT_MS, tmp_path)
+    assert "holds none of" in text
+    assert "it holds archive.zip" in text
+
+
+def test_a_missing_class(tmp_path: Path) -> None:
+    write_eurosat_rgb(tmp_path, {"Forest": 2})
+    text = message(EUROSAT_RGB, tmp_path)
+    assert f"{tmp_path / 'EuroSAT_RGB'} has no folder 'River'" in text
+    assert "data.root" in text
+    assert "data.sources" in text
+
+
+def test_an_empty_class(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    for tif in (folder / "River").iterdir():
+        tif.unlink()
+    (folder / "River" / "readme.txt").touch()
+    assert f"{folder / 'River'} is empty: it holds no .tif or .tiff file" in message(
+        EUROSAT_MS, tmp_path
+    )
+    assert len(EUROSAT_MS.scan(tmp_path, ("Forest",))) == 2  # a class nobody asks for may be
+
+
+def test_a_misspelt_class_is_not_skipped(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    (folder / "River").rename(folder / "Rivers")
+    text = message(EUROSAT_MS, tmp_path)
+    assert "no class 'Rivers'" in text
+    assert "Did you mean 'River'?" in text
+
+
+def test_hidden_and_side_files_are_ignored(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    before = EUROSAT_MS.scan(tmp_path, TWO)
+    for name in (".DS_Store", "._Forest_1.tif", "Thumbs.db", "Forest_1.tif.aux.xml", "a.txt"):
+        (folder / "Forest" / name).touch()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "readme.md").touch()
+    (folder / "__MACOSX" / "Forest").mkdir(parents=True)
+    (folder / "__MACOSX" / "Forest" / "Forest_1.tif").touch()
+    assert EUROSAT_MS.scan(tmp_path, TWO) == before
+
+
+def test_an_image_of_another_type_is_not_skipped(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    write_jpg(folder / "Forest" / "Forest_9.jpg")
+    text = message(EUROSAT_MS, tmp_path)
+    assert f"{folder / 'Forest' / 'Forest_9.jpg'} is no .tif or .tiff file" in text
+
+
+def test_images_deeper_than_the_layout_are_not_skipped(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    write_tif(folder / "Forest" / "more" / "Forest_9.tif", ms_pixels())
+    assert "a folder with images inside a class folder" in message(EUROSAT_MS, tmp_path)
+
+
+def test_one_scene_in_two_files(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    shutil.copy(folder / "Forest" / "Forest_1.tif", folder / "Forest" / "Forest_1.tiff")
+    text = message(EUROSAT_MS, tmp_path)
+    assert "Forest_1.tiff and Forest_1.tif are one scene by name" in text
+
+
+def test_suffixes_in_capitals(tmp_path: Path) -> None:
+    folder = small_ms(tmp_path)
+    (folder / "Forest" / "Forest_1.tif").rename(folder / "Forest" / "Forest_1.TIF")
+    assert len(EUROSAT_MS.scan(tmp_path, TWO)) == 5
+
+
+def test_reading_goes_by_band_name(tmp_path: Path) -> None:
+    path = small_ms(tmp_path) / "Forest" / "Forest_1.tif"
+    assert (EUROSAT_MS.read(path, ("B8A", "B01"), 8) // 1000)[:, 0, 0].tolist() == [13, 1]
+    photograph = write_jpg(tmp_path / "a.jpg")
+    rgb, blue = (EUROSAT_RGB.read(photograph, bands, 8) for bands in (("R", "G", "B"), ("B",)))
+    assert (rgb[2] == blue[0]).all()
+    with pytest.raises(ConfigError, match="no rgb band 'B08'"):
+        EUROSAT_RGB.read(photograph, ("B08",), 8)
+
+
+def test_real_archives(shared_data: Path) -> None:
+    counts = {
+        source.name: len(source.scan(shared_data, source.classes))
+        for source in (EUROSAT_MS, EUROSAT_RGB, NWPU_RESISC45)
+    }
+    assert counts == {"eurosat_ms": 276, "eurosat": 2276, "nwpu_resisc45": 3150}

@@ -1,0 +1,79 @@
+"""Autocast, TF32 and compilation change no loss."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from ackd.losses import coral
+from ackd.losses._precision import exact_matmul
+from tests.losses.catalogue import EVERY, both, draw
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_autocast_and_half_precision_inputs_compute_in_float32(name: str) -> None:
+    student, teacher = both(dtype=torch.float32)
+    student, teacher = student.bfloat16(), teacher.bfloat16()
+    expected = EVERY[name](student.float(), teacher.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = EVERY[name](student, teacher)
+        inside = EVERY[name](student.float(), teacher.float())
+    assert found.dtype == inside.dtype == torch.float32
+    assert found.item() == expected.item() == inside.item()
+
+
+def test_coral_gradient_is_untouched_by_autocast_around_the_backward_pass() -> None:
+    gradients = []
+    for enabled in (False, True):
+        source = draw(8, 64, dtype=torch.float32).requires_grad_()
+        target = draw(8, 64, seed=1, dtype=torch.float32)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            coral(source, target, path="gram").backward()
+        gradients.append(source.grad)
+    assert gradients[0] is not None
+    assert gradients[1] is not None
+    assert torch.equal(gradients[0], gradients[1])
+
+
+def test_exact_matmul_ignores_a_lower_matmul_precision_and_leaves_it_set() -> None:
+    a, b = draw(256, 512, dtype=torch.float32), draw(512, 256, seed=1, dtype=torch.float32)
+    expected, before = a @ b, torch.get_float32_matmul_precision()
+    seen: list[str] = []
+    original = torch.matmul
+
+    def watching(*args: Tensor) -> Tensor:
+        seen.append(torch.backends.cuda.matmul.fp32_precision)
+        return original(*args)
+
+    try:
+        torch.set_float32_matmul_precision("medium")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "matmul", watching)
+            a.requires_grad_()
+            found = exact_matmul(a, b)
+            found.sum().backward()
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert torch.equal(found, expected)
+    assert seen == ["ieee", "ieee"]  # forward and backward
+
+
+def test_exact_matmul_is_differentiable_in_batches_and_twice() -> None:
+    a, b = draw(3, 4, 2).requires_grad_(), draw(3, 2, 5, seed=1).requires_grad_()
+    assert gradcheck(exact_matmul, (a, b))
+    assert torch.autograd.gradgradcheck(exact_matmul, (a, b))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_step_can_be_compiled_without_a_graph_break(name: str) -> None:
+    torch.compiler.reset()
+    gradients = []
+    for loss in (EVERY[name], torch.compile(EVERY[name], backend="aot_eager", fullgraph=True)):
+        student, teacher = both()
+        loss(student.requires_grad_(), teacher).backward()
+        assert student.grad is not None
+        gradients.append(student.grad)
+    assert torch.allclose(*gradients)
