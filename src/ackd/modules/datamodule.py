@@ -181,7 +181,10 @@ class UnpairedDataModule(pl.LightningDataModule):
         for side in ("ms", "rgb"):
             if side not in batch:
                 continue
-            images = flips_and_turns(batch[side]) if augment else batch[side]
+            # torch can move 16-bit unsigned images, but not shuffle them.
+            images = batch[side].to(torch.float32)
+            if augment:
+                images = flips_and_turns(images)
             if side == "ms" and self.pseudo_rgb is not None:
                 prepared["pseudo_rgb"] = self.pseudo_rgb.to(images.device)(images)
             prepared[side] = self.normalisers[side].to(images.device)(images)

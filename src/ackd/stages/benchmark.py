@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from rich.progress import Progress
 
 from ackd.config.data import DataConfig, SyntheticConfig
 from ackd.data.benchmark import Benchmark
+from ackd.data.benchmarks import load_s2s_eu
+from ackd.data.splits import assign_splits
+from ackd.data.synthetic import make_synthetic
 
 __all__ = ["build_benchmark"]
-
-log = logging.getLogger("ackd")
 
 
 def build_benchmark(options: DataConfig) -> Benchmark:
@@ -24,24 +27,14 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         ConfigError: An option of the data set cannot be.
     """
     if isinstance(options, SyntheticConfig):
-        from ackd.data.splits import assign_splits
-        from ackd.data.synthetic import make_synthetic
-
-        scenes = make_synthetic(
-            seed=options.seed,
-            ms_per_class=options.ms_per_class,
-            rgb_per_class=options.rgb_per_class,
-            size=options.size,
-            bands=options.bands,
-            classes=options.classes,
-        )
+        scenes = _synthetic_scenes(
+            options.seed, options.ms_per_class, options.rgb_per_class, options.size,
+            tuple(options.bands), options.classes,
+        )  # fmt: skip
         return assign_splits(
             scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
         )
-    from ackd.data.benchmarks import load_s2s_eu
-
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task("reading images", total=None)
+    with _bar("reading images") as report:
         return load_s2s_eu(
             Path(options.root).expanduser(),
             sources=options.sources,
@@ -51,5 +44,30 @@ def build_benchmark(options: DataConfig) -> Benchmark:
             split_seed=options.split_seed,
             protocol=options.protocol,
             fold=options.fold,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=report,
         )
+
+
+@lru_cache(maxsize=1)
+def _synthetic_scenes(
+    seed: int,
+    ms_per_class: int,
+    rgb_per_class: int,
+    size: int,
+    bands: tuple[str, ...],
+    classes: int | None,
+) -> Benchmark:
+    """Make the scenes once for all jobs of a process; they are a function of the arguments."""
+    with _bar("making scenes") as report:
+        return make_synthetic(
+            seed=seed, ms_per_class=ms_per_class, rgb_per_class=rgb_per_class, size=size,
+            bands=bands, classes=classes, progress=report,
+        )  # fmt: skip
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar in a terminal; the function it gives takes (done, total)."""
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

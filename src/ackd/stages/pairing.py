@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ from ackd.modules import UnpairedDataModule
 from ackd.stages.context import Context
 
 __all__ = ["Pairing", "compute_device", "make_pairing"]
+
+Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -91,17 +94,21 @@ def make_pairing(
     return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
 
 
+def _track(batches: Iterator[Batch], title: str, total: int) -> Iterable[Batch]:
+    return track(batches, title, total=total, transient=True, disable=not sys.stdout.isatty())
+
+
 def _images(
     data: UnpairedDataModule, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     batches = data.sweep("ms", TRAIN, device)
-    for batch in track(batches, "galleries", total=data.sweep_length("ms", TRAIN), transient=True):
+    for batch in _track(batches, "galleries", data.sweep_length("ms", TRAIN)):
         yield batch["ms"], batch["ms_target"], batch["ms_index"]
 
 
 def _embed_rgb(data: UnpairedDataModule, matcher: Matcher, device: torch.device) -> Tensor:
     total = data.sweep_length("rgb", TRAIN)
-    batches = track(data.sweep("rgb", TRAIN, device), "matching", total=total, transient=True)
+    batches = _track(data.sweep("rgb", TRAIN, device), "matching", total)
     with torch.no_grad():
         return torch.cat([matcher.embed_rgb(batch["rgb"]).cpu() for batch in batches])
 
