@@ -126,6 +126,7 @@ class LossConfig(Section):
     lambda1: NonNegativeFloat
     lambda2: NonNegativeFloat | None = None
     kd: dict[str, KDTermConfig]
+    gather: bool = True
 
     @property
     def alignment(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -16,7 +16,13 @@ class DistillationLoss(nn.Module, ABC):
 
     Every returned part is already weighted, so that the method's loss is the sum of the values.
     The teacher is a constant in each method: no gradient reaches it.
+
+    Attributes:
+        uses_zbar: Whether the method reads zbar, so that a student of another width needs a
+            projection to the teacher's.
     """
+
+    uses_zbar: ClassVar[bool] = False
 
     @abstractmethod
     def forward(

@@ -132,6 +132,8 @@ class RelationalKD(DistillationLoss):
         ConfigError: An option is out of its range.
     """
 
+    uses_zbar = True
+
     def __init__(
         self,
         distance_weight: float = 25.0,

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ackd.losses import info_nce
+from ackd.losses.gathering import gather_batch
 from ackd.matching.matcher import Matcher
 from ackd.modules.classifier import OptimizerFactory
 
@@ -24,6 +25,9 @@ class MatcherModule(pl.LightningModule):
     def _loss(self, batch: dict[str, Tensor]) -> Tensor:
         v = self.matcher.embed_ms(batch["ms"])
         g = self.matcher.embed_rgb(batch["pseudo_rgb"])
+        if self.training:
+            # The negatives are the images of all ranks. Validation shares differ in length.
+            v, g = gather_batch(v), gather_batch(g)
         return info_nce(v, g, self.matcher.logit_scale)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
+from ackd.losses.gathering import gather_batch
 from ackd.modules.stopwatch import Stopwatch
 
 __all__ = ["DistillationObjective", "LossWeights", "Terms"]
@@ -51,6 +52,8 @@ class DistillationObjective(nn.Module):
         kd: Mapping[str, nn.Module],
         projection: Projection | None,
         ska: SKA | None,
+        *,
+        gather: bool = True,
     ) -> None:
         """Take only terms that count.
 
@@ -60,12 +63,14 @@ class DistillationObjective(nn.Module):
                 ``loss(student, teacher, target, epoch)`` and returns named scalars.
             projection: Leads the student's z and zbar to the teacher's widths.
             ska: The alignment losses.
+            gather: Whether losses that relate the images of a batch see the batch of all ranks.
         """
         super().__init__()
         self.weights = weights
         self.kd = nn.ModuleDict(kd)
         self.projection = projection
         self.ska = ska
+        self.gather = gather
         self.stopwatch = Stopwatch()
 
     def forward(
@@ -85,7 +90,11 @@ class DistillationObjective(nn.Module):
         if teacher is not None:
             projected = self.projection(student) if self.projection is not None else student
             for name, loss in self.kd.items():
-                for part, value in loss(projected, teacher, target, epoch).items():
+                pair = (projected, teacher)
+                if getattr(loss, "uses_zbar", False):
+                    # It relates the images of a batch to each other: the ranks' batch is one.
+                    pair = (self._whole(projected), self._whole(teacher))
+                for part, value in loss(*pair, target, epoch).items():
                     key = f"{name}_{part}" if part != "kd" else name
                     raw[key] = value
                     factors[key] = self.weights.lambda1 * self.weights.kd[name]
@@ -95,3 +104,6 @@ class DistillationObjective(nn.Module):
                         raw[part] = value
                         factors[part] = self.weights.lambda2
         return Terms(raw, {key: factors[key] * value for key, value in raw.items()})
+
+    def _whole(self, outputs: Outputs) -> Outputs:
+        return outputs._replace(zbar=gather_batch(outputs.zbar)) if self.gather else outputs

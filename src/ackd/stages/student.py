@@ -14,6 +14,7 @@ from ackd.alignment import SKA, Projection
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, RedrawPairs
 from ackd.config.targets import instantiate
+from ackd.losses.gathering import gather_batch
 from ackd.matching import rematch_epochs, scale_epochs
 from ackd.modules import (
     DistillationObjective,
@@ -128,7 +129,8 @@ def _objective(
         if config.aligns:
             ska = SKA(
                 teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
-                patches=config.ska.patches, **config.planner.model_dump(),
+                patches=config.ska.patches, gather=gather_batch if loss.gather else None,
+                **config.planner.model_dump(),
             )  # fmt: skip
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
@@ -137,7 +139,7 @@ def _objective(
             or any(getattr(part, "uses_zbar", False) for part in kd.values()),
         )  # fmt: skip
     weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
-    return DistillationObjective(weights, kd, projection, ska)
+    return DistillationObjective(weights, kd, projection, ska, gather=loss.gather)
 
 
 def _dynm(context: Context, pairing: Pairing) -> DynM:
