@@ -24,10 +24,10 @@ demo: $(VENV)/.ready ## teacher, matcher and three students on the embedded data
 	$(BIN)/python -m ackd.demo
 
 test: $(VENV)/.ready ## the test suite (without the slow ones)
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/.ready ## the slow tests too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.ready ## style
 	$(BIN)/ruff check .

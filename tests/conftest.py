@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+# One thread a process: the suite runs one process a core, and threads that wait for each other on
+# busy cores make small networks a hundred times slower. Inherited by the commands under test.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from ackd.config.hints import hint
+from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
-from ackd.errors import AckdError, ConfigError
+from ackd.errors import ConfigError
 
 __all__ = ["main"]
 
@@ -37,25 +36,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "overrides", nargs="*", help="options of ackd.train, e.g. student.max_epochs=5"
     )
     given = parser.parse_args(arguments).overrides
+    with last_word(given):
+        _run(given)
+
+
+def _run(given: list[str]) -> None:
     from ackd.train import train
 
     began = time.perf_counter()
+    jobs = {method: _compose(given, method) for method in STUDENTS}
     results: dict[str, dict[str, Any]] = {}
-    for method in STUDENTS:
-        cfg = _compose(["name=demo", f"method={method}", *given])
+    for method, cfg in jobs.items():
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-        OmegaConf.resolve(cfg)
         folder = Path(cfg.outputs).expanduser() / "demo" / f"{method}-s{cfg.seed}" / stamp
         results[method] = train(cfg, folder)
     _print(results, time.perf_counter() - began)
 
 
-def _compose(overrides: list[str]) -> DictConfig:
-    try:
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return compose("train", overrides=overrides)
-    except HydraException as error:
-        raise ConfigError(hint(overrides) or str(error)) from error
+def _compose(given: list[str], method: str) -> DictConfig:
+    """Compose one of the three runs and find its mistakes, before any of them starts."""
+    taken = [word for word in given if word.lstrip("+").partition("=")[0] in ("method", "until")]
+    if taken:
+        raise ConfigError(
+            f"The demo runs {', '.join(STUDENTS)} to the end, so it takes no {taken[0]}; for one "
+            f"of them: python -m ackd.train {taken[0]}"
+        )
+    from ackd.train import check
+
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("train", overrides=["name=demo", f"method={method}", *given])
+    check(cfg)
+    return cfg
 
 
 def _print(results: dict[str, dict[str, Any]], seconds: float) -> None:
@@ -83,7 +94,4 @@ def _print(results: dict[str, dict[str, Any]], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except AckdError as error:
-        raise SystemExit(f"ackd: {error}") from None
+    main()

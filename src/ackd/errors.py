@@ -23,7 +23,7 @@ class DataError(AckdError):
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """Return the choice that looks most like ``name``, or None when nothing comes close."""
     lowered = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return lowered[found[0]] if found else None
 
 

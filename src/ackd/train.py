@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ackd.config.boundary import last_word
+from ackd.config.hints import one_sentence
 from ackd.config.location import config_dir
 from ackd.errors import AckdError, ConfigError
 
@@ -74,7 +77,7 @@ def check(cfg: DictConfig) -> Config:
     try:
         tree = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"The configuration cannot be resolved: {error}") from error
+        raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
     return check_config({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[union-attr,misc]
 
 
@@ -92,17 +95,25 @@ _failures: list[str] = []
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Run one job; a sweeper gets the student's OA (macro F1 where there is none)."""
-    mode = HydraConfig.get().mode
+    sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
+    folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        if mode == RunMode.MULTIRUN:
+        if sweeps:
             _refuse_several_devices(cfg)
-        result = train(cfg, Path(HydraConfig.get().runtime.output_dir))
-    except AckdError as error:
-        if mode != RunMode.MULTIRUN:
-            sys.exit(f"ackd: {error}")
+        result = train(cfg, folder)
+    except Exception as error:
+        _remove_if_empty(folder)
+        if not sweeps:
+            if isinstance(error, AckdError):
+                # Hydra would print the overrides before any other exception.
+                sys.exit(f"ackd: {error}")
+            raise
+        if not isinstance(error, AckdError):
+            traceback.print_exc()
         job = HydraConfig.get().job
-        print(f"ackd: job {job.num} ({job.override_dirname}): {error}", file=sys.stderr)
-        _failures.append(f"job {job.num} ({job.override_dirname}): {error}")
+        said = str(error) if isinstance(error, AckdError) else f"{type(error).__name__}: {error}"
+        _failures.append(f"job {job.num} ({job.override_dirname}): {said}")
+        print(f"ackd: {_failures[-1]}", file=sys.stderr)
         return None
     measured = (result["student"] or result["teacher"] or {}).get("metrics", {})
     score = measured.get("oa")
@@ -120,17 +131,9 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
 
 
 def cli() -> None:
-    """Run the command line; the last word is never a stack trace for a mistake in an option."""
-    try:
+    """Run the command line; the last word is never a stack trace."""
+    with last_word(sys.argv[1:]):
         main()
-    except SystemExit as leaving:
-        if leaving.code == 1:
-            from ackd.config.hints import hint
-
-            advice = hint(sys.argv[1:])
-            if advice:
-                print(f"ackd: {advice}", file=sys.stderr)
-        raise
     if _failures:
         sys.exit(f"ackd: {len(_failures)} of the jobs failed:\n" + "\n".join(_failures))
 

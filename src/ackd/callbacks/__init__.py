@@ -1,8 +1,18 @@
 """What watches training and steps in between epochs."""
 
+from ackd.callbacks.clock import Clock
 from ackd.callbacks.dynm import DynM
 from ackd.callbacks.epoch_seed import EpochSeed
 from ackd.callbacks.progress import EpochLines, progress
 from ackd.callbacks.redraw import RedrawPairs
+from ackd.callbacks.same_config import SameConfig
 
-__all__ = ["DynM", "EpochLines", "EpochSeed", "RedrawPairs", "progress"]
+__all__ = [
+    "Clock",
+    "DynM",
+    "EpochLines",
+    "EpochSeed",
+    "RedrawPairs",
+    "SameConfig",
+    "progress",
+]

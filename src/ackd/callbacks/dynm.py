@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -39,9 +40,10 @@ class DynM(pl.Callback):
     Which version belongs to an epoch is a function of that epoch alone, so a resumed run rebuilds
     exactly what an uninterrupted one would have.
 
-    Adds to the loggers: ``dynm/epoch``, ``dynm/version``, ``dynm/share_changed``,
-    ``dynm/seconds``, ``dynm/kl_before``, ``dynm/kl_after`` (mean over the RGB training images, in
-    nats), ``dynm/distinct_teachers`` and ``dynm/top_teacher_share``.
+    Adds to the loggers: ``epoch`` (the running one), ``dynm/epoch`` (from which the pairs are in
+    force), ``dynm/version``, ``dynm/share_changed``, ``dynm/seconds``, ``dynm/kl_before``,
+    ``dynm/kl_after`` (mean over the RGB training images, in nats), ``dynm/distinct_teachers`` and
+    ``dynm/top_teacher_share``.
     """
 
     def __init__(
@@ -64,6 +66,14 @@ class DynM(pl.Callback):
     def version_at(self, epoch: int) -> int:
         """How many re-matches are in force in ``epoch``; 0 is the first pairing."""
         return sum(e <= epoch for e in self.epochs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the matching has cost; pairs and version are stored by the data module."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count on."""
+        self.seconds = state_dict["seconds"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Match before the first batch where e0 is 0, or where a checkpoint is one version late."""
@@ -110,6 +120,7 @@ class DynM(pl.Callback):
             )
 
         report = {
+            "epoch": float(trainer.current_epoch),
             "dynm/epoch": float(epoch),
             "dynm/version": float(version),
             "dynm/share_changed": share_changed(before, chosen),

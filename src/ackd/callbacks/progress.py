@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import RichProgressBar
@@ -16,6 +17,11 @@ log = logging.getLogger("ackd")
 
 class StageBar(RichProgressBar):
     """Lightning's rich bar with the version of the pairs in force beside the loss terms."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the epoch's numbers."""
+        _metrics_of_all_ranks(trainer)
+        super().on_train_epoch_end(trainer, pl_module)
 
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -44,9 +50,10 @@ class EpochLines(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the line."""
         del pl_module
+        metrics = _metrics_of_all_ranks(trainer)
         if not trainer.is_global_zero:
             return
-        shown = {k: v for k, v in trainer.callback_metrics.items() if not k.startswith("weighted/")}
+        shown = {k: v for k, v in metrics.items() if not k.startswith("weighted/")}
         values = "  ".join(f"{name} {float(value):.4f}" for name, value in shown.items())
         version = getattr(trainer.datamodule, "version", -1)  # type: ignore[attr-defined]
         pairs = f"  pairs v{version}" if version >= 0 else ""
@@ -55,6 +62,15 @@ class EpochLines(pl.Callback):
             self.stage, trainer.current_epoch + 1, trainer.max_epochs,
             time.perf_counter() - self._began, values, pairs,
         )  # fmt: skip
+
+
+def _metrics_of_all_ranks(trainer: pl.Trainer) -> dict[str, Any]:
+    """Read the logged values on every rank, not on the one that shows them alone.
+
+    The first reading averages them over the ranks, which all have to take part before anything else
+    is exchanged.
+    """
+    return dict(trainer.callback_metrics)
 
 
 def progress(stage: str) -> pl.Callback:

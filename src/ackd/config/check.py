@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from ackd.config.location import config_dir
+from ackd.config.options import nearest_option, option_paths, tree_paths
 from ackd.config.schema import Config
 from ackd.errors import ConfigError, nearest
 
@@ -28,8 +31,12 @@ def check_config(tree: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         lines = [_sentence(item, tree) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
-    for rule in (_consistent_matching, _consistent_loss, _consistent_lengths, _known_targets):
+    for rule in (_consistent_matching, _consistent_loss, _consistent_data, _known_kd_defaults):
         rule(config)
+    # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
+    from ackd.config.buildable import check_buildable
+
+    check_buildable(config)
     return config
 
 
@@ -38,7 +45,7 @@ def _consistent_matching(config: Config) -> None:
     if config.matching.initial == "twins" and twins != "paired":
         raise ConfigError(
             f"matching=twins pairs an RGB image with the MS image of the same scene, which needs "
-            f"data.twins=paired, but data.twins is {twins}."
+            f"data.twins=paired, but data.twins is {twins or f'no option of {config.data.name}'}."
         )
     if config.matching.redraw and config.matching.initial != "random":
         raise ConfigError(
@@ -53,78 +60,103 @@ def _consistent_matching(config: Config) -> None:
 
 
 def _consistent_loss(config: Config) -> None:
-    if config.loss.lambda2 is None and config.loss.lambda1 > 1:
+    loss = config.loss
+    if loss.lambda2 is None and loss.lambda1 > 1:
         raise ConfigError(
-            f"loss.lambda1={config.loss.lambda1} makes lambda2 = 1 - lambda1 negative; choose "
+            f"loss.lambda1={loss.lambda1} makes lambda2 = 1 - lambda1 negative; choose "
             "lambda1 between 0 and 1, or give loss.lambda2 as well."
+        )
+    # The name of the method goes into result.json and into every table.
+    if config.method == "baseline" and (loss.kd or config.distils):
+        terms = [f"loss.kd.{name}" for name in loss.kd] or ["ska.ot1 or ska.ot2"]
+        raise ConfigError(
+            f"method=baseline is the student alone, but {', '.join(terms)} asks for a teacher; "
+            "use method=kd or method=sembridge, or leave that out (kd=none)."
+        )
+    if config.method == "kd" and not loss.kd and not config.aligns:
+        raise ConfigError(
+            "method=kd with kd=none has nothing to distil; choose a loss, e.g. kd=vanilla, or "
+            "method=baseline for the student alone."
         )
 
 
-def _consistent_lengths(config: Config) -> None:
+def _consistent_data(config: Config) -> None:
     if len(set(config.data.bands)) != len(config.data.bands):
         raise ConfigError(f"data.bands={config.data.bands} names a band twice.")
 
 
-def _known_targets(config: Config) -> None:
-    # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
-    from lightning.pytorch import Trainer
-
-    from ackd.config.targets import check_arguments, check_target
-
-    for stage in ("teacher", "matcher", "student"):
-        node = getattr(config, stage).optimizer
-        check_target(node, f"{stage}.optimizer", taken=["params"])
-    for name, term in config.loss.kd.items():
-        check_target(term.loss, f"loss.kd.{name}.loss")
-    ours = [
-        "self",
-        "max_epochs",
-        "logger",
-        "callbacks",
-        "default_root_dir",
-        "use_distributed_sampler",
-    ]
-    check_arguments(Trainer, config.trainer, "trainer", taken=ours)
+def _known_kd_defaults(config: Config) -> None:
+    """Refuse a recipe value that no loss reads: it would have no effect."""
+    reference = re.compile(r"\$\{kd_defaults\.(\w+)\.(\w+)\}")
+    known: dict[str, set[str]] = {}
+    for path in (config_dir() / "kd").glob("*.yaml"):
+        for name, argument in reference.findall(path.read_text(encoding="utf-8")):
+            known.setdefault(name, set()).add(argument)
+    for name, values in config.kd_defaults.items():
+        if name not in known and name in config.loss.kd:
+            continue  # a loss of the user's own
+        if name not in known:
+            close = nearest(name, known)
+            hint = f" Did you mean 'kd_defaults.{close}'?" if close else ""
+            raise ConfigError(
+                f"There is no option 'kd_defaults.{name}'.{hint} Known: {', '.join(sorted(known))}."
+            )
+        for argument in values:
+            if argument not in known[name]:
+                close = nearest(argument, known[name])
+                hint = f" Did you mean 'kd_defaults.{name}.{close}'?" if close else ""
+                raise ConfigError(
+                    f"There is no option 'kd_defaults.{name}.{argument}'.{hint} "
+                    f"Known: {', '.join(sorted(known[name]))}."
+                )
 
 
 def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     """Say one pydantic error as: option, value, what was expected, the nearest right name."""
+    parts = list(item["loc"])
     # A discriminated union puts its tag into the path; the option has no such part.
-    path = [str(p) for p in item["loc"]]
-    if len(path) > 1 and path[0] == "data" and path[1] in {"synthetic", "s2s_eu"}:
-        path.pop(1)
-    option = ".".join(path)
-    value = item.get("input")
-    if item["type"] == "extra_forbidden":
-        known = [k for k in _options(Config) if k != option]
-        siblings = [k for k in known if k.rpartition(".")[0] == option.rpartition(".")[0]]
-        close = nearest(option, siblings) or nearest(option, known)
+    if len(parts) > 1 and parts[0] == "data" and parts[1] in {"synthetic", "s2s_eu"}:
+        parts.pop(1)
+    option = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
+    value, kind = item.get("input"), item["type"]
+    if kind == "extra_forbidden":
+        known = option_paths(Config)
+        if option in known:
+            return f"'{option}' is no option of data={_name_of(tree)}, only of another data set."
+        written = [path for path in tree_paths(tree) if _is_open(path)]
+        close = nearest_option(option, [*known, *written])
         hint = f" Did you mean '{close}'?" if close else ""
         return f"There is no option '{option}'.{hint} (See --cfg job for all of them.)"
-    if item["type"] == "missing":
+    if kind == "missing":
         return f"The option '{option}' is missing; give it as {option}=VALUE."
-    if item["type"] == "union_tag_invalid":
-        return f"data.name={_name_of(tree)} is no data set. Known: synthetic, s2s_eu."
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        name = _name_of(tree)
+        known = ["synthetic", "s2s_eu"]
+        close = nearest(str(name), known)
+        hint = f" Did you mean data={close}?" if close else ""
+        return f"data.name={name} is no data set.{hint} Known: {', '.join(known)}."
+    if kind == "too_short":
+        return f"{option}={value!r} cannot be: expected at least {item['ctx']['min_length']} entry."
+    if kind == "string_too_short":
+        return f"{option}={value!r} cannot be: expected at least one character."
     expected = str(item["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    if kind == "model_type" or expected.startswith("a valid dictionary"):
+        expected = "a group of options, not a single value"
     hint = ""
-    if item["type"] == "literal_error" and isinstance(value, str):
+    if kind == "literal_error" and isinstance(value, str):
         choices = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         close = nearest(value, choices)
-        hint = f" Did you mean {option}={close}?" if close else ""
+        target = re.sub(r"\[\d+\]$", "", option)
+        meant = f"{target}=[{close}]" if target != option else f"{option}={close}"
+        hint = f" Did you mean {meant}?" if close else ""
     return f"{option}={value!r} cannot be: expected {expected}.{hint}"
+
+
+def _is_open(path: str) -> bool:
+    """Whether an option stands in a mapping that the schema leaves to what it configures."""
+    return ".optimizer." in path or path.startswith("trainer.")
 
 
 def _name_of(tree: Mapping[str, Any]) -> object:
     data = tree.get("data")
     return data.get("name") if isinstance(data, Mapping) else data
-
-
-def _options(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """All option paths of a schema, e.g. ``loss.lambda1``."""
-    found: list[str] = []
-    for name, field in model.model_fields.items():
-        found.append(prefix + name)
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                found += _options(part, f"{prefix}{name}.")
-    return list(dict.fromkeys(found))

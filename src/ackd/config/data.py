@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
 __all__ = ["DataConfig", "S2SEUConfig", "SyntheticConfig"]
 
@@ -12,12 +14,12 @@ __all__ = ["DataConfig", "S2SEUConfig", "SyntheticConfig"]
 class CommonData(BaseModel):
     """What every data set has: bands, splits, normalisation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     bands: Annotated[list[str], Field(min_length=1)]
     size: Annotated[int, Field(ge=8)]
     protocol: Literal["strict", "paper"]
-    split_seed: NonNegativeInt
+    split_seed: Seed
     fold: Annotated[int, Field(ge=0, le=4)]
     normalise: Literal["standard"]
     pseudo_rgb_reflectance: Annotated[float, Field(gt=0, le=2)]
@@ -28,7 +30,7 @@ class SyntheticConfig(CommonData):
     """The embedded default: scenes made on the spot."""
 
     name: Literal["synthetic"]
-    seed: NonNegativeInt
+    seed: Seed
     ms_per_class: PositiveInt
     rgb_per_class: PositiveInt
     classes: Annotated[int, Field(ge=2)] | None

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override, Sweep
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.location import config_dir
+from ackd.config.options import nearest_option
 from ackd.errors import nearest
 
-__all__ = ["hint"]
+__all__ = ["hint", "one_sentence"]
+
+ON_DEMAND = "experiment"  # a group that is in no defaults list, so it is added with +
 
 
 def hint(arguments: Sequence[str]) -> str | None:
@@ -25,50 +33,121 @@ def hint(arguments: Sequence[str]) -> str | None:
     Returns:
         A sentence, or None where every override is fine.
     """
-    words = [word for word in arguments if not word.startswith("-")]
+    words, folders = _split(arguments)
+    overrides: list[Override] = []
+    for word in words:
+        try:
+            overrides += OverridesParser.create().parse_overrides([word])
+        except HydraException as error:
+            return (
+                f"'{word}' cannot be read as an option ({one_sentence(error)}). Write key=value, "
+                "with quotes around brackets and spaces: 'data.bands=[B02,B08]'."
+            )
+    groups = [o for o in overrides if _name(o) in _groups(folders)]
+    for override in groups:
+        advice = _group_advice(override, folders)
+        if advice:
+            return advice
+    selected = [o.input_line for o in groups if o.input_line and not o.is_sweep_override()]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        try:
-            overrides = OverridesParser.create().parse_overrides(words)
-        except HydraException:
+        known = _known(selected, folders)
+        if known is None:
             return None
-        groups = [o for o in overrides if _is_group(o.key_or_group)]
-        selected = [o.input_line for o in groups if o.input_line and not o.is_sweep_override()]
-        for override in groups:
-            advice = _group_advice(override.key_or_group, override.value())
-            if advice:
-                return advice
-        try:
-            known = _paths(compose("train", overrides=selected))
-        except HydraException:
-            return None
-    for override in overrides:
-        key = override.key_or_group
-        if key in known or override in groups or key.startswith("hydra") or override.is_add():
-            continue
-        close = nearest(key, [*known, *_groups()])
-        if close:
-            return f"There is no option '{key}'. Did you mean '{close}'?"
-        return f"There is no option '{key}'. See --cfg job for all of them."
+        for override in overrides:
+            key = override.key_or_group
+            if override in groups or key in known or override.is_add() or _is_hydras(key):
+                continue
+            return _option_advice(key, known, folders)
     return None
 
 
-def _groups() -> list[str]:
-    return sorted(path.name for path in config_dir().iterdir() if path.is_dir())
+def one_sentence(error: Exception) -> str:
+    """Reduce an error of Hydra or OmegaConf to what it says about the configuration."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, value = error.missing_cfg_file.partition("/")
+        names = list(error.options or [])
+        close = nearest(value, names)
+        meant = f" Did you mean {group}={close}?" if close else ""
+        known = f" Known: {', '.join(names)}." if names else ""
+        return f"{str(error).splitlines()[0].rstrip('.')}.{meant}{known}"
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    noise = ("full_key:", "object_type=", "reference_type=", "To append", "See http")
+    text = " ".join(line for line in lines if line and not line.startswith(noise))
+    place = re.search(r"full_key: (\S+)", str(error))
+    return f"{place[1]}: {text}" if place else text
 
 
-def _is_group(key: str) -> bool:
-    return key.partition("@")[0] in _groups()
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """Tell overrides from Hydra's flags: the overrides, and where groups are looked for."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--config-dir", "-cd")
+    for flags in (("--config-name", "-cn"), ("--config-path", "-cp"), ("--package", "-p")):
+        parser.add_argument(*flags)
+    given, _ = parser.parse_known_intermixed_args(list(arguments))
+    extra = [Path(given.config_dir).absolute()] if given.config_dir else []
+    return given.overrides, [config_dir(), *(path for path in extra if path.is_dir())]
 
 
-def _group_advice(group: str, value: object) -> str | None:
-    folder = config_dir() / group.partition("@")[0]
-    options = sorted(path.stem for path in folder.glob("*.yaml"))
-    if not isinstance(value, str) or value in options:
+def _groups(folders: Sequence[Path]) -> list[str]:
+    return sorted({p.name for folder in folders for p in folder.iterdir() if p.is_dir()})
+
+
+def _choices(group: str, folders: Sequence[Path]) -> list[str]:
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def _name(override: Override) -> str:
+    """The group without its package: ``backbone`` of ``backbone@student.backbone``."""
+    return override.key_or_group.partition("@")[0]
+
+
+def _group_advice(override: Override, folders: Sequence[Path]) -> str | None:
+    group, key = _name(override), override.get_key_element().lstrip("+~")
+    if override.is_delete():
         return None
-    close = nearest(value, options)
-    meant = f" Did you mean {group}={close}?" if close else ""
-    return f"There is no '{value}' in {group}.{meant} Known: {', '.join(options)}."
+    value = override.value()
+    values = value.list if isinstance(value, Sweep) and hasattr(value, "list") else [value]
+    choices = _choices(group, folders)
+    for one in values:
+        if isinstance(one, list):
+            continue
+        name = str(getattr(one, "text", one))
+        if name not in choices:
+            close = nearest(name, choices)
+            meant = f" Did you mean {key}={close}?" if close else ""
+            return f"There is no '{name}' in {group}.{meant} Known: {', '.join(choices)}."
+    if group == ON_DEMAND and not override.is_add():
+        return f"An experiment is added with a plus: +{override.input_line}"
+    if group != ON_DEMAND and override.is_add():
+        return f"{key} is chosen already; write it without the plus: {key}={value}"
+    return None
+
+
+def _known(selected: Sequence[str | None], folders: Sequence[Path]) -> list[str] | None:
+    """Every option of the configuration with these groups; None where it does not compose."""
+    overrides = [line for line in selected if line]
+    if len(folders) > 1:
+        overrides.append("hydra.searchpath=[" + ",".join(f"'{p}'" for p in folders[1:]) + "]")
+    try:
+        return _paths(compose("train", overrides=overrides))
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def _option_advice(key: str, known: list[str], folders: Sequence[Path]) -> str:
+    head = key.partition(".")[0]
+    for choice in _choices(head, folders):
+        if key in (_known([f"{head}={choice}"], folders) or []):
+            return f"'{key}' is an option of {head}={choice} only; add {head}={choice}."
+    close = nearest_option(key, [*known, *_groups(folders)])
+    meant = f" Did you mean '{close}'?" if close else ""
+    return f"There is no option '{key}'.{meant} (See --cfg job for all of them.)"
+
+
+def _is_hydras(key: str) -> bool:
+    return key.partition(".")[0].partition("/")[0] == "hydra"
 
 
 def _paths(cfg: DictConfig, prefix: str = "") -> list[str]:

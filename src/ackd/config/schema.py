@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from ackd.config.data import DataConfig
+from ackd.config.data import DataConfig, Seed
 
 __all__ = [
     "BackboneConfig",
@@ -29,12 +29,13 @@ __all__ = [
 ]
 
 PositiveFloat = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
     """A closed group of options: no other key is allowed, and nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BackboneConfig(Section):
@@ -57,13 +58,13 @@ class TrainingConfig(Section):
 class TeacherConfig(TrainingConfig):
     """The multispectral network; cross-entropy, or binary cross-entropy for several labels."""
 
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 class MatcherConfig(TrainingConfig):
     """The two encoders and projection heads of SSM, eqs 5-7."""
 
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     dim: PositiveInt = 256
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     logit_scale: PositiveFloat = 1 / 0.07
@@ -116,7 +117,7 @@ class KDTermConfig(Section):
     """One distillation loss and its weight inside the sum of distillation losses."""
 
     loss: dict[str, Any]
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
 
 
 class LossConfig(Section):
@@ -166,10 +167,10 @@ class LoggerConfig(Section):
 class Config(Section):
     """The whole configuration of one run."""
 
-    name: str
-    method: str
-    recipe: str
-    seed: NonNegativeInt
+    name: Name
+    method: Name
+    recipe: Name
+    seed: Seed
     until: Literal["teacher", "matcher", "student"]
     force: list[Literal["teacher", "matcher"]]
     ckpt_path: str | None

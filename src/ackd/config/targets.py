@@ -34,7 +34,11 @@ def locate(path: object, option: str) -> Callable[..., Any]:
 
 
 def check_arguments(
-    target: Callable[..., Any], given: Iterable[str], option: str, *, taken: Iterable[str] = ()
+    target: Callable[..., Any],
+    given: Iterable[str],
+    option: str,
+    *,
+    taken: Mapping[str, str] | None = None,
 ) -> None:
     """Refuse an argument that ``target`` does not have, with the nearest one that it has.
 
@@ -42,23 +46,33 @@ def check_arguments(
         target: A class or function.
         given: Names of the arguments in the configuration.
         option: Where they stand, e.g. ``"student.optimizer"``.
-        taken: Arguments that ackd fills itself and that may therefore not be given.
+        taken: Arguments that ackd fills itself and that may therefore not be given, with the
+            options that decide them ("" where there are none).
     """
-    parameters = inspect.signature(target).parameters
+    taken = taken or {}
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:
+        return  # a builtin that does not tell; building it will
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     known = [name for name in parameters if name not in {"self", *taken}]
     for name in given:
+        if name in taken:
+            instead = f"; see {taken[name]}" if taken[name] else ""
+            raise ConfigError(f"{option}.{name} is filled in by ackd itself{instead}.")
         if name not in known:
             close = nearest(name, known)
             hint = f" Did you mean {option}.{close}?" if close else ""
             raise ConfigError(
                 f"{option}.{name} is no option of {getattr(target, '__name__', target)}.{hint} "
-                f"Known: {', '.join(known)}."
+                f"Known: {', '.join(known) or 'none'}."
             )
 
 
-def check_target(node: Mapping[str, Any], option: str, *, taken: Iterable[str] = ()) -> None:
+def check_target(
+    node: Mapping[str, Any], option: str, *, taken: Mapping[str, str] | None = None
+) -> None:
     """Check that ``node`` names something that can be imported and only arguments it has."""
     if "_target_" not in node:
         raise ConfigError(f"{option} needs _target_, the import path of what it configures.")

@@ -34,7 +34,8 @@ class SceneBatches(Sampler[Request]):
     """Batches of one modality, each row optionally with a partner of the other one.
 
     Shuffling is a pure function of (seed, epoch); every rank takes its own share of one global
-    order. Training sets have equal shares (``drop_last``); evaluation covers every image once.
+    order. Training sets have equal shares (``drop_last``); evaluation covers every image once, in
+    equally many batches a rank, because ranks talk to each other in every batch.
     """
 
     def __init__(
@@ -99,13 +100,23 @@ class SceneBatches(Sampler[Request]):
         return order[self.rank :: self.world_size]
 
     def __len__(self) -> int:
-        share = len(self._share())
-        return share // self.batch_size if self.drop_last else -(-share // self.batch_size)
+        if self.drop_last:
+            return len(self.indices) // (self.batch_size * self.world_size)
+        largest_share = -(-len(self.indices) // self.world_size)
+        return -(-largest_share // self.batch_size)
 
     def __iter__(self) -> Iterator[Request]:
-        order = self._share()
-        for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
+        order, count = self._share(), len(self)
+        if not count:
+            return
+        cuts = np.arange(self.batch_size, len(order), self.batch_size)
+        # A rank with one image less than others may fill a batch less; it cuts smaller ones.
+        for chosen in np.array_split(order, count if len(cuts) + 1 < count else cuts):
+            if not len(chosen):
+                raise ValueError(
+                    f"{len(self.indices)} images cannot be shared among {self.world_size} "
+                    "processes; use fewer of them (trainer.devices)."
+                )
             rows = self.indices[chosen]
             other = None if self.partners is None else self.partners[chosen]
             yield Request(rows, other) if self.side == "ms" else Request(other, rows)

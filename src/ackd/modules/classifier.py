@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ackd.backbones import Backbone
 from ackd.modules.metrics import classification_metrics
@@ -81,11 +82,19 @@ class SceneClassifier(pl.LightningModule):
         logits = self(batch[self.side])
         self.test_metrics.update(logits, target)
         self.log_dict(self.test_metrics, batch_size=len(target))
-        self.test_rows.append(batch[f"{self.side}_index"].cpu())
-        self.test_logits.append(logits.float().cpu())
+        self.test_rows.append(batch[f"{self.side}_index"])
+        self.test_logits.append(logits.float())
+
+    def on_test_epoch_end(self) -> None:
+        """Bring the predictions of all ranks together."""
+        rows, logits = torch.cat(self.test_rows), torch.cat(self.test_logits)
+        if self.trainer.world_size > 1:
+            rows = torch.cat(gather_all_tensors(rows))
+            logits = torch.cat(gather_all_tensors(logits))
+        self.test_rows, self.test_logits = [rows.cpu()], [logits.cpu()]
 
     def predictions(self) -> tuple[Tensor, Tensor]:
-        """Rows (N,) and logits (N, classes) of the last test on this rank."""
+        """Rows (N,) and logits (N, classes) of all images of the last test, on the CPU."""
         return torch.cat(self.test_rows), torch.cat(self.test_logits)
 
     def configure_optimizers(self) -> Optimizer:

@@ -20,7 +20,21 @@ from ackd.errors import ConfigError
 __all__ = ["UnpairedDataModule"]
 
 Side = Literal["ms", "rgb"]
+Batch = dict[str, Tensor]
 SWEEP_BATCH = 256  # images at once outside of training; eval mode needs little memory
+
+
+class LateLoader(DataLoader[Batch]):
+    """A DataLoader that reads nothing before the first batch of an epoch is asked for.
+
+    Lightning opens the first epoch's iterator before it tells the sampler which epoch that is (not
+    epoch 0 in a continued run) and before callbacks can choose the first pairs. Workers that read
+    ahead from there would go through the wrong order with stale pairs.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Start an epoch."""
+        yield from super().__iter__()
 
 
 class UnpairedDataModule(pl.LightningDataModule):
@@ -64,6 +78,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         self.benchmark = benchmark
         self.side = side
         self.batch_size = batch_size
+        self.stage = stage
         self.seed = seed
         self.augment = augment
         self.pseudo_rgb_reflectance = pseudo_rgb_reflectance
@@ -89,7 +104,7 @@ class UnpairedDataModule(pl.LightningDataModule):
             )
         self.pairs: Tensor | None = None
         self.version = -1
-        self._train_loader: DataLoader[dict[str, Tensor]] | None = None
+        self._train_loader: LateLoader | None = None
         self._train_batches: SceneBatches | None = None
 
     def rows(self, split: int, side: Side | None = None) -> NDArray[np.int64]:
@@ -98,6 +113,11 @@ class UnpairedDataModule(pl.LightningDataModule):
         return rows
 
     # -- pairs ---------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Take over rank 0's pairs, so that rounding can never give two ranks different ones."""
+        if stage == "fit" and self.pairs is not None and self.trainer is not None:
+            self.set_pairs(self.trainer.strategy.broadcast(self.pairs), self.version)
 
     def set_pairs(self, partners: Tensor, version: int) -> None:
         """Put pairs in force, from the next epoch on if one is running.
@@ -122,8 +142,12 @@ class UnpairedDataModule(pl.LightningDataModule):
 
     # -- loaders -------------------------------------------------------------------------------
 
-    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Shuffled full batches; one loader for the whole run, whose workers stay alive."""
+    def train_dataloader(self) -> LateLoader:
+        """Shuffled full batches; one loader for the whole run, whose workers stay alive.
+
+        Raises:
+            ConfigError: There are too few images for a full batch on every process.
+        """
         if self._train_loader is None:
             rank, world_size = self._place()
             self._train_batches = SceneBatches(
@@ -136,16 +160,23 @@ class UnpairedDataModule(pl.LightningDataModule):
                 rank=rank,
                 world_size=world_size,
             )
+            if not len(self._train_batches):
+                raise ConfigError(
+                    f"{self.stage}.batch_size={self.batch_size} on {world_size} processes needs "
+                    f"{self.batch_size * world_size} training images, but the {self.side.upper()} "
+                    f"side has {len(self.rows(TRAIN))}; choose a smaller {self.stage}.batch_size "
+                    "or fewer trainer.devices."
+                )
             if self.pairs is not None:
                 self._train_batches.set_partners(self.pairs.numpy())
             self._train_loader = self._loader(self._train_batches)
         return self._train_loader
 
-    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def val_dataloader(self) -> LateLoader:
         """Every validation image once."""
         return self._loader(self._in_order(VAL))
 
-    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def test_dataloader(self) -> LateLoader:
         """Every test image once."""
         return self._loader(self._in_order(TEST))
 
@@ -154,9 +185,9 @@ class UnpairedDataModule(pl.LightningDataModule):
         rows = self.rows(split)
         return SceneBatches(self.side, rows, self.batch_size, rank=rank, world_size=world_size)
 
-    def _loader(self, batches: SceneBatches) -> DataLoader[dict[str, Tensor]]:
+    def _loader(self, batches: SceneBatches) -> LateLoader:
         # A generator of its own: the loader then draws nothing from the global random state.
-        return DataLoader(
+        return LateLoader(
             self.scenes, sampler=batches, batch_size=None,
             generator=torch.Generator().manual_seed(self.seed), **self.loader_options,
         )  # fmt: skip

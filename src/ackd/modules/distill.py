@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ackd.backbones import Backbone
@@ -38,6 +40,14 @@ class DistillModule(SceneClassifier):
         """Bring the teacher to the student's device."""
         if self.teacher is not None:
             self.teacher = self.teacher.to(self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the alignment has cost, for a run that goes on from here."""
+        checkpoint["alignment_seconds"] = self.objective.stopwatch.seconds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Count on."""
+        self.objective.stopwatch.go_on_from(checkpoint["alignment_seconds"])
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One step of eq 21."""

@@ -84,9 +84,22 @@ class DistillationObjective(nn.Module):
             teacher: Outputs on the matched MS images; None for a student that learns alone.
             target: (B,) classes of the RGB images.
             epoch: Counted from 0, for losses that warm up.
+
+        Raises:
+            ValueError: An entry of ``kd`` has the name of another term.
         """
-        raw = {"task": task}
-        factors = {"task": self.weights.task}
+        raw: dict[str, Tensor] = {}
+        factors: dict[str, float] = {}
+
+        def add(key: str, value: Tensor, factor: float) -> None:
+            if key in raw:
+                raise ValueError(
+                    f"Two terms of the loss are called '{key}'; give the entry of loss.kd another "
+                    "name."
+                )
+            raw[key], factors[key] = value, factor
+
+        add("task", task, self.weights.task)
         if teacher is not None:
             projected = self.projection(student) if self.projection is not None else student
             for name, loss in self.kd.items():
@@ -96,13 +109,11 @@ class DistillationObjective(nn.Module):
                     pair = (self._whole(projected), self._whole(teacher))
                 for part, value in loss(*pair, target, epoch).items():
                     key = f"{name}_{part}" if part != "kd" else name
-                    raw[key] = value
-                    factors[key] = self.weights.lambda1 * self.weights.kd[name]
+                    add(key, value, self.weights.lambda1 * self.weights.kd[name])
             if self.ska is not None:
                 with self.stopwatch.measure(target.device):
                     for part, value in self.ska(projected, teacher).items():
-                        raw[part] = value
-                        factors[part] = self.weights.lambda2
+                        add(part, value, self.weights.lambda2)
         return Terms(raw, {key: factors[key] * value for key, value in raw.items()})
 
     def _whole(self, outputs: Outputs) -> Outputs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch.distributed
 from filelock import FileLock, Timeout
 
 from ackd.stages.files import write_json
 from ackd.stages.fingerprint import fingerprint
+from ackd.stages.ranks import agree, barrier, first_rank
 
 __all__ = ["Artifact", "Stage", "obtain"]
 
 log = logging.getLogger("ackd")
 
 DONE = "stage.json"
+SIGN_OF_LIFE_SECONDS = 60.0
 
 
 class Stage(Protocol):
@@ -67,33 +67,52 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
     shape = {"stage": stage.name, "format": stage.format_version, **stage.shaped_by()}
     name = fingerprint(shape)
     final = root.absolute() / stage.name / name
-    hint = f"train it anew with 'force=[{stage.name}]'"
-    if not force and (final / DONE).is_file():
-        log.info("reusing %s %s (%s)", stage.name, name, hint)
+    draft = final.with_name(f"{name}.training")
+
+    def usable() -> bool:
+        return not force and (final / DONE).is_file()
+
+    def reuse(when: str = "") -> Artifact:
+        hint = f"train it anew with 'force=[{stage.name}]'"
+        log.info("reusing %s %s%s (%s)", stage.name, name, when, hint)
         return Artifact(final, name, reused=True)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    if _is_child_rank():
-        # Rank 0 holds the lock and has started this process to train along.
-        stage.train(final.with_name(f"{name}.training"), resume=resume)
-        _barrier()
-        return Artifact(final, name, reused=False)
-    with _locked(final.with_name(f"{name}.lock"), stage.name):
-        # Somebody else may have finished it while this process waited.
-        if not force and (final / DONE).is_file():
-            log.info("reusing %s %s, just finished by another job (%s)", stage.name, name, hint)
-            return Artifact(final, name, reused=True)
-        draft = final.with_name(f"{name}.training")
-        if draft.exists() and not resume:
-            shutil.rmtree(draft)
-        draft.mkdir(exist_ok=True)
-        log.info("training %s %s", stage.name, name)
+
+    if agree(usable()):
+        return reuse()
+    if first_rank():
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(final.with_name(f"{name}.lock"), stage.name):
+            # Somebody else may have finished it while this process waited.
+            if usable():
+                agree("reuse")
+                return reuse(", just finished by another job")
+            if draft.exists() and not resume:
+                shutil.rmtree(draft)
+            draft.mkdir(exist_ok=True)
+            agree("train")
+            log.info("training %s %s", stage.name, name)
+            stage.train(draft, resume=resume)
+            write_json(draft / DONE, {"fingerprint": name, "shaped_by": shape})
+            _replace(draft, final)
+    else:
+        # A rank that has just been started finds itself alone: rank 0 started it to train along.
+        while (word := agree("train")) == "wait":
+            pass
+        if word == "reuse":
+            return reuse(", just finished by another job")
         stage.train(draft, resume=resume)
-        write_json(draft / DONE, {"fingerprint": name, "shaped_by": shape})
-        if final.exists():
-            shutil.rmtree(final)
-        draft.rename(final)
-    _barrier()
+    barrier()
     return Artifact(final, name, reused=False)
+
+
+def _replace(draft: Path, final: Path) -> None:
+    """Put a finished draft in its place; whoever looks finds the old or the new one whole."""
+    old = final.with_name(f"{final.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    draft.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -103,18 +122,20 @@ def _locked(path: Path, name: str) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         log.info("waiting for another job that is training the same %s", name)
-        # The operating system releases the lock of a process that dies.
-        lock.acquire()
+        _wait_for(lock)
     try:
         yield
     finally:
         lock.release()
 
 
-def _is_child_rank() -> bool:
-    return int(os.environ.get("LOCAL_RANK", "0")) > 0 or int(os.environ.get("NODE_RANK", "0")) > 0
-
-
-def _barrier() -> None:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()
+def _wait_for(lock: FileLock) -> None:
+    """Wait; the operating system releases the lock of a process that dies."""
+    while True:
+        try:
+            lock.acquire(timeout=SIGN_OF_LIFE_SECONDS)
+        except Timeout:
+            # The other ranks of this job wait with rank 0, and would give it up for dead.
+            agree("wait")
+        else:
+            return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import logging
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +14,29 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from ackd.callbacks import EpochSeed, progress
+from ackd.callbacks import Clock, EpochSeed, SameConfig, progress
 from ackd.config.schema import Config
 from ackd.errors import AckdError
 from ackd.modules import UnpairedDataModule
+from ackd.stages.runs import identity
 
-__all__ = ["Fitted", "fit", "last_checkpoint", "step_of"]
+__all__ = ["Fitted", "epoch_of", "fit", "last_checkpoint"]
+
+log = logging.getLogger("ackd")
 
 CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training left behind; the module has the weights of the chosen epoch."""
+    """What a training left behind; the module has the weights of the chosen epoch.
+
+    Attributes:
+        trainer: To go on with, e.g. to test.
+        seconds: All attempts together.
+        epoch: The chosen one, counted from 0.
+        score: What it was chosen by.
+    """
 
     trainer: pl.Trainer
     seconds: float
@@ -38,11 +50,11 @@ def last_checkpoint(folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def step_of(checkpoint: Path | None) -> int:
-    """The optimiser step a checkpoint was written at; -1 without one."""
+def epoch_of(checkpoint: Path | None) -> int:
+    """The epoch at whose end a checkpoint was written; -1 without one."""
     if checkpoint is None:
         return -1
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
 
 
 def fit(
@@ -77,16 +89,26 @@ def fit(
         checkpoint: Go on from here.
 
     Raises:
-        AckdError: Training was interrupted, or its loss is no number.
+        AckdError: The value that chooses the epoch was never a number, or the processes of one
+            training have different options.
+        SystemExit: Training was interrupted.
     """
     best = ModelCheckpoint(
-        folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode, save_last=True,
-        save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False,
+        folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode,
+        save_on_train_epoch_end=True, enable_version_counter=False,
+    )  # fmt: skip
+    # Not save_last of the above, which only writes in epochs that are better than all before. It
+    # comes after it, so that it holds what is best so far.
+    last = ModelCheckpoint(
+        folder / CHECKPOINTS, filename="last", save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )  # fmt: skip
     # Everything is logged an epoch at a time, so the interval within one has no effect.
     options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
     options.setdefault("enable_model_summary", False)
-    ours = [EpochSeed(seed), progress(stage), *callbacks, best]
+    clock = Clock()
+    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, progress(stage)]
+    ours += [*callbacks, best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
@@ -94,19 +116,25 @@ def fit(
         **options, max_epochs=max_epochs, logger=list(loggers), callbacks=ours,
         default_root_dir=folder, use_distributed_sampler=False,
     )  # fmt: skip
-    began = time.perf_counter()
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    seconds = time.perf_counter() - began
-    if trainer.interrupted:
-        raise AckdError(
-            f"The {stage} was interrupted in epoch {trainer.current_epoch + 1}; the same command "
-            "with ckpt_path=auto goes on from the last finished epoch."
-        )
-    if best.best_model_score is None or not Path(best.best_model_path).is_file():
+    try:
+        with warnings.catch_warnings():
+            # That is what it is for when a run goes on.
+            warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning's answer to Ctrl-C and to SIGTERM; it also ends a sweep, as it should.
+        log.error(
+            "The %s was interrupted in epoch %d; the same command with ckpt_path=auto goes on from "
+            "the last finished epoch.",
+            stage, trainer.current_epoch + 1,
+        )  # fmt: skip
+        raise
+    score = float("nan") if best.best_model_score is None else float(best.best_model_score)
+    if not math.isfinite(score) or not Path(best.best_model_path).is_file():
         raise AckdError(
             f"The {stage} finished without one epoch whose {monitor} is a number; a smaller "
             f"{stage}.optimizer.lr may help."
         )
     chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     module.load_state_dict(chosen["state_dict"])
-    return Fitted(trainer, seconds, int(chosen["epoch"]), float(best.best_model_score))
+    return Fitted(trainer, clock.seconds, int(chosen["epoch"]), score)

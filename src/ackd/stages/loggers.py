@@ -14,29 +14,32 @@ from typing import Any
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from ackd.config.schema import Config, WandbConfig
+from ackd.stages.ranks import first_rank
 
 __all__ = ["run_loggers"]
 
 
 class ContinuedCSVLogger(CSVLogger):
-    """A CSVLogger that keeps the rows of an interrupted run up to the step it goes on from."""
+    """A CSVLogger that keeps the rows of an interrupted run up to the epoch it goes on from."""
 
-    def __init__(self, folder: Path, keep_until_step: int = -1) -> None:
+    def __init__(self, folder: Path, keep_until_epoch: int = -1) -> None:
         """Write ``metrics.csv`` into ``folder``.
 
         Args:
             folder: Of the run.
-            keep_until_step: Rows up to this step stay; -1 starts a new file.
+            keep_until_epoch: Rows up to this epoch stay; -1 starts a new file.
         """
         super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
+        if not first_rank():
+            return  # the file belongs to rank 0
         path = folder / "metrics.csv"
         kept: list[dict[str, Any]] = []
         keys: list[str] = []
-        if keep_until_step >= 0 and path.is_file():
+        if keep_until_epoch >= 0 and path.is_file():
             with path.open(newline="") as file:
                 reader = csv.DictReader(file)
                 keys = list(reader.fieldnames or [])
-                kept = [row for row in reader if int(row["step"]) <= keep_until_step]
+                kept = [row for row in reader if int(float(row["epoch"])) <= keep_until_epoch]
         path.unlink(missing_ok=True)
         with warnings.catch_warnings():
             # It warns that it would delete what lies in the folder; what is wanted was read above.
@@ -50,7 +53,7 @@ class ContinuedCSVLogger(CSVLogger):
 
 @contextmanager
 def run_loggers(
-    config: Config, stage: str, folder: Path, *, keep_until_step: int = -1, resumed: bool = False
+    config: Config, stage: str, folder: Path, *, keep_until_epoch: int = -1, resumed: bool = False
 ) -> Iterator[list[Logger]]:
     """Open the loggers of a stage, and close them whatever happens.
 
@@ -58,10 +61,10 @@ def run_loggers(
         config: Of the run; its ``logger`` says which.
         stage: Job type in W&B.
         folder: Of the stage.
-        keep_until_step: See :class:`ContinuedCSVLogger`.
+        keep_until_epoch: See :class:`ContinuedCSVLogger`.
         resumed: Noted in W&B, where every attempt is a run of its own.
     """
-    loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_step)]
+    loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_epoch)]
     if config.logger.tensorboard is not None:
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     if config.logger.wandb is not None:

@@ -14,7 +14,7 @@ from ackd.modules import MatcherModule
 from ackd.stages.context import Context
 from ackd.stages.files import read_json, save_tensors, write_json
 from ackd.stages.fingerprint import shaping_trainer_options
-from ackd.stages.fitting import fit, last_checkpoint, step_of
+from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 
 __all__ = ["MatcherStage"]
@@ -64,7 +64,7 @@ class MatcherStage:
         checkpoint = last_checkpoint(folder) if resume else None
         with run_loggers(
             config, "matcher", folder,
-            keep_until_step=step_of(checkpoint), resumed=checkpoint is not None,
+            keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
         ) as loggers:  # fmt: skip
             fitted = fit(
                 module, data, config, stage="matcher", folder=folder, seed=config.matcher.seed,
@@ -85,5 +85,7 @@ class MatcherStage:
     def load(self, folder: Path) -> tuple[Matcher, dict[str, Any]]:
         """Read a finished matcher: the networks and what was measured."""
         matcher = self.build()
-        matcher.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+        matcher.load_state_dict(
+            torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        )
         return matcher, read_json(folder / "metrics.json")

@@ -15,6 +15,7 @@ from ackd.stages.context import Context
 from ackd.stages.files import write_json
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
+from ackd.stages.ranks import first_rank
 from ackd.stages.result import describe_run
 from ackd.stages.runs import RESULT
 from ackd.stages.student import train_student
@@ -87,7 +88,7 @@ def run_pipeline(config: Config, folder: Path, *, resume: bool) -> dict[str, Any
         config, context.benchmark, teacher=about_teacher, student=about_student,
         seconds=seconds, reused=reused, device=compute_device(context),
     )  # fmt: skip
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if first_rank():
         write_json(folder / RESULT, result)
         log.info("result: %s", folder / RESULT)
     return result

@@ -12,7 +12,7 @@ from ackd.errors import ConfigError
 from ackd.stages.files import read_json, write_json
 from ackd.stages.fingerprint import fingerprint, shaping_trainer_options
 
-__all__ = ["RESULT", "choose_folder", "claim"]
+__all__ = ["RESULT", "choose_folder", "claim", "identity"]
 
 log = logging.getLogger("ackd")
 

@@ -27,7 +27,7 @@ from ackd.modules import (
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.files import save_tensors
-from ackd.stages.fitting import fit, last_checkpoint, step_of
+from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 from ackd.stages.pairing import Pairing
 from ackd.stages.predictions import test_metrics, write_predictions
@@ -91,7 +91,7 @@ def train_student(
         log.info("going on from %s", checkpoint)
     with run_loggers(
         config, "student", folder,
-        keep_until_step=step_of(checkpoint), resumed=checkpoint is not None,
+        keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
     ) as loggers:  # fmt: skip
         fitted = fit(
             module, data, config, stage="student", folder=folder, seed=config.seed,

@@ -14,7 +14,7 @@ from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.files import read_json, save_tensors, write_json
 from ackd.stages.fingerprint import shaping_trainer_options
-from ackd.stages.fitting import fit, last_checkpoint, step_of
+from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 from ackd.stages.predictions import test_metrics, write_predictions
 
@@ -60,7 +60,7 @@ class TeacherStage:
         checkpoint = last_checkpoint(folder) if resume else None
         with run_loggers(
             config, "teacher", folder,
-            keep_until_step=step_of(checkpoint), resumed=checkpoint is not None,
+            keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
         ) as loggers:  # fmt: skip
             fitted = fit(
                 module, data, config, stage="teacher", folder=folder, seed=config.teacher.seed,
@@ -80,5 +80,7 @@ class TeacherStage:
     def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
         """Read a finished teacher: the network and what was measured."""
         backbone = self.build()
-        backbone.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+        backbone.load_state_dict(
+            torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        )
         return backbone, read_json(folder / "metrics.json")

@@ -1,0 +1,96 @@
+"""Transport cost between teacher and student while the student learns, figures 2 and 7."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+
+from ackd.analysis import wasserstein2
+from ackd.data.benchmark import TRAIN
+from ackd.data.pairs import Request
+from ackd.matching import eval_mode
+from ackd.modules.datamodule import UnpairedDataModule
+from ackd.modules.distill import DistillModule
+
+__all__ = ["TransportCost"]
+
+
+class TransportCost(pl.Callback):
+    """Measure how far the student's outputs are from its teachers', on one fixed sample.
+
+    The sample is drawn once by seed from the RGB training images; their teachers are those of the
+    pairs in force. Features are zbar in the teacher's width, logits are as they come. Adds to the
+    loggers, at the end of an epoch:
+
+    - ``transport/features`` and ``transport/logits``: the 2-Wasserstein distance of the two sets,
+      eq 1, exact;
+    - ``transport/pairs_features`` and ``transport/pairs_logits``: the root of the mean squared
+      distance of the pairs, eq 3, which no pairing can make smaller than the distance above.
+
+    ``curves`` holds the same by epoch. It is stored in checkpoints, so that a resumed run has all
+    of it.
+    """
+
+    def __init__(self, sample: int = 256, every: int = 1, seed: int = 0) -> None:
+        """Choose what is measured.
+
+        Args:
+            sample: Images; the exact solver's time grows with their third power.
+            every: Epochs from one measurement to the next; the last epoch is always measured.
+            seed: Of the sample.
+        """
+        self.sample = sample
+        self.every = every
+        self.seed = seed
+        self.curves: dict[str, list[float]] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure, on rank 0."""
+        epoch = trainer.current_epoch
+        last = epoch + 1 == trainer.max_epochs
+        if not trainer.is_global_zero or (epoch % self.every and not last):
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(pl_module, DistillModule) or pl_module.teacher is None:
+            raise TypeError("the transport cost needs a student with a teacher")
+        found = self.measure(pl_module, data)
+        self.curves.setdefault("epoch", []).append(float(epoch))
+        for name, value in found.items():
+            self.curves.setdefault(name, []).append(value)
+        for logger in trainer.loggers:
+            report = {f"transport/{name}": value for name, value in found.items()}
+            logger.log_metrics(report, step=trainer.global_step)
+
+    def measure(self, module: DistillModule, data: UnpairedDataModule) -> dict[str, float]:
+        """Compute the four costs for the student as it is and the pairs in force."""
+        if module.teacher is None or data.pairs is None:
+            raise ValueError("the transport cost needs a teacher and pairs")
+        rows = data.rows(TRAIN, "rgb")
+        count = min(self.sample, len(rows))
+        chosen = np.sort(np.random.default_rng(self.seed).choice(len(rows), count, replace=False))
+        request = Request(data.pairs.numpy()[chosen], rows[chosen])
+        with eval_mode(module), torch.no_grad():
+            batch = data.load(request, module.device)
+            teacher = module.teacher(batch["ms_index"], batch["ms"])
+            student = module.backbone(batch["rgb"])
+            projection = module.objective.projection
+            if projection is not None:
+                student = projection(student)
+        costs: dict[str, float] = {}
+        for name, s, t in (
+            ("features", student.zbar, teacher.zbar),
+            ("logits", student.logits, teacher.logits),
+        ):
+            if s.shape[1] == t.shape[1]:
+                costs[name] = wasserstein2(s, t)
+                costs[f"pairs_{name}"] = float((s - t).double().square().sum(1).mean().sqrt())
+        return costs
+
+    def state_dict(self) -> dict[str, dict[str, list[float]]]:
+        """The curves so far."""
+        return {"curves": self.curves}
+
+    def load_state_dict(self, state_dict: dict[str, dict[str, list[float]]]) -> None:
+        """Go on with the curves of a checkpoint."""
+        self.curves = {name: list(values) for name, values in state_dict["curves"].items()}

@@ -1,0 +1,150 @@
+"""Build what the open nodes of a configuration name, once, to see that it can be built.
+
+Networks are built on torch's meta device: their widths are known, no weight is ever made. The
+state of the random generators does not change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from torch import nn
+
+from ackd.alignment import SKA
+from ackd.backbones import build_backbone
+from ackd.config.schema import BackboneConfig, Config
+from ackd.config.targets import check_arguments, check_target, instantiate
+from ackd.errors import ConfigError
+
+__all__ = ["check_buildable"]
+
+# Arguments of the Trainer that ackd fills itself, and where to say it instead.
+OURS = {
+    "max_epochs": "teacher.max_epochs, matcher.max_epochs and student.max_epochs",
+    "logger": "logger=csv, wandb or tensorboard",
+    "callbacks": "",
+    "default_root_dir": "outputs and artifacts",
+    "use_distributed_sampler": "",
+    "enable_checkpointing": "",
+    "fast_dev_run": "teacher.max_epochs=1 and so on",
+    "barebones": "",
+}
+
+
+def check_buildable(config: Config) -> None:
+    """Check optimisers, distillation losses, Trainer arguments, networks and the Planner.
+
+    Raises:
+        ConfigError: One of them cannot be built; the option is named.
+    """
+    with torch.random.fork_rng(devices=[]):
+        for stage in ("teacher", "matcher", "student"):
+            _check_optimizer(getattr(config, stage).optimizer, f"{stage}.optimizer")
+        for name, term in config.loss.kd.items():
+            _check_loss(term.loss, f"loss.kd.{name}.loss")
+        _check_trainer(config.trainer)
+        bands = {"teacher": len(config.data.bands), "matcher": 3, "student": 3}
+        z_dims = {
+            stage: _z_dim(getattr(config, stage).backbone, bands[stage], f"{stage}.backbone")
+            for stage in bands
+        }
+        if config.aligns:
+            with torch.device("meta"):
+                SKA(
+                    z_dims["teacher"], ot1=config.ska.ot1, ot2=config.ska.ot2,
+                    scaling=config.ska.coral, patches=config.ska.patches,
+                    **config.planner.model_dump(),
+                )  # fmt: skip
+
+
+def _check_optimizer(node: dict[str, Any], option: str) -> None:
+    check_target(node, option, taken={"params": ""})
+    factory: Callable[..., Any] = instantiate({**node, "_partial_": True}, option)
+    try:
+        optimizer = factory([nn.Parameter(torch.zeros(1))])
+    except Exception as error:
+        # Whatever a constructor raises about its arguments is about this option.
+        raise ConfigError(f"{option}: {error}{_got(node)}") from error
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ConfigError(
+            f"{option}._target_={node['_target_']} is no optimiser; name a subclass of "
+            "torch.optim.Optimizer, e.g. torch.optim.Adam."
+        )
+
+
+def _check_loss(node: dict[str, Any], option: str) -> None:
+    check_target(node, option)
+    try:
+        loss = instantiate(node, option)
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_got(node)}") from error
+    if not isinstance(loss, nn.Module):
+        raise ConfigError(
+            f"{option}._target_={node['_target_']} is no distillation loss; name a torch.nn.Module "
+            "that takes (student, teacher, target, epoch), e.g. ackd.losses.VanillaKD."
+        )
+
+
+def _got(node: dict[str, Any]) -> str:
+    given = [f"{key}={value}" for key, value in node.items() if not key.startswith("_")]
+    return f" (got {', '.join(given)})" if given else ""
+
+
+def _check_trainer(options: dict[str, Any]) -> None:
+    check_arguments(Trainer, options, "trainer", taken=OURS)
+    try:
+        with _without_side_effects():
+            Trainer(
+                **options, max_epochs=1, logger=False, enable_checkpointing=False,
+                use_distributed_sampler=False,
+            )  # fmt: skip
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+        given = " ".join(f"trainer.{key}={value}" for key, value in options.items())
+        raise ConfigError(f"Lightning's Trainer refuses {given}: {error}") from error
+
+
+@contextmanager
+def _without_side_effects() -> Iterator[None]:
+    """A Trainer sets torch's determinism for good, and tells of the hardware."""
+    chatty = [logging.getLogger(f"lightning.{part}.utilities.rank_zero") for part in _PARTS]
+    levels = [logger.level for logger in chatty]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    for logger in chatty:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(chatty, levels, strict=True):
+            logger.setLevel(level)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+_PARTS = ("pytorch", "fabric")
+
+
+def _z_dim(options: BackboneConfig, bands: int, option: str) -> int:
+    try:
+        return _built_z_dim(options.name, options.head, bands)
+    except ConfigError as error:
+        raise ConfigError(f"{option}: {error}") from error
+
+
+@lru_cache
+def _built_z_dim(name: str, head: Literal["paper", "stock"], bands: int) -> int:
+    """Build a network without its pretrained weights; a sweep asks for the same ones often."""
+    try:
+        with torch.device("meta"):
+            return build_backbone(name, bands, 2, head=head).z_dim
+    except (RuntimeError, NotImplementedError):
+        # Some networks compute with values while they are built, which meta tensors lack.
+        return build_backbone(name, bands, 2, head=head).z_dim

@@ -1,0 +1,76 @@
+"""Names of options, and the one that was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from ackd.errors import nearest
+
+__all__ = ["nearest_option", "option_paths", "tree_paths"]
+
+
+def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """All option paths of a schema, e.g. ``loss.lambda1``."""
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        found.append(prefix + name)
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                # A mapping of sections has a name of the user's in between.
+                between = "" if part is field.annotation or not _maps(field.annotation) else "*."
+                found += option_paths(part, f"{prefix}{name}.{between}")
+    return list(dict.fromkeys(found))
+
+
+def tree_paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """All option paths of a plain configuration."""
+    found: list[str] = []
+    for key, value in tree.items():
+        found.append(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            found += tree_paths(value, f"{prefix}{key}.")
+    return found
+
+
+def nearest_option(option: str, known: Iterable[str]) -> str | None:
+    """Return the known option that was probably meant, or None.
+
+    A misspelling within the same section is the likeliest, then a right name without its section
+    (``lambda1`` for ``loss.lambda1``), then anything that looks alike as a whole.
+
+    Args:
+        option: What was written, e.g. ``"loss.lamda1"``.
+        known: Options that exist; ``*`` in one of them stands for any name.
+    """
+    section, _, leaf = option.rpartition(".")
+    paths = [_adapt(path, section) for path in known]
+    siblings = {p.rpartition(".")[2]: p for p in paths if p.rpartition(".")[0] == section}
+    close = nearest(leaf, siblings)
+    if close:
+        return siblings[close]
+    same_name = [path for path in paths if path.rpartition(".")[2] == leaf and "*" not in path]
+    if same_name:
+        head = section.partition(".")[0]
+        within = [path for path in same_name if path.partition(".")[0] == head]
+        return within[0] if within else nearest(option, same_name) or same_name[0]
+    # A long section in common would make anything of the same section look alike.
+    elsewhere = [p for p in paths if "*" not in p and p.rpartition(".")[0] != section]
+    return nearest(option, elsewhere)
+
+
+def _maps(annotation: object) -> bool:
+    return getattr(annotation, "__origin__", None) is dict
+
+
+def _adapt(path: str, section: str) -> str:
+    """Fill the names of ``section`` into the places that a path leaves open."""
+    parts, given = path.split("."), section.split(".")
+    if "*" not in parts:
+        return path
+    place = parts.index("*")
+    if parts[:place] == given[:place] and len(given) > place:
+        parts[place] = given[place]
+    return ".".join(parts)

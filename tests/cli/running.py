@@ -1,0 +1,66 @@
+"""Run the command line as a user does: another process, from a folder that is not the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import ackd
+
+# Scenes and lengths for seconds. Patches are pooled so that L_ot1 stays small as well.
+TINY = (
+    "data.classes=3", "data.ms_per_class=20", "data.rgb_per_class=25", "data.size=32",
+    "teacher.batch_size=8", "matcher.batch_size=8", "student.batch_size=8",
+    "teacher.max_epochs=1", "matcher.max_epochs=1", "student.max_epochs=1",
+    "ska.patches=pooled",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> str:
+        """The last line of stderr that says anything."""
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The user's environment without accounts and without folders chosen elsewhere."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ACKD_", "WANDB_", "HYDRA_", "PYTEST_", "LOCAL_RANK"))
+    }
+    # A checkout that is not installed is found as well; threads would fight over the cores.
+    source = str(Path(ackd.__file__).parents[1])
+    return kept | {"PYTHONPATH": source, "OMP_NUM_THREADS": "1", "HOME": str(home)}
+
+
+def run(*words: str, cwd: Path, **variables: str) -> Done:
+    """Run Python with these words in ``cwd``."""
+    done = subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment(cwd) | variables,
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def train(*overrides: str, cwd: Path, **variables: str) -> Done:
+    """Run ``python -m ackd.train``."""
+    return run("-m", "ackd.train", *overrides, cwd=cwd, **variables)
+
+
+def run_folders(cwd: Path) -> list[Path]:
+    """All finished run folders, the oldest first."""
+    found = [path.parent for path in (cwd / "outputs").rglob("result.json")]
+    return sorted(found, key=lambda folder: (folder / "run.json").stat().st_mtime)

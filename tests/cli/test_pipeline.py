@@ -1,0 +1,147 @@
+"""From the command line to result.json, from a folder that is not the checkout."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.cli.conftest import Pipeline
+from tests.cli.running import TINY, run, run_folders, train
+
+# Exactly what a reader of result.json may rely on.
+RESULT = {
+    "schema_version", "experiment", "method", "recipe", "seed", "data", "protocol", "teacher",
+    "student", "seconds", "device", "git", "versions",
+}  # fmt: skip
+SECONDS = {"teacher", "matcher", "galleries", "distill", "dynm", "planner"}
+
+
+def result(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+def test_both_runs_succeed_and_say_where_their_result_is(pipeline: Pipeline) -> None:
+    for done, folder in ((pipeline.first, pipeline.folder), (pipeline.second, pipeline.again)):
+        assert done.code == 0
+        assert "Traceback" not in done.err
+        assert str(folder / "result.json") in done.out
+
+
+def test_a_run_folder_has_everything(pipeline: Pipeline) -> None:
+    names = {str(p.relative_to(pipeline.folder)) for p in pipeline.folder.rglob("*")}
+    assert {
+        "config.yaml", "metrics.csv", "result.json", "run.json", "train.log", "predictions.csv",
+        "student.pt", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+    } <= names  # fmt: skip
+    assert pipeline.folder.relative_to(pipeline.cwd).parts[:3] == (
+        "outputs", "embedded", "sembridge-s0",
+    )  # fmt: skip
+    assert {path.name for path in pipeline.cwd.iterdir()} <= {"outputs", "artifacts", ".cache"}
+
+
+def test_the_config_is_resolved_and_composes_the_same_run(pipeline: Pipeline) -> None:
+    text = (pipeline.folder / "config.yaml").read_text(encoding="utf-8")
+    assert "${" not in text
+    cfg = OmegaConf.create(text)
+    assert (cfg.seed, cfg.student.max_epochs, cfg.data.size) == (0, 2, 32)
+    assert cfg.loss.kd.vanilla.loss.temperature == 3.0
+    assert "hydra" not in cfg
+
+
+def test_metrics_csv_has_a_row_an_epoch_with_every_term_raw_and_weighted(
+    pipeline: Pipeline,
+) -> None:
+    with (pipeline.folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = {row["epoch"] for row in rows if row.get("train/loss")}
+    assert epochs == {"0", "1"}
+    columns = set(rows[0])
+    for term in ("task", "vanilla", "ot1", "ot2"):
+        matching = {name for name in columns if name.endswith(f"/{term}")}
+        assert len(matching) >= 2, (term, columns)
+    assert {"dynm/share_changed", "dynm/kl_before", "dynm/kl_after", "dynm/seconds"} <= columns
+
+
+def test_result_json_has_the_keys_that_were_promised(pipeline: Pipeline) -> None:
+    content = result(pipeline.folder)
+    assert set(content) >= RESULT
+    assert set(content) - RESULT <= {"kd", "reused"}
+    assert set(content["seconds"]) == SECONDS
+    assert all(value >= 0 for value in content["seconds"].values())
+    assert content["schema_version"] == 1
+    assert (content["experiment"], content["method"]) == ("embedded", "sembridge")
+    assert (content["recipe"], content["seed"], content["protocol"]) == ("paper", 0, "strict")
+    for side in ("teacher", "student"):
+        assert content[side]["backbone"] == "test_resnet"
+        assert set(content[side]["metrics"]) == {"oa", "f1"}
+        assert all(0 <= value <= 1 for value in content[side]["metrics"].values())
+    data = content["data"]
+    assert data["partial"] is False
+    assert {side: sum(sizes.values()) for side, sizes in data["split_sizes"].items()} == {
+        "ms": 60, "rgb": 75,
+    }  # fmt: skip
+    assert {"python", "ackd", "torch", "lightning", "hydra-core"} <= set(content["versions"])
+    assert content["device"]
+
+
+def test_seconds_were_really_taken(pipeline: Pipeline) -> None:
+    seconds = result(pipeline.folder)["seconds"]
+    for stage in SECONDS:
+        assert seconds[stage] > 0, stage
+    assert seconds["dynm"] + seconds["planner"] < seconds["distill"]
+
+
+def test_the_second_run_says_what_it_reuses_and_what_it_was_forced_to_train(
+    pipeline: Pipeline,
+) -> None:
+    assert "training teacher" in pipeline.first.out
+    assert "training matcher" in pipeline.first.out
+    assert "reusing" not in pipeline.first.out
+    # Forced, though it was finished and the seed of the student has nothing to do with it.
+    assert "training teacher" in pipeline.second.out
+    assert "reusing matcher" in pipeline.second.out
+    assert "force=[matcher]" in pipeline.second.out
+    assert result(pipeline.again)["reused"] == ["matcher"]
+    teachers = [result(f)["teacher"] for f in (pipeline.folder, pipeline.again)]
+    assert teachers[0]["fingerprint"] == teachers[1]["fingerprint"]
+    assert teachers[0]["metrics"] == teachers[1]["metrics"]
+
+
+def test_a_sweep_trains_teacher_and_matcher_once_and_tells_of_the_job_that_failed(
+    tmp_path: Path,
+) -> None:
+    done = train(
+        "-m", *TINY, "loss.lambda1=0.2,0.4", "planner.heads=4,7,8", cwd=tmp_path
+    )  # fmt: skip
+    assert done.code == 1
+    assert done.out.count("training teacher") == 1
+    assert done.out.count("training matcher") == 1
+    assert done.out.count("reusing teacher") == 3
+    assert done.out.count("reusing matcher") == 3
+    folders = run_folders(tmp_path)
+    configs = [OmegaConf.load(folder / "config.yaml") for folder in folders]
+    assert {(c.loss.lambda1, c.planner.heads) for c in configs} == {
+        (0.2, 4), (0.2, 8), (0.4, 4), (0.4, 8),
+    }  # fmt: skip
+    assert len({result(folder)["teacher"]["fingerprint"] for folder in folders}) == 1
+    closing = done.err[done.err.rindex("2 of the jobs failed") :]
+    assert "job 1 (" in closing
+    assert "job 4 (" in closing
+    assert "planner.heads=7" in closing
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_the_demo_prints_one_table_with_four_networks(tmp_path: Path) -> None:
+    done = run("-m", "ackd.demo", *TINY, cwd=tmp_path)
+    assert done.code == 0, done.err
+    for line in ("teacher", "no distillation", "Vanilla KD on random", "SemBridge", "test_resnet"):
+        assert line in done.out
+    assert done.out.count("training teacher") == 1
+    assert done.out.count("training matcher") == 1
+    assert len(run_folders(tmp_path)) == 3

@@ -1,0 +1,48 @@
+"""Compose configurations in tests, with files of the test's own where it has some."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from ackd.config import Config, config_dir
+from ackd.train import check
+
+
+def compose_config(*overrides: str, extra: Path | None = None) -> DictConfig:
+    """Compose as the command line does; ``extra`` is searched like --config-dir."""
+    words = list(overrides)
+    if extra is not None:
+        words.append(f"hydra.searchpath=['{extra}']")
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", overrides=words)
+
+
+def value(option: str, *overrides: str, extra: Path | None = None) -> Any:
+    """One resolved option of a composed configuration."""
+    cfg = compose_config(*overrides, extra=extra)
+    found = OmegaConf.select(cfg, option)
+    return OmegaConf.to_container(found) if OmegaConf.is_config(found) else found
+
+
+def checked(*overrides: str, extra: Path | None = None) -> Config:
+    """Compose and check."""
+    return check(compose_config(*overrides, extra=extra))
+
+
+def write(folder: Path, name: str, *lines: str) -> Path:
+    """Write a YAML file ``group/option`` that sets values of the whole configuration."""
+    path = folder / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["# @package _global_", *lines]) + "\n", encoding="utf-8")
+    return folder
+
+
+def options_of(group: str) -> list[str]:
+    """The names that a group offers."""
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))

@@ -1,0 +1,108 @@
+"""Who may know whom: the method's code stands without Lightning and without Hydra."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ackd
+
+PACKAGE = Path(ackd.__file__).parent
+PURE = ("data", "backbones", "losses", "matching", "alignment", "analysis")
+FRAMEWORKS = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "wandb"}
+# Modules of the command line: train, demo and their later sisters.
+COMMANDS = {"train", "demo", "evaluate", "report"}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (PACKAGE / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, also inside of functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module or ""
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_the_method_names_no_framework(package: str) -> None:
+    files = sources(package)
+    assert files
+    for path in files:
+        assert not {top(name) for name in imported(path)} & FRAMEWORKS, path
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_the_method_knows_nothing_above_it(package: str) -> None:
+    above = {"config", "stages", "modules", "callbacks", *COMMANDS}
+    for path in sources(package):
+        for name in imported(path):
+            parts = name.split(".")
+            assert not (parts[0] == "ackd" and len(parts) > 1 and parts[1] in above), (path, name)
+
+
+def test_importing_the_method_loads_no_framework() -> None:
+    # timm brings wandb along where it is installed; that is not ours to forbid.
+    program = (
+        "import importlib, sys\n"
+        f"[importlib.import_module('ackd.' + name) for name in {PURE!r}]\n"
+        f"print(*sorted({FRAMEWORKS - {'wandb'}!r} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_only_the_command_line_and_the_configuration_know_hydra() -> None:
+    knowing = {
+        path.relative_to(PACKAGE)
+        for path in PACKAGE.rglob("*.py")
+        if {top(name) for name in imported(path)} & {"hydra", "omegaconf"}
+    }
+    assert Path("train.py") in knowing
+    allowed = {Path(f"{name}.py") for name in COMMANDS}
+    assert {path for path in knowing if path.parts[0] != "config"} <= allowed
+
+
+def test_losses_and_alignment_do_not_know_the_data() -> None:
+    for path in sources("losses", "matching", "alignment", "backbones"):
+        assert not [name for name in imported(path) if name.startswith("ackd.data")], path
+
+
+def test_images_do_not_know_networks() -> None:
+    for path in sources("data"):
+        for name in imported(path):
+            assert not name.startswith(("ackd.backbones", "ackd.losses", "ackd.matching")), path
+
+
+def test_modules_and_callbacks_do_not_know_the_stages() -> None:
+    for path in sources("modules", "callbacks"):
+        assert not [name for name in imported(path) if name.startswith("ackd.stages")], path
+
+
+@pytest.mark.parametrize("package", ["", *PURE, "modules", "callbacks", "stages", "config"])
+def test_init_files_only_re_export(package: str) -> None:
+    tree = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr), package
+
+
+def test_no_file_grows_out_of_hand() -> None:
+    long = {p: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300}
+    assert not long

@@ -1,0 +1,221 @@
+"""A mistake is told before anything is built: option, value, expectation, nearest right name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ackd.config.hints import hint
+from ackd.config.options import nearest_option
+from ackd.errors import ConfigError, nearest, unknown
+from tests.config.composing import checked, write
+
+# Overrides, and the words that the message must have.
+MISTAKES = [
+    # Misspelt, so that Hydra adds it as something new.
+    ("+loss.lamda1=0.3", ["'loss.lamda1'", "'loss.lambda1'"]),
+    ("+lambda1=0.3", ["'lambda1'", "'loss.lambda1'"]),
+    ("+student.lr=0.1", ["'student.lr'", "'student.optimizer.lr'"]),
+    ("+dynm.gama=1", ["'dynm.gama'", "'dynm.gamma'"]),
+    ("+loss.kd.vanilla.weigth=2", ["'loss.kd.vanilla.weigth'", "'loss.kd.vanilla.weight'"]),
+    ("+data.root=x", ["'data.root'", "data=synthetic"]),
+    ("logger=wandb +logger.wandb.proj=x", ["'logger.wandb.proj'", "'logger.wandb.project'"]),
+    ("+kd_defaults.vanila.temperature=5", ["kd_defaults.vanila", "kd_defaults.vanilla"]),
+    ("+kd_defaults.vanilla.temprature=5", ["temprature", "kd_defaults.vanilla.temperature"]),
+    # Arguments of what an open node names.
+    ("+teacher.optimizer.lrr=1", ["teacher.optimizer.lrr", "Adam", "teacher.optimizer.lr?"]),
+    ("+trainer.precison=16", ["trainer.precison", "trainer.precision?"]),
+    ("+trainer.max_epochs=3", ["trainer.max_epochs", "student.max_epochs"]),
+    ("+trainer.logger=false", ["trainer.logger", "logger=csv"]),
+    (
+        "+loss.kd.vanilla.loss.temprature=2",
+        ["loss.kd.vanilla.loss.temprature", "loss.kd.vanilla.loss.temperature?"],
+    ),
+    ("+teacher.optimizer.params=1", ["teacher.optimizer.params", "by ackd itself"]),
+    # What an open node names.
+    ("teacher.optimizer._target_=torch.optim.Adamm", ["torch.optim.Adamm", "torch.optim.Adam?"]),
+    ("teacher.optimizer._target_=torch.optimm.Adam", ["torch.optimm", "cannot be imported"]),
+    ("teacher.optimizer._target_=Adam", ["'Adam'", "import path"]),
+    ("~teacher.optimizer._target_", ["teacher.optimizer", "_target_"]),
+    (
+        "~teacher.optimizer.lr teacher.optimizer._target_=collections.Counter",
+        ["teacher.optimizer", "collections.Counter", "no optimiser"],
+    ),
+    (
+        "loss.kd.vanilla.loss._target_=ackd.losses.VanilaKD",
+        ["VanilaKD", "ackd.losses.VanillaKD?"],
+    ),
+    ("kd=none +loss.kd.x.loss._target_=builtins.dict", ["loss.kd.x.loss", "builtins.dict"]),
+    # Types.
+    ("loss.lambda1=abc", ["loss.lambda1='abc'", "number"]),
+    ("student.batch_size=many", ["student.batch_size='many'", "integer"]),
+    ("seed=1.5", ["seed=1.5", "integer"]),
+    ("dynm.enabled=maybe", ["dynm.enabled='maybe'", "boolean"]),
+    ("data.bands=B02", ["data.bands='B02'", "list"]),
+    ("force=teacher", ["force='teacher'", "list"]),
+    ("loss.kd=1", ["loss.kd=1", "group of options"]),
+    ("+loss.kd.foo=1", ["loss.kd.foo=1", "group of options"]),
+    ("name=null", ["name=None", "string"]),
+    ("~name", ["'name'", "missing", "name=VALUE"]),
+    ("teacher.optimizer.lr=abc", ["teacher.optimizer", "lr=abc"]),
+    ("loss.kd.vanilla.loss.temperature=abc", ["loss.kd.vanilla.loss", "temperature", "abc"]),
+    # Ranges.
+    ("loss.lambda1=-0.5", ["loss.lambda1=-0.5", "greater than or equal to 0"]),
+    ("loss.lambda1=nan", ["loss.lambda1=nan", "finite"]),
+    ("loss.lambda1=inf loss.lambda2=1", ["loss.lambda1=inf", "finite"]),
+    ("loss.kd.vanilla.weight=-1", ["loss.kd.vanilla.weight=-1", "greater than or equal to 0"]),
+    ("student.batch_size=1", ["student.batch_size=1", "2"]),
+    ("data.fold=5", ["data.fold=5", "4"]),
+    ("data.size=4", ["data.size=4", "8"]),
+    ("data.bands=[]", ["data.bands=[]", "at least 1"]),
+    ("seed=-1", ["seed=-1", "0"]),
+    ("seed=99999999999", ["seed=99999999999", "4294967295"]),
+    ("name=''", ["name=''", "at least one character"]),
+    ("dynm.gamma=0", ["dynm.gamma=0", "greater than 0"]),
+    ("planner.heads=0", ["planner.heads=0", "greater than 0"]),
+    ("planner.heads=7", ["planner.heads=7", "96 channels", "8"]),
+    ("teacher.optimizer.lr=-1", ["teacher.optimizer", "lr=-1"]),
+    ("loss.kd.vanilla.loss.temperature=-3", ["loss.kd.vanilla.loss", "temperature", "-3", "> 0"]),
+    # Choices.
+    ("until=studnt", ["until='studnt'", "'student'", "until=student?"]),
+    ("force=[techer]", ["force[0]='techer'", "force=[teacher]?"]),
+    ("student.backbone.head=papr", ["student.backbone.head='papr'", "student.backbone.head=paper"]),
+    ("planner.kind=inta", ["planner.kind='inta'", "planner.kind=intra?"]),
+    ("data.name=s2seu", ["data.name=s2seu", "data=s2s_eu?"]),
+    ("student.backbone.name=resnet43", ["student.backbone", "'resnet43'", "resnet34"]),
+    ("trainer.accelerator=gpuu", ["trainer.accelerator=gpuu", "cuda"]),
+    ("trainer.precision=17", ["trainer.precision=17", "16-mixed"]),
+    # At odds with each other.
+    ("loss.lambda1=1.5", ["loss.lambda1=1.5", "loss.lambda2"]),
+    ("matching=twins", ["matching=twins", "data.twins=paired"]),
+    ("matching=twins data=s2s_eu", ["matching=twins", "data.twins is split"]),
+    ("matching.redraw=true", ["matching.redraw=true", "matching=random"]),
+    ("matching=random matching.redraw=true", ["matching.redraw=true", "dynm.enabled=true"]),
+    ("data.bands=[B02,B02]", ["data.bands", "twice"]),
+    ("method=baseline kd=vanilla", ["method=baseline", "loss.kd.vanilla", "method=kd"]),
+    ("method=baseline ska.ot2=true", ["method=baseline", "ska.ot1 or ska.ot2"]),
+    ("method=kd kd=none", ["method=kd", "kd=vanilla"]),
+    # Interpolations.
+    ("outputs=${nope}", ["outputs", "nope"]),
+    ("outputs=${oc.env:ACKD_NO_SUCH_VARIABLE}", ["outputs", "ACKD_NO_SUCH_VARIABLE"]),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_named(overrides: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        checked(*overrides.split())
+    for word in words:
+        assert word in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "loss.lambda1=1",
+        "loss.lambda1=1.5 loss.lambda2=0.5",
+        "planner.heads=4",
+        "matching=random matching.redraw=true dynm.enabled=false",
+        "matching=twins data=s2s_eu data.twins=paired",
+        "method=sembridge kd=none",
+        "+trainer.limit_train_batches=2",
+        "+teacher.optimizer.weight_decay=0.1",
+        "teacher.optimizer._target_=torch.optim.SGD +teacher.optimizer.momentum=0.9",
+        "seed=4294967295",
+        "kd_defaults.vanilla.temperature=5",
+    ],
+)
+def test_what_is_no_mistake_passes(overrides: str) -> None:
+    checked(*overrides.split())
+
+
+def test_all_mistakes_of_a_configuration_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        checked("seed=-1", "dynm.gamma=0", "+student.batchsize=3")
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 3
+    assert all(any(word in line for line in lines) for word in ("seed", "gamma", "batch_size"))
+
+
+def test_a_misspelt_key_in_an_experiment_file(tmp_path: Path) -> None:
+    write(tmp_path, "experiment/typo", "loss: {lamda1: 0.3}")
+    with pytest.raises(ConfigError, match=r"'loss\.lamda1'.*'loss\.lambda1'"):
+        checked("+experiment=typo", extra=tmp_path)
+
+
+# Overrides that Hydra itself refuses, and the words of the advice.
+REFUSED = [
+    ("loss.lamda1=0.3", ["'loss.lamda1'", "'loss.lambda1'"]),
+    ("lambda1=0.3", ["'lambda1'", "'loss.lambda1'"]),
+    ("student.lr=0.3", ["'student.lr'", "'student.optimizer.lr'"]),
+    ("metod=kd", ["'metod'", "'method'"]),
+    ("~loss.lamda1", ["'loss.lamda1'", "'loss.lambda1'"]),
+    ("method=sembrige", ["'sembrige'", "method=sembridge", "baseline"]),
+    ("-m method=kd,sembrige", ["'sembrige'", "method=sembridge"]),
+    ("-m loss.lamda1=0.2,0.4", ["'loss.lamda1'", "'loss.lambda1'"]),
+    ("backbone@student.backbone=resnet43", ["'resnet43'", "backbone@student.backbone=resnet34"]),
+    ("+experiment=s2s_eu_rrr", ["'s2s_eu_rrr'", "+experiment=s2s_eu_rr"]),
+    ("experiment=s2s_eu_rr", ["+experiment=s2s_eu_rr"]),
+    ("+recipe=official", ["recipe=official", "without the plus"]),
+    ("trainer=3", ["'3'", "trainer", "default"]),
+    ("data.root=x", ["'data.root'", "data=s2s_eu"]),
+    ("logger.wandb.mode=offline", ["'logger.wandb.mode'", "logger=wandb"]),
+    ("loss.lambda1=[", ["'loss.lambda1=['", "key=value"]),
+    ("foo", ["'foo'", "key=value"]),
+    ("nothing_like_it=1", ["'nothing_like_it'", "--cfg job"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_what_hydra_refuses_gets_advice(arguments: str, words: list[str]) -> None:
+    advice = hint(arguments.split())
+    assert advice is not None
+    for word in words:
+        assert word.lstrip("+") in advice
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "seed=3",
+        "-m seed=1,2 method=kd,baseline",
+        "+experiment=s2s_eu_rr data.root=x",
+        "logger=[wandb,tensorboard] logger.wandb.mode=offline",
+        "hydra.run.dir=x",
+        "~data.augment",
+        "+trainer.limit_train_batches=3",
+    ],
+)
+def test_what_is_right_gets_no_advice(arguments: str) -> None:
+    assert hint(arguments.split()) is None
+
+
+def test_groups_of_the_users_own_folder_are_known(tmp_path: Path) -> None:
+    write(tmp_path, "method/mine", "method: mine")
+    given = ["--config-dir", str(tmp_path)]
+    assert hint([*given, "method=mine"]) is None
+    advice = hint([*given, "method=mien"])
+    assert advice is not None
+    assert "method=mine" in advice
+
+
+def test_nearest_option_prefers_the_same_section() -> None:
+    known = ["loss.lambda1", "loss.kd.*.weight", "student.optimizer.lr", "teacher.optimizer.lr"]
+    assert nearest_option("loss.lamda1", known) == "loss.lambda1"
+    assert nearest_option("loss.kd.dkd.wieght", known) == "loss.kd.dkd.weight"
+    assert nearest_option("teacher.lr", known) == "teacher.optimizer.lr"
+    assert nearest_option("techer.optimizer.lr", known) == "teacher.optimizer.lr"
+    assert nearest_option("loss.zzz", known) is None
+
+
+def test_nearest_and_unknown() -> None:
+    assert nearest("SSM", ["ssm", "random"]) == "ssm"
+    assert nearest("bogus", ["outputs", "seed"]) is None
+    text = str(unknown("backbone", "resnet43", ["resnet34", "tiny"], "student.backbone.name"))
+    assert "'resnet43'" in text
+    assert "student.backbone.name=resnet43" in text
+    assert "Did you mean 'resnet34'?" in text
+    assert "resnet34, tiny" in text

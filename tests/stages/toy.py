@@ -1,0 +1,121 @@
+"""A benchmark and networks so small that whole runs take a second."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from ackd.backbones import Backbone, Outputs
+from ackd.config.location import config_dir
+from ackd.config.schema import Config
+from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.modules import UnpairedDataModule
+from ackd.train import check
+
+BANDS = ("B02", "B03", "B04", "B08")
+CLASSES = ("a", "b", "c")
+FORK = multiprocessing.get_context("fork")
+
+
+class ToyBackbone(Backbone):
+    """One convolution, batch norm, dropout and a classifier."""
+
+    def __init__(self, bands: int, classes: int, width: int = 8, dropout: float = 0.3) -> None:
+        super().__init__(width, width, bands, classes)
+        self.conv = nn.Conv2d(bands, width, 4, stride=4)
+        self.norm = nn.BatchNorm2d(width)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, classes) if classes else None
+
+    def run(self, x: Tensor) -> Outputs:
+        maps = self.dropout(torch.relu(self.norm(self.conv(x))))
+        z = maps.flatten(2).mT
+        zbar = z.mean(dim=1)
+        logits = self.head(zbar) if self.head is not None else zbar.new_empty(len(zbar), 0)
+        return Outputs(z, zbar, logits, (maps.shape[2], maps.shape[3]))
+
+
+def scenes(modality: Any, per_class: int, size: int = 8, seed: int = 0) -> SceneSet:
+    rng = np.random.default_rng([seed, modality == "ms"])
+    bands = BANDS if modality == "ms" else ("R", "G", "B")
+    labels = np.repeat(np.arange(len(CLASSES)), per_class).astype(np.int64)
+    level, depth = (900, np.uint16) if modality == "ms" else (60, np.uint8)
+    means = rng.uniform(0.5, 1.5, (len(CLASSES), len(bands)))[labels][:, :, None, None]
+    images = level * (means + rng.uniform(0, 1, (len(labels), len(bands), size, size)))
+    split = np.resize(np.array([TRAIN, TRAIN, TRAIN, VAL, TEST], dtype=np.int8), per_class)
+    return SceneSet(
+        modality=modality,
+        images=np.ascontiguousarray(images.astype(depth)),
+        labels=labels,
+        files=np.array([f"{modality}/{CLASSES[c]}_{i}.tif" for i, c in enumerate(labels)]),
+        scene_ids=np.array([f"{modality}/{i}" for i in range(len(labels))]),
+        split=np.tile(split, len(CLASSES)),
+        bands=bands,
+        sensor="sentinel2" if modality == "ms" else "rgb",
+    )
+
+
+def benchmark(ms: int = 10, rgb: int = 15, seed: int = 0) -> Benchmark:
+    return Benchmark(
+        "toy", CLASSES, scenes("ms", ms, seed=seed), scenes("rgb", rgb, seed=seed), "strict", {}
+    )
+
+
+def composed(folder: Path, *overrides: str) -> DictConfig:
+    """The default configuration, made small; ``folder`` gets runs and artifacts."""
+    small = [
+        f"outputs={folder}/outputs", f"artifacts={folder}/artifacts", "trainer.accelerator=cpu",
+        "teacher.max_epochs=2", "matcher.max_epochs=1", "student.max_epochs=5", "planner.heads=2",
+        *(f"{stage}.batch_size=8" for stage in ("teacher", "matcher", "student")),
+        "dynm.e0=0", "dynm.delta=2", "dynm.mu=0", "dynm.count=3", "dynm.reference_epochs=5",
+        "student.optimizer.lr=0.01", "+trainer.enable_progress_bar=false",
+    ]  # fmt: skip
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", overrides=[*small, *overrides])
+
+
+def config(folder: Path, *overrides: str) -> Config:
+    return check(composed(folder, *overrides))
+
+
+def data(bench: Benchmark | None = None, side: Any = "rgb", **options: Any) -> UnpairedDataModule:
+    return UnpairedDataModule(bench or benchmark(), side, options.pop("batch_size", 8), **options)
+
+
+def small(monkeypatch: pytest.MonkeyPatch, bench: Benchmark | None = None) -> None:
+    """Let every stage use the toy networks, and the pipeline the toy images."""
+
+    def build(name: str, bands: int, classes: int, **_: object) -> Backbone:
+        # Another width for the student, so that projections are needed.
+        return ToyBackbone(bands, classes, width=6 if (bands, classes) == (3, 3) else 8)
+
+    monkeypatch.setattr("ackd.stages.context.build_backbone", build)
+    monkeypatch.setattr("ackd.stages.pipeline.build_benchmark", lambda _: bench or benchmark())
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics.csv without what a clock measured and empty cells."""
+    with path.open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if v and "seconds" not in k}
+            for row in csv.DictReader(file)
+        ]
+
+
+def in_child(work: Callable[..., object], *args: object) -> int:
+    """Run ``work`` in a forked process; its exit code, -9 where it was killed."""
+    process = FORK.Process(target=work, args=args)
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None, "the child did not end"
+    return process.exitcode
