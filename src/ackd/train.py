@@ -49,25 +49,26 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     """
     config = check(cfg)
     # Late: everything below needs torch.
+    from ackd.stages.context import open_context
     from ackd.stages.logbook import logbook
     from ackd.stages.pipeline import run_pipeline
-    from ackd.stages.runs import choose_folder, claim
+    from ackd.stages.runs import choose_folder, claimed
 
     with logbook() as to_file:
+        # First the images: where they are not as they should be, no folder is left behind.
+        context = open_context(config)
         inherited = os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
         if inherited:
-            folder, resume = Path(inherited), config.ckpt_path is not None
-        else:
-            folder, resume = choose_folder(config, fresh_folder.absolute())
-            if folder != fresh_folder.absolute() and fresh_folder.is_dir():
-                _remove_if_empty(fresh_folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            os.environ[RUN_FOLDER] = str(folder)
-            claim(folder, config)
+            return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
+        folder, resume = choose_folder(context, fresh_folder.absolute())
+        if folder != fresh_folder.absolute() and fresh_folder.is_dir():
+            _remove_if_empty(fresh_folder)
+        os.environ[RUN_FOLDER] = str(folder)
+        with claimed(folder, context):
             OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
-        to_file(folder / "train.log")
-        log.info("run folder: %s", folder)
-        return run_pipeline(config, folder, resume=resume)
+            to_file(folder / "train.log")
+            log.info("run folder: %s", folder)
+            return run_pipeline(context, folder, resume=resume)
 
 
 def check(cfg: DictConfig) -> Config:

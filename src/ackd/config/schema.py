@@ -202,6 +202,16 @@ class Config(Section):
         return (self.ska.ot1 or self.ska.ot2) and self.loss.alignment > 0
 
     @property
+    def stages(self) -> list[str]:
+        """The stages of this run, in their order."""
+        wanted = {
+            "teacher": self.distils or self.until == "teacher",
+            "matcher": self.until == "matcher" or (self.needs_matcher and self.until == "student"),
+            "student": self.until == "student",
+        }
+        return [stage for stage, needed in wanted.items() if needed]
+
+    @property
     def needs_matcher(self) -> bool:
         """Whether the first pairing asks for the matcher."""
         return self.distils and self.matching.initial == "ssm"

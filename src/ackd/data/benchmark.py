@@ -167,6 +167,11 @@ class SceneSet:
         Raises:
             ValueError: If there is no training image.
         """
+        return self._statistics
+
+    @cached_property
+    def _statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        # Every stage asks; on a whole archive it is gigabytes to read.
         chosen = self.indices(TRAIN)
         if not chosen.size:
             raise ValueError(
@@ -191,7 +196,7 @@ class SceneSet:
             warnings.warn(
                 f"Constant over all {self.modality} training images: {', '.join(constant)}. A "
                 "constant band teaches nothing; its standard deviation is taken as 1.",
-                stacklevel=2,
+                stacklevel=4,
             )
             std[std == 0.0] = 1.0
         return mean, std

@@ -224,7 +224,7 @@ class UnpairedDataModule(pl.LightningDataModule):
     def sweep(self, side: Side, split: int, device: torch.device) -> Iterator[dict[str, Tensor]]:
         """Go through a side once, in order, unaugmented: for galleries and matching."""
         for request in self._sweep_batches(side, split):
-            yield self.prepare(self._move(request, device))
+            yield self.load(request, device)
 
     def sweep_length(self, side: Side, split: int) -> int:
         """How many batches :meth:`sweep` gives."""
@@ -233,5 +233,7 @@ class UnpairedDataModule(pl.LightningDataModule):
     def _sweep_batches(self, side: Side, split: int) -> SceneBatches:
         return SceneBatches(side, self.rows(split, side), SWEEP_BATCH)
 
-    def _move(self, request: Request, device: torch.device) -> dict[str, Tensor]:
-        return {key: value.to(device) for key, value in self.scenes[request].items()}
+    def load(self, request: Request, device: torch.device) -> Batch:
+        """Read and prepare one batch outside of a loader, unaugmented."""
+        raw = self.scenes[request]
+        return self.prepare({key: value.to(device) for key, value in raw.items()})

@@ -13,8 +13,23 @@ from ackd.data.benchmark import Benchmark
 from ackd.errors import ConfigError
 from ackd.modules.classifier import OptimizerFactory
 from ackd.modules.datamodule import Side, UnpairedDataModule
+from ackd.stages.benchmark import build_benchmark
 
-__all__ = ["Context"]
+__all__ = ["Context", "open_context"]
+
+
+def open_context(config: Config) -> Context:
+    """Read or make the images, and see that they fill the batches of every stage of the run.
+
+    Raises:
+        DataError: A folder, a file or an image is not what it should be.
+        ConfigError: The options do not fit the images.
+    """
+    context = Context(config, build_benchmark(config.data))
+    for stage in config.stages:
+        # It refuses a batch that the training images do not fill, before hours are spent.
+        context.data(stage, "rgb" if stage == "student" else "ms")
+    return context
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.stages.artifacts import Artifact, Stage, obtain
-from ackd.stages.benchmark import build_benchmark
 from ackd.stages.context import Context
 from ackd.stages.files import write_json
 from ackd.stages.matcher import MatcherStage
@@ -26,18 +25,18 @@ __all__ = ["run_pipeline"]
 log = logging.getLogger("ackd")
 
 
-def run_pipeline(config: Config, folder: Path, *, resume: bool) -> dict[str, Any]:
+def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
     """Run all stages that the configuration asks for.
 
     Args:
-        config: What to do.
+        context: What to do, and with which images.
         folder: The run folder; gets checkpoints, ``metrics.csv`` and ``result.json``.
         resume: Go on from the checkpoints in the folder and in unfinished stages.
 
     Returns:
         The content of ``result.json``.
     """
-    context = Context(config, build_benchmark(config.data))
+    config = context.config
     _introduce(context.benchmark, config)
     seconds = dict.fromkeys(("teacher", "matcher", "galleries", "distill", "dynm", "planner"), 0.0)
     reused: list[str] = []
@@ -52,7 +51,7 @@ def run_pipeline(config: Config, folder: Path, *, resume: bool) -> dict[str, Any
     teacher = matcher = pairing = None
     about_teacher: dict[str, Any] | None = None
     about_student: dict[str, Any] | None = None
-    if config.distils or config.until == "teacher":
+    if "teacher" in config.stages:
         teacher_stage = TeacherStage(context)
         artifact = finished(teacher_stage)
         teacher, report = teacher_stage.load(artifact.folder)
@@ -65,13 +64,13 @@ def run_pipeline(config: Config, folder: Path, *, resume: bool) -> dict[str, Any
             "artifact": os.path.relpath(artifact.folder, folder),
         }
         log.info("teacher %s: %s", config.teacher.backbone.name, _say(report["metrics"]))
-    if config.until == "matcher" or (config.needs_matcher and config.until == "student"):
+    if "matcher" in config.stages:
         matcher_stage = MatcherStage(context)
         matcher, report = matcher_stage.load(finished(matcher_stage).folder)
         seconds["matcher"] = report["seconds"]
-    if config.until == "student":
+    if "student" in config.stages:
         data = context.data("student", "rgb")
-        if config.distils and teacher is not None:
+        if teacher is not None:
             pairing = make_pairing(context, data, teacher, matcher)
             seconds["galleries"] = pairing.seconds
         student = train_student(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ackd.config.schema import Config
 from ackd.errors import ConfigError
+from ackd.stages.context import Context
 from ackd.stages.files import read_json, write_json
 from ackd.stages.fingerprint import fingerprint, shaping_trainer_options
 
-__all__ = ["RESULT", "choose_folder", "claim", "identity"]
+__all__ = ["RESULT", "choose_folder", "claimed", "identity"]
 
 log = logging.getLogger("ackd")
 
 IDENTITY = "run.json"
+LOCK = ".running"
 RESULT = "result.json"
 
 # What may differ between two attempts at one run.
@@ -33,29 +38,30 @@ def identity(config: Config) -> dict[str, Any]:
     return content
 
 
-def choose_folder(config: Config, fresh: Path) -> tuple[Path, bool]:
+def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
     """Decide where to work.
 
     Args:
-        config: Its ``ckpt_path`` is None, ``"auto"`` or a checkpoint file.
+        context: Its ``ckpt_path`` is None, ``"auto"`` or a checkpoint file.
         fresh: The new run folder, used where there is nothing to go on with.
 
     Returns:
         The folder, and whether to go on from what lies in it.
 
     Raises:
-        ConfigError: The checkpoint is missing, or belongs to a run with other options.
+        ConfigError: The checkpoint is missing, or belongs to a run with other options or images.
     """
+    config = context.config
     if config.ckpt_path is None:
         return fresh, False
-    wanted = identity(config)
+    wanted = _stamp(context)
     if config.ckpt_path == "auto":
-        found = _latest_unfinished(Path(config.outputs).expanduser(), wanted)
+        found = _latest_unfinished(Path(config.outputs).expanduser(), wanted["fingerprint"])
         if found is None:
             log.info("ckpt_path=auto: no unfinished run with these options; starting anew")
             return fresh, False
         log.info("ckpt_path=auto: going on with %s", found)
-        return found, True
+        return found.absolute(), True
     checkpoint = Path(config.ckpt_path).expanduser()
     folder = checkpoint.parent.parent
     if not checkpoint.is_file() or not (folder / IDENTITY).is_file():
@@ -63,31 +69,68 @@ def choose_folder(config: Config, fresh: Path) -> tuple[Path, bool]:
             f"ckpt_path={config.ckpt_path} is no checkpoint of a run (expected "
             "RUN/checkpoints/last.ckpt beside RUN/run.json); ckpt_path=auto finds the last one."
         )
-    stored = read_json(folder / IDENTITY)["options"]
-    differing = _differences(stored, wanted)
+    stored = read_json(folder / IDENTITY)
+    differing = _differences(stored["options"], wanted["options"])
+    differing += _differences(stored["images"], wanted["images"], "images")
     if differing:
         raise ConfigError(
             f"ckpt_path={config.ckpt_path} belongs to a run with other options: "
             + "; ".join(differing)
             + ". Give the same options to go on, or leave ckpt_path out to start anew."
         )
-    return folder, True
+    return folder.absolute(), True
 
 
-def claim(folder: Path, config: Config) -> None:
-    """Mark a folder as that of this run."""
-    options = identity(config)
-    write_json(folder / IDENTITY, {"fingerprint": fingerprint(options), "options": options})
+@contextmanager
+def claimed(folder: Path, context: Context) -> Iterator[None]:
+    """Mark a folder as that of this run, and hold it as long as the run goes on.
+
+    Raises:
+        ConfigError: Another process is running in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ConfigError(
+            f"Another process is running in {folder}; wait for it, or leave ckpt_path out to start "
+            "a run of its own."
+        ) from None
+    try:
+        write_json(folder / IDENTITY, _stamp(context))
+        yield
+    finally:
+        lock.release()
 
 
-def _latest_unfinished(outputs: Path, wanted: Mapping[str, Any]) -> Path | None:
-    name = fingerprint(wanted)
+def _stamp(context: Context) -> dict[str, Any]:
+    """What a run is: its options and its images."""
+    benchmark = context.benchmark
+    content = {
+        "options": identity(context.config),
+        "images": {"ms": benchmark.ms.fingerprint, "rgb": benchmark.rgb.fingerprint},
+    }
+    return {"fingerprint": fingerprint(content), **content}
+
+
+def _latest_unfinished(outputs: Path, name: str) -> Path | None:
     found = [
         path.parent
         for path in outputs.rglob(IDENTITY)
         if not (path.parent / RESULT).is_file() and read_json(path).get("fingerprint") == name
     ]
-    return max(found, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+    idle = [folder for folder in found if _idle(folder)]
+    return max(idle, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+
+
+def _idle(folder: Path) -> bool:
+    """Whether no process is running in a folder; the system frees the lock of a dead one."""
+    try:
+        with FileLock(folder / LOCK, blocking=False):
+            return True
+    except Timeout:
+        return False
 
 
 def _differences(stored: Any, wanted: Any, option: str = "") -> list[str]:

@@ -1,0 +1,89 @@
+"""Run folders: one process at a time, one set of options, one set of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ackd.errors import ConfigError, DataError
+from ackd.stages.context import Context
+from ackd.stages.runs import choose_folder, claimed
+from tests.stages import toy
+
+
+def context(root: Path, *overrides: str, seed: int = 0) -> Context:
+    return Context(toy.config(root, *overrides), toy.benchmark(seed=seed))
+
+
+def left_unfinished(root: Path) -> Path:
+    folder = root / "outputs" / "run"
+    with claimed(folder, context(root)):
+        pass
+    return folder
+
+
+def test_auto_finds_the_unfinished_run(tmp_path: Path) -> None:
+    folder = left_unfinished(tmp_path)
+    found = choose_folder(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh")
+    assert found == (folder, True)
+
+
+def test_auto_leaves_a_run_alone_that_is_still_going(tmp_path: Path) -> None:
+    folder = left_unfinished(tmp_path)
+    chosen: list[tuple[Path, bool]] = []
+
+    def look() -> None:
+        chosen.append(choose_folder(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh"))
+        raise SystemExit(0 if chosen == [(tmp_path / "fresh", False)] else 1)
+
+    with claimed(folder, context(tmp_path)):
+        assert toy.in_child(look) == 0
+
+
+def test_a_folder_belongs_to_one_process(tmp_path: Path) -> None:
+    folder = left_unfinished(tmp_path)
+
+    def intrude() -> None:
+        with (
+            pytest.raises(ConfigError, match="Another process is running"),
+            claimed(folder, context(tmp_path)),
+        ):
+            pass
+
+    with claimed(folder, context(tmp_path)):
+        assert toy.in_child(intrude) == 0
+
+
+def test_other_images_make_another_run(tmp_path: Path) -> None:
+    folder = left_unfinished(tmp_path)
+    changed = context(tmp_path, "ckpt_path=auto", seed=1)
+    assert choose_folder(changed, tmp_path / "fresh") == (tmp_path / "fresh", False)
+    (folder / "checkpoints").mkdir()
+    last = folder / "checkpoints" / "last.ckpt"
+    last.touch()
+    with pytest.raises(ConfigError, match=r"images\.ms was"):
+        choose_folder(context(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
+
+
+def test_missing_images_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_: object) -> None:
+        raise DataError("no images")
+
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", nothing)
+    from ackd.train import train
+
+    with pytest.raises(DataError):
+        train(toy.composed(tmp_path), tmp_path / "outputs" / "run")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_batch_that_images_do_not_fill_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.small(monkeypatch)
+    from ackd.train import train
+
+    with pytest.raises(ConfigError, match=r"student\.batch_size=500"):
+        train(toy.composed(tmp_path, "student.batch_size=500"), tmp_path / "outputs" / "run")
+    assert not (tmp_path / "artifacts").exists()
