@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from ackd.backbones import build_backbone
+from ackd.data.synthetic import make_synthetic
 from tests.cli.conftest import Pipeline
 from tests.cli.running import TINY, run, run_folders, train
 
@@ -145,3 +148,24 @@ def test_the_demo_prints_one_table_with_four_networks(tmp_path: Path) -> None:
     assert done.out.count("training teacher") == 1
     assert done.out.count("training matcher") == 1
     assert len(run_folders(tmp_path)) == 3
+
+
+def test_the_exported_student_says_what_the_run_wrote_down(pipeline: Pipeline) -> None:
+    """The way that the README shows to use a student elsewhere."""
+    saved = torch.load(pipeline.folder / "student.pt", weights_only=True)
+    student = build_backbone(
+        **saved["backbone"], bands=len(saved["bands"]), classes=len(saved["classes"])
+    )
+    student.load_state_dict(saved["state_dict"])
+    student.eval()
+    scenes = make_synthetic(ms_per_class=20, rgb_per_class=25, size=saved["size"], classes=3).rgb
+    with (pipeline.folder / "predictions.csv").open(newline="") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    chosen = [i for i, name in enumerate(scenes.files) if str(name) in rows]
+    assert len(chosen) == len(rows) == 15
+    images = torch.from_numpy(scenes.images[chosen]).float()
+    with torch.no_grad():
+        logits = student((images - saved["mean"]) / saved["std"]).logits
+    for i, said in zip(chosen, logits, strict=True):
+        written = [float(rows[str(scenes.files[i])][name]) for name in saved["classes"]]
+        torch.testing.assert_close(said, torch.tensor(written), rtol=1e-4, atol=1e-4)

@@ -108,7 +108,7 @@ def _introduce(benchmark: Benchmark, config: Config) -> None:
         log.info("partial: %s", reason)
     if config.data.protocol == "paper":
         log.info(
-            "protocol=paper: the best epoch is chosen on the 20 %% that are reported, as in the "
+            "protocol=paper: the best epoch is chosen on the 20 % that are reported, as in the "
             "published tables; such numbers are too high for unseen images"
         )
     leaks = benchmark.notes.get("twins", {}).get("twin_leaks", 0)
