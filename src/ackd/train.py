@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.boundary import last_word
-from ackd.config.hints import one_sentence
+from ackd.config.hints import flags_first, one_sentence
 from ackd.config.location import config_dir
 from ackd.errors import AckdError, ConfigError
 
@@ -133,6 +133,7 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
 
 def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
+    sys.argv[1:] = flags_first(sys.argv[1:])
     with last_word(sys.argv[1:]):
         main()
     if _failures:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ackd.analysis import mutual_information, wasserstein2
+from ackd.analysis import mutual_information, nearest_distance, wasserstein2
 from tests.golden import F64, Golden, assert_close
 
 
@@ -23,6 +23,14 @@ def test_wasserstein2(numbers: Golden, name: str) -> None:
     distance = wasserstein2(x["x"], x["y"])
     assert_close(distance, case.get("W2_sqrt"), **F64)
     assert_close(distance**2, case.get("W2sq_emd2_sqeuclidean"), **F64)
+
+
+@pytest.mark.parametrize("name", ["w00", "w01", "w02", "w03", "w04", "w05"])
+def test_nearest_distance(numbers: Golden, name: str) -> None:
+    case = numbers.case(name)
+    x = case.inputs()
+    total = len(x["x"]) * nearest_distance(x["x"], x["y"]) ** 2
+    assert_close(total, case.get("paper_eq3_nearest_teacher_sum"), **F64)
 
 
 @pytest.mark.parametrize("name", ["m00", "m01", "m02", "m03", "m04"])

@@ -16,6 +16,7 @@ from ackd.callbacks.redraw import draw
 from ackd.data.benchmark import TRAIN
 from ackd.matching import Gallery, match_by_divergence, pair_divergence
 from ackd.modules import DistillModule
+from ackd.stages.pairing import make_pairing
 from ackd.stages.runs import RESULT
 from ackd.train import train
 from tests.stages import toy
@@ -125,7 +126,7 @@ def test_the_student_is_seen_in_eval_mode_and_given_back(
     assert not any(seen)
 
 
-def test_a_crowded_teacher_is_warned_of(
+def test_few_teachers_for_half_of_the_students_are_warned_of(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = dict.fromkeys(
@@ -134,10 +135,46 @@ def test_a_crowded_teacher_is_warned_of(
     )  # fmt: skip
     monkeypatch.setattr(logging.getLogger("ackd"), "propagate", True)
     with caplog.at_level(logging.WARNING, logger="ackd"):
-        DynM._tell({**report, "dynm/top_teacher_share": 0.4}, 10)
+        DynM._tell({**report, "dynm/teachers_of_half": 20}, 1000, 400)
         assert not caplog.records
-        DynM._tell({**report, "dynm/top_teacher_share": 0.6}, 10)
-    assert "serves 60 % of all RGB images" in caplog.text
+        DynM._tell({**report, "dynm/teachers_of_half": 19}, 1000, 400)
+    assert "19 of 400 MS images serve half of all RGB images" in caplog.text
+
+
+def test_quality_of_the_pairs_at_each_rematch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsts: list[Tensor] = []
+    searched: list[tuple[Tensor, ...]] = []
+
+    def pairing(*given: Any) -> Any:
+        made = make_pairing(*given)
+        firsts.append(made.pairs)
+        return made
+
+    def spy(s: Tensor, t: Tensor, cs: Tensor, ct: Tensor, gamma: float, way: Any) -> Tensor:
+        chosen = match_by_divergence(s, t, cs, ct, gamma, way)
+        searched.append((pair_divergence(s, t[chosen], gamma, way), cs, chosen))
+        return chosen
+
+    monkeypatch.setattr("ackd.stages.pipeline.make_pairing", pairing)
+    monkeypatch.setattr(dynm, "match_by_divergence", spy)
+    found = dynm_rows(run(tmp_path))
+    rows = torch.from_numpy(toy.data().rows(TRAIN, "ms"))
+    assert len(found) == len(searched) == 3
+    for row, (kl, classes, chosen) in zip(found, searched, strict=True):
+        agreed = float((rows[chosen] == firsts[0]).double().mean())
+        assert row["dynm/agreement_with_first"] == pytest.approx(agreed)
+        for number, name in enumerate(toy.CLASSES):
+            expected = float(kl[classes == number].mean())
+            assert row[f"dynm/kl_class/{name}"] == pytest.approx(expected)
+        counts = sorted(chosen.unique(return_counts=True)[1].tolist(), reverse=True)
+        few = int(row["dynm/teachers_of_half"])
+        assert 2 * sum(counts[:few]) >= len(chosen) > 2 * sum(counts[: few - 1])
+    # The first rematch is before the first batch: its pairs before are the first ones.
+    assert found[0]["dynm/agreement_with_first"] == pytest.approx(
+        1 - found[0]["dynm/share_changed"]
+    )
 
 
 def pairs_of(folder: Path) -> Tensor:

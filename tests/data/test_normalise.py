@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
+from PIL import Image
 
 from ackd.data.benchmark import TRAIN
-from ackd.data.normalise import Normaliser, PseudoRGB, flips_and_turns
-from ackd.errors import DataError
-from tests.stages.toy import scenes
+from ackd.data.normalise import (
+    ImageMax,
+    Normaliser,
+    eight_bit_by_max,
+    flips_and_turns,
+    normalisers_of,
+    rgb_normaliser,
+)
+from tests.golden import Golden, assert_close
+from tests.stages.toy import benchmark, scenes
 
 
 def test_training_images_become_mean_zero_and_deviation_one() -> None:
@@ -34,43 +42,52 @@ def test_statistics_come_from_training_images_alone() -> None:
     assert torch.equal(other.std, Normaliser.of(side).std)
 
 
-def pseudo(bands: tuple[str, ...], values: dict[str, int]) -> torch.Tensor:
-    """Pseudo-RGB grey levels of one image of constant bands."""
-    base = scenes("ms", 10)
-    stack = np.stack([np.full((4, 4), values[b], np.uint16) for b in bands])
-    images = np.ascontiguousarray(np.broadcast_to(stack, (30, *stack.shape)))
-    side = replace(base, images=images, bands=bands)
-    identity = Normaliser(np.zeros(3), np.ones(3))
-    return PseudoRGB(side, 0.255, identity)(torch.from_numpy(images[:1].astype(np.int32)))[0]
+def test_golden_image_max(golden: Callable[[str], Golden]) -> None:
+    for case in golden("19_preprocess"):
+        stored = torch.from_numpy(case.get("in.eu_13band_uint16").astype(np.int32))[None]
+        # The bands of the released code, by position in EuroSAT's tifs.
+        chosen = stored[:, [0, 1, 2, 3, 4, 5, 6, 9, 10, 11]]
+        assert_close(ImageMax()(chosen)[0], case.get("eu_ms10_normalised"), rtol=0, atol=1e-6)
+        cn = torch.from_numpy(case.get("in.cn_14band_uint16").astype(np.int32))[None]
+        assert_close(ImageMax()(cn)[0], case.get("cn_ms14_normalised"), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "bands",
-    [("B02", "B03", "B04", "B08"), ("B08", "B04", "B03", "B02"), ("B03", "B08", "B02", "B04")],
-)
-def test_red_comes_first_whatever_the_order_of_the_bands(bands: tuple[str, ...]) -> None:
-    # Sentinel-2 stores reflectance times 10000, so 0.255 -> 255 makes a grey level of 10.
-    found = pseudo(bands, {"B04": 300, "B03": 200, "B02": 100, "B08": 9000})
-    assert found[:, 0, 0].tolist() == pytest.approx([30, 20, 10])
+def test_golden_rgb_of_image_max(golden: Callable[[str], Golden]) -> None:
+    normaliser = rgb_normaliser(scenes("rgb", 10), "image_max")
+    for case in golden("19_preprocess"):
+        image = Image.fromarray(case.get("in.rgb_uint8_hwc"))
+        for key, size in (("eu_rgb64_normalised", 64), ("gl_rgb128_normalised", 128)):
+            resized = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+            levels = torch.from_numpy(resized.copy()).permute(2, 0, 1)[None]
+            assert_close(normaliser(levels)[0], case.get(key), rtol=0, atol=1e-6, what=key)
 
 
-def test_bright_surfaces_saturate_like_a_camera() -> None:
-    found = pseudo(("B02", "B03", "B04"), {"B04": 2550, "B03": 2551, "B02": 60000})
-    assert found[:, 0, 0].tolist() == pytest.approx([255, 255, 255])
+def test_every_image_has_its_own_maximum_and_no_level_is_off_by_one() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, 65536, (64, 3, 5, 5))
+    numbers[:32] = numbers[:32] % rng.integers(2, 4000, (32, 1, 1, 1))
+    numbers[0], numbers[1] = 0, 65535
+    top = numbers.max(axis=(1, 2, 3), keepdims=True)
+    exact = 255 * numbers // np.maximum(top, 1)
+    found = eight_bit_by_max(torch.from_numpy(numbers))
+    assert found.dtype == torch.float32
+    assert np.array_equal(found.numpy(), exact)
+    # Quotients that are whole numbers, and those just below one.
+    tops = np.arange(1, 65536, 7)
+    pixels = np.stack([tops, tops * 17 // 255, tops - 1], axis=1)
+    found = eight_bit_by_max(torch.from_numpy(pixels[:, :, None, None]))[:, :, 0, 0]
+    assert np.array_equal(found.numpy(), 255 * pixels // tops[:, None])
 
 
-def test_pseudo_rgb_goes_through_the_normaliser_of_real_rgb() -> None:
-    rgb, ms = Normaliser.of(scenes("rgb", 10)), scenes("ms", 10)
-    images = torch.from_numpy(ms.images[:2].astype(np.int32))
-    raw = PseudoRGB(ms, 0.275, Normaliser(np.zeros(3), np.ones(3)))(images)
-    torch.testing.assert_close(PseudoRGB(ms, 0.275, rgb)(images), rgb(raw))
-
-
-def test_pseudo_rgb_needs_visible_bands() -> None:
-    side = scenes("ms", 10)
-    infrared = replace(side, images=side.images[:, 2:].copy(), bands=("B8A", "B11"))
-    with pytest.raises(DataError):
-        PseudoRGB(infrared, 0.275, Normaliser(np.zeros(3), np.ones(3)))
+def test_normalisers_of_a_benchmark() -> None:
+    bench = benchmark()
+    ms, rgb = normalisers_of(bench, "standard")
+    assert isinstance(ms, Normaliser)
+    assert torch.equal(rgb.mean, Normaliser.of(bench.rgb).mean)
+    ms, rgb = normalisers_of(bench, "image_max")
+    assert isinstance(ms, ImageMax)
+    found = rgb(torch.tensor([0.0, 127.5, 255.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3))
+    assert found[0, 0, 0].tolist() == [-1, 0, 1]
 
 
 def symmetries(image: torch.Tensor) -> list[torch.Tensor]:

@@ -130,12 +130,16 @@ class SemanticAwareAlignment(nn.Module):
         """
         losses: dict[str, Tensor] = {}
         if self.ot1:
-            d_t, d_s = self.planned(student, teacher)
-            losses["ot1"] = self._coral(self._samples(d_t), self._samples(d_s))
+            losses["ot1"] = self._coral(*self.compared(student, teacher))
         if self.ot2:
             _same_width("zbar", student.zbar, teacher.zbar)
             losses["ot2"] = self._coral(teacher.zbar, student.zbar)
         return losses
+
+    def compared(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
+        """Return the samples of D_T and D_S, each (rows, d), whose covariances L_ot1 compares."""
+        d_t, d_s = self.planned(student, teacher)
+        return self._samples(d_t), self._samples(d_s)
 
     def planned(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
         """Compute D_T and D_S of eq 19, each (B, N, D_z), on the smaller of the two grids.

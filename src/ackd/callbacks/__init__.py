@@ -3,16 +3,20 @@
 from ackd.callbacks.clock import Clock
 from ackd.callbacks.dynm import DynM
 from ackd.callbacks.epoch_seed import EpochSeed
+from ackd.callbacks.noise_floor import NoiseFloor
 from ackd.callbacks.progress import EpochLines, progress
 from ackd.callbacks.redraw import RedrawPairs
 from ackd.callbacks.same_config import SameConfig
+from ackd.callbacks.transport import TransportCost
 
 __all__ = [
     "Clock",
     "DynM",
     "EpochLines",
     "EpochSeed",
+    "NoiseFloor",
     "RedrawPairs",
     "SameConfig",
+    "TransportCost",
     "progress",
 ]

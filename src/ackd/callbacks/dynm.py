@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +19,10 @@ from ackd.matching import (
     distinct_teachers,
     eval_mode,
     match_by_divergence,
+    mean_by_class,
     pair_divergence,
     share_changed,
+    teachers_of_half,
     top_teacher_share,
 )
 from ackd.modules.datamodule import UnpairedDataModule
@@ -28,8 +31,8 @@ __all__ = ["DynM"]
 
 log = logging.getLogger("ackd")
 
-# Above this share of students with one and the same teacher a line in the log says so.
-CROWDED = 0.5
+# Where less than this share of the teachers serves half of the students, the log says so.
+CROWDED = 0.05
 
 
 class DynM(pl.Callback):
@@ -42,12 +45,21 @@ class DynM(pl.Callback):
 
     Adds to the loggers: ``epoch`` (the running one), ``dynm/epoch`` (from which the pairs are in
     force), ``dynm/version``, ``dynm/share_changed``, ``dynm/seconds``, ``dynm/kl_before``,
-    ``dynm/kl_after`` (mean over the RGB training images, in nats), ``dynm/distinct_teachers`` and
-    ``dynm/top_teacher_share``.
+    ``dynm/kl_after`` (mean over the RGB training images, in nats), ``dynm/kl_class/<class>`` (the
+    same after matching, a class), ``dynm/agreement_with_first`` (share of students that have the
+    teacher of the first pairing, e.g. SSM's), ``dynm/distinct_teachers``, ``dynm/teachers_of_half``
+    (how few serve half of the students) and ``dynm/top_teacher_share``.
     """
 
     def __init__(
-        self, gallery: Gallery, epochs: Sequence[int], gamma: float, direction: Direction
+        self,
+        gallery: Gallery,
+        epochs: Sequence[int],
+        gamma: float,
+        direction: Direction,
+        *,
+        first: Tensor | None = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         """Prepare for a run.
 
@@ -56,11 +68,15 @@ class DynM(pl.Callback):
             epochs: Ascending epochs e_t, counted from 0.
             gamma: Temperature that divides the logits, > 0.
             direction: ``"student_teacher"`` is KL(p_S || p_T) as printed.
+            first: (N,) MS rows of the first pairing; without them no agreement is reported.
+            class_names: In the order of the labels; without them no divergence a class is.
         """
         self.gallery = gallery
         self.epochs = sorted(epochs)
         self.gamma = gamma
         self.direction: Direction = direction
+        self.first = first
+        self.class_names = tuple(class_names)
         self.seconds = 0.0
 
     def version_at(self, epoch: int) -> int:
@@ -114,26 +130,33 @@ class DynM(pl.Callback):
         seconds = time.perf_counter() - began
         self.seconds += seconds
 
-        def divergence(pairs: Tensor) -> float:
-            return float(
-                pair_divergence(logits, teachers[pairs], self.gamma, self.direction).mean()
-            )
-
+        kl_before, kl_after = (
+            pair_divergence(logits, teachers[pairs], self.gamma, self.direction)
+            for pairs in (before, chosen)
+        )
         report = {
             "epoch": float(trainer.current_epoch),
             "dynm/epoch": float(epoch),
             "dynm/version": float(version),
             "dynm/share_changed": share_changed(before, chosen),
             "dynm/seconds": seconds,
-            "dynm/kl_before": divergence(before),
-            "dynm/kl_after": divergence(chosen),
+            "dynm/kl_before": float(kl_before.mean()),
+            "dynm/kl_after": float(kl_after.mean()),
             "dynm/distinct_teachers": float(distinct_teachers(chosen)),
+            "dynm/teachers_of_half": float(teachers_of_half(chosen)),
             "dynm/top_teacher_share": top_teacher_share(chosen),
         }
+        if self.first is not None:
+            report["dynm/agreement_with_first"] = 1 - share_changed(self.first, rows[chosen])
+        if self.class_names:
+            by_class = mean_by_class(kl_after, classes, len(self.class_names)).tolist()
+            for name, value in zip(self.class_names, by_class, strict=True):
+                if not math.isnan(value):  # a class without students
+                    report[f"dynm/kl_class/{name}"] = value
         for logger in trainer.loggers:
             logger.log_metrics(report, step=trainer.global_step)
         if trainer.is_global_zero:
-            self._tell(report, len(chosen))
+            self._tell(report, len(chosen), len(rows))
 
     @staticmethod
     def _student_logits(
@@ -148,7 +171,7 @@ class DynM(pl.Callback):
         return torch.cat(logits), torch.cat(classes)
 
     @staticmethod
-    def _tell(report: dict[str, float], students: int) -> None:
+    def _tell(report: dict[str, float], students: int, teachers: int) -> None:
         log.info(
             "DynM: pairs version %d for epoch %d: %.1f %% of %d pairs changed in %.2f s, "
             "mean KL %.4f -> %.4f, %d teachers in use",
@@ -156,9 +179,10 @@ class DynM(pl.Callback):
             students, report["dynm/seconds"], report["dynm/kl_before"], report["dynm/kl_after"],
             report["dynm/distinct_teachers"],
         )  # fmt: skip
-        if report["dynm/top_teacher_share"] > CROWDED:
+        few = report["dynm/teachers_of_half"]
+        if few < CROWDED * teachers:
             log.warning(
-                "DynM: one MS image serves %.0f %% of all RGB images; a larger dynm.gamma or a "
+                "DynM: %d of %d MS images serve half of all RGB images; a larger dynm.gamma or a "
                 "better trained teacher spreads them",
-                100 * report["dynm/top_teacher_share"],
-            )
+                few, teachers,
+            )  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from ackd.analysis import wasserstein2
+from ackd.analysis import nearest_distance, wasserstein2
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request
 from ackd.matching import eval_mode
@@ -15,28 +17,34 @@ from ackd.modules.distill import DistillModule
 
 __all__ = ["TransportCost"]
 
+log = logging.getLogger("ackd")
+
 
 class TransportCost(pl.Callback):
     """Measure how far the student's outputs are from its teachers', on one fixed sample.
 
     The sample is drawn once by seed from the RGB training images; their teachers are those of the
-    pairs in force. Features are zbar in the teacher's width, logits are as they come. Adds to the
-    loggers, at the end of an epoch:
+    pairs in force in the epoch that ends. Features are zbar in the teacher's width, and left out
+    where no loss reads zbar and the widths differ, because nothing leads from one to the other
+    then; logits are as they come. Adds to the loggers, at the end of an epoch:
 
     - ``transport/features`` and ``transport/logits``: the 2-Wasserstein distance of the two sets,
       eq 1, exact;
-    - ``transport/pairs_features`` and ``transport/pairs_logits``: the root of the mean squared
-      distance of the pairs, eq 3, which no pairing can make smaller than the distance above.
+    - ``transport/nearest_features`` and ``transport/nearest_logits``: the root mean square distance
+      to the nearest teacher of the sample, eqs 2-3, never more than the former;
+    - ``transport/pairs_features`` and ``transport/pairs_logits``: the root mean square distance of
+      the pairs in force, never less than the former.
 
     ``curves`` holds the same by epoch. It is stored in checkpoints, so that a resumed run has all
-    of it.
+    of it. Nothing is drawn from the generators that training uses.
     """
 
     def __init__(self, sample: int = 256, every: int = 1, seed: int = 0) -> None:
         """Choose what is measured.
 
         Args:
-            sample: Images; the exact solver's time grows with their third power.
+            sample: Images; the exact solver's time grows with their third power. All of them where
+                there are fewer.
             every: Epochs from one measurement to the next; the last epoch is always measured.
             seed: Of the sample.
         """
@@ -51,19 +59,28 @@ class TransportCost(pl.Callback):
         last = epoch + 1 == trainer.max_epochs
         if not trainer.is_global_zero or (epoch % self.every and not last):
             return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(pl_module, DistillModule) or pl_module.teacher is None:
+        if not isinstance(pl_module, DistillModule):
             raise TypeError("the transport cost needs a student with a teacher")
-        found = self.measure(pl_module, data)
+        found = self.measure(pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        if not found:
+            log.warning("no transport cost in epoch %d: the outputs are not finite", epoch)
+            return
         self.curves.setdefault("epoch", []).append(float(epoch))
         for name, value in found.items():
             self.curves.setdefault(name, []).append(value)
+        report = {"epoch": float(epoch)} | {f"transport/{n}": v for n, v in found.items()}
         for logger in trainer.loggers:
-            report = {f"transport/{name}": value for name, value in found.items()}
             logger.log_metrics(report, step=trainer.global_step)
 
     def measure(self, module: DistillModule, data: UnpairedDataModule) -> dict[str, float]:
-        """Compute the four costs for the student as it is and the pairs in force."""
+        """Compute the costs for the student as it is and the pairs in force.
+
+        Returns:
+            Costs by name; empty where an output is not finite.
+
+        Raises:
+            ValueError: There is no teacher, or no pairs.
+        """
         if module.teacher is None or data.pairs is None:
             raise ValueError("the transport cost needs a teacher and pairs")
         rows = data.rows(TRAIN, "rgb")
@@ -82,9 +99,13 @@ class TransportCost(pl.Callback):
             ("features", student.zbar, teacher.zbar),
             ("logits", student.logits, teacher.logits),
         ):
+            s, t = s.double().cpu(), t.double().cpu()
+            if not (s.isfinite().all() and t.isfinite().all()):
+                return {}
             if s.shape[1] == t.shape[1]:
                 costs[name] = wasserstein2(s, t)
-                costs[f"pairs_{name}"] = float((s - t).double().square().sum(1).mean().sqrt())
+                costs[f"nearest_{name}"] = nearest_distance(s, t)
+                costs[f"pairs_{name}"] = float((s - t).square().sum(1).mean().sqrt())
         return costs
 
     def state_dict(self) -> dict[str, dict[str, list[float]]]:

@@ -69,6 +69,12 @@ def _check_optimizer(node: dict[str, Any], option: str) -> None:
     factory: Callable[..., Any] = instantiate({**node, "_partial_": True}, option)
     try:
         optimizer = factory([nn.Parameter(torch.zeros(1))])
+    except TypeError as error:
+        words = [f"{option}.{k}={v!r}" for k, v in node.items() if _is_word(k, v)]
+        said = (
+            f"{', '.join(words)} cannot be: expected a number." if words else f"{option}: {error}"
+        )
+        raise ConfigError(said) from error
     except Exception as error:
         # Whatever a constructor raises about its arguments is about this option.
         raise ConfigError(f"{option}: {error}{_got(node)}") from error
@@ -77,6 +83,10 @@ def _check_optimizer(node: dict[str, Any], option: str) -> None:
             f"{option}._target_={node['_target_']} is no optimiser; name a subclass of "
             "torch.optim.Optimizer, e.g. torch.optim.Adam."
         )
+
+
+def _is_word(key: str, value: object) -> bool:
+    return isinstance(value, str) and not key.startswith("_")
 
 
 def _check_loss(node: dict[str, Any], option: str) -> None:

@@ -123,6 +123,11 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         known = option_paths(Config)
         if option in known:
             return f"'{option}' is no option of data={_name_of(tree)}, only of another data set."
+        if option in _groups():
+            return (
+                f"A file of the group '{option}' puts its options under '{option}', where none is "
+                "known; its first line should be: # @package _global_"
+            )
         written = [path for path in tree_paths(tree) if _is_open(path)]
         close = nearest_option(option, [*known, *written])
         hint = f" Did you mean '{close}'?" if close else ""
@@ -135,6 +140,8 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         close = nearest(str(name), known)
         hint = f" Did you mean data={close}?" if close else ""
         return f"data.name={name} is no data set.{hint} Known: {', '.join(known)}."
+    if kind == "list_type":
+        return f"{option}={value!r} cannot be: expected a list, e.g. {option}=[{value}]."
     if kind == "too_short":
         return f"{option}={value!r} cannot be: expected at least {item['ctx']['min_length']} entry."
     if kind == "string_too_short":
@@ -150,6 +157,10 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         meant = f"{target}=[{close}]" if target != option else f"{option}={close}"
         hint = f" Did you mean {meant}?" if close else ""
     return f"{option}={value!r} cannot be: expected {expected}.{hint}"
+
+
+def _groups() -> list[str]:
+    return [path.name for path in config_dir().iterdir() if path.is_dir()]
 
 
 def _is_open(path: str) -> bool:

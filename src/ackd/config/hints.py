@@ -19,7 +19,7 @@ from ackd.config.location import config_dir
 from ackd.config.options import nearest_option
 from ackd.errors import nearest
 
-__all__ = ["hint", "one_sentence"]
+__all__ = ["flags_first", "hint", "one_sentence"]
 
 ON_DEMAND = "experiment"  # a group that is in no defaults list, so it is added with +
 
@@ -62,13 +62,23 @@ def hint(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's flags before the overrides; argparse refuses overrides on both sides of one."""
+    overrides, _ = _split(arguments)
+    flags = list(arguments)
+    for word in overrides:
+        flags.remove(word)
+    return [*flags, *overrides]
+
+
 def one_sentence(error: Exception) -> str:
     """Reduce an error of Hydra or OmegaConf to what it says about the configuration."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, value = error.missing_cfg_file.partition("/")
         names = list(error.options or [])
         close = nearest(value, names)
-        meant = f" Did you mean {group}={close}?" if close else ""
+        plus = "+" if group == ON_DEMAND else ""
+        meant = f" Did you mean {plus}{group}={close}?" if close else ""
         known = f" Known: {', '.join(names)}." if names else ""
         return f"{str(error).splitlines()[0].rstrip('.')}.{meant}{known}"
     lines = [line.strip() for line in str(error).strip().splitlines()]
@@ -83,8 +93,11 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--config-dir", "-cd")
-    for flags in (("--config-name", "-cn"), ("--config-path", "-cp"), ("--package", "-p")):
+    for flags in (
+        ("--config-name", "-cn"), ("--config-path", "-cp"), ("--package", "-p"), ("--cfg", "-c"),
+    ):  # fmt: skip
         parser.add_argument(*flags)
+    parser.add_argument("--info", "-i", nargs="?")
     given, _ = parser.parse_known_intermixed_args(list(arguments))
     extra = [Path(given.config_dir).absolute()] if given.config_dir else []
     return given.overrides, [config_dir(), *(path for path in extra if path.is_dir())]
@@ -116,7 +129,8 @@ def _group_advice(override: Override, folders: Sequence[Path]) -> str | None:
         name = str(getattr(one, "text", one))
         if name not in choices:
             close = nearest(name, choices)
-            meant = f" Did you mean {key}={close}?" if close else ""
+            plus = "+" if group == ON_DEMAND else ""
+            meant = f" Did you mean {plus}{key}={close}?" if close else ""
             return f"There is no '{name}' in {group}.{meant} Known: {', '.join(choices)}."
     if group == ON_DEMAND and not override.is_add():
         return f"An experiment is added with a plus: +{override.input_line}"

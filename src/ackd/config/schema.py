@@ -25,6 +25,7 @@ __all__ = [
     "SKAConfig",
     "StudentConfig",
     "TeacherConfig",
+    "TransportConfig",
     "WandbConfig",
 ]
 
@@ -67,6 +68,9 @@ class MatcherConfig(TrainingConfig):
     seed: Seed = 0
     dim: PositiveInt = 256
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    loss: Literal["info_nce", "soft_target"] = "info_nce"
+    temperature: PositiveFloat = 1.0
+    unit_length: bool = True
     logit_scale: PositiveFloat = 1 / 0.07
 
 
@@ -77,7 +81,7 @@ class StudentConfig(TrainingConfig):
 class MatchingConfig(Section):
     """The first pairing."""
 
-    initial: Literal["ssm", "random", "twins"]
+    initial: Literal["ssm", "random", "twins", "nearest_feature"]
     redraw: bool = False
 
 
@@ -111,6 +115,15 @@ class SKAConfig(Section):
     ot2: bool
     coral: Literal["paper", "official", "deep_coral"]
     patches: Literal["flatten", "tokens", "pooled"]
+
+
+class TransportConfig(Section):
+    """The transport cost between teacher and student during training, figures 2 and 7."""
+
+    enabled: bool
+    sample: Annotated[int, Field(ge=2)]
+    every: PositiveInt
+    seed: Seed
 
 
 class KDTermConfig(Section):
@@ -184,6 +197,7 @@ class Config(Section):
     dynm: DynMConfig
     planner: PlannerConfig
     ska: SKAConfig
+    transport: TransportConfig
     loss: LossConfig
     kd_defaults: dict[str, dict[str, Any]]
     loader: LoaderConfig

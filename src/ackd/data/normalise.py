@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ackd.data.benchmark import SceneSet
-from ackd.data.sensors import SENSORS, rgb_bands
+from ackd.data.benchmark import Benchmark, SceneSet
 
-__all__ = ["Normaliser", "PseudoRGB", "flips_and_turns"]
+__all__ = [
+    "ImageMax",
+    "Normalisation",
+    "Normaliser",
+    "eight_bit_by_max",
+    "flips_and_turns",
+    "normalisers_of",
+    "rgb_normaliser",
+]
+
+Normalisation = Literal["standard", "image_max"]
+
+WHITE = 255.0
 
 
 class Normaliser(nn.Module):
@@ -41,40 +54,55 @@ class Normaliser(nn.Module):
         return standardised
 
 
-class PseudoRGB(nn.Module):
-    """The RGB image that an MS image contains, section SSM.
+class ImageMax(nn.Module):
+    """Scale every image by its own maximum, as the authors' code does.
 
-    The bands nearest to red, green and blue are stretched by one fixed reflectance to the range of
-    an 8-bit camera and then go through the very normaliser of the real RGB images, so that the
-    matcher's RGB encoder meets both on one scale.
+    x = floor(255 b / max) / 255 with the maximum over all bands of the image together, then
+    (x - 0.5) / 0.5. An image keeps 256 levels and loses its brightness.
     """
 
-    channels: Tensor
-
-    def __init__(self, scenes: SceneSet, reflectance: float, normaliser: Normaliser) -> None:
-        """Find the red, green and blue band of ``scenes``.
-
-        Args:
-            scenes: The MS modality.
-            reflectance: The reflectance (1 = all light) that becomes 255.
-            normaliser: That of the real RGB images.
-
-        Raises:
-            DataError: The bands at hand do not hold red, green and blue.
-        """
-        super().__init__()
-        sensor = SENSORS[scenes.sensor]
-        names = rgb_bands(sensor, scenes.bands)
-        self.register_buffer("channels", torch.tensor([scenes.bands.index(n) for n in names]))
-        self.grey_levels_per_number = 255.0 / (reflectance * sensor.scale)
-        self.normaliser = normaliser
-
     def forward(self, images: Tensor) -> Tensor:
-        """Map raw (B, C, H, W) MS digital numbers to normalised (B, 3, H, W) pseudo-RGB."""
-        visible = images.to(torch.float32).index_select(1, self.channels)
-        eight_bit = (visible * self.grey_levels_per_number).clamp(0, 255)
-        normalised: Tensor = self.normaliser(eight_bit)
-        return normalised
+        """Map (B, C, H, W) digital numbers up to 65535 to float32 in -1..1."""
+        scaled: Tensor = (eight_bit_by_max(images) / WHITE - 0.5) / 0.5
+        return scaled
+
+
+def eight_bit_by_max(images: Tensor) -> Tensor:
+    """Stretch every image so that its maximum becomes 255, and cut off to whole levels.
+
+    Exact in float32: 255 * 65535 is less than 2^24, and a quotient that is no whole number lies
+    further below the next one than float32 rounds.
+
+    Args:
+        images: (B, C, H, W) digital numbers of any type, 0..65535.
+
+    Returns:
+        (B, C, H, W) float32 whole numbers 0..255; an image without light stays 0.
+    """
+    numbers = images.to(torch.float32)
+    brightest = numbers.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1)
+    return (WHITE * numbers / brightest).floor()
+
+
+def rgb_normaliser(rgb: SceneSet, how: Normalisation) -> Normaliser:
+    """Build the normaliser of RGB images.
+
+    The authors' code scales 8-bit images by a constant: (x / 255 - 0.5) / 0.5.
+
+    Args:
+        rgb: The RGB side.
+        how: ``"standard"`` for its own statistics, ``"image_max"`` for that constant.
+    """
+    if how == "standard":
+        return Normaliser.of(rgb)
+    half = np.full(len(rgb.bands), WHITE / 2)
+    return Normaliser(half, half)
+
+
+def normalisers_of(benchmark: Benchmark, how: Normalisation) -> tuple[nn.Module, Normaliser]:
+    """Build the normalisers of the MS and of the RGB side (``data.normalise``)."""
+    ms = Normaliser.of(benchmark.ms) if how == "standard" else ImageMax()
+    return ms, rgb_normaliser(benchmark.rgb, how)
 
 
 def flips_and_turns(images: Tensor) -> Tensor:

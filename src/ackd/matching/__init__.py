@@ -14,6 +14,7 @@ from ackd.matching.stats import (
     distinct_teachers,
     mean_by_class,
     share_changed,
+    teachers_of_half,
     top_teacher_share,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "rematch_epochs",
     "scale_epochs",
     "share_changed",
+    "teachers_of_half",
     "top_teacher_share",
 ]

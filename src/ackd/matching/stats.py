@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["distinct_teachers", "mean_by_class", "share_changed", "top_teacher_share"]
+__all__ = [
+    "distinct_teachers",
+    "mean_by_class",
+    "share_changed",
+    "teachers_of_half",
+    "top_teacher_share",
+]
 
 
 def share_changed(before: Tensor, after: Tensor) -> float:
@@ -46,6 +52,21 @@ def top_teacher_share(pairs: Tensor) -> float:
     _need_students(pairs)
     _, counts = torch.unique(pairs, return_counts=True)
     return float(counts.max()) / len(pairs)
+
+
+def teachers_of_half(pairs: Tensor) -> int:
+    """How few teachers, the most popular first, serve at least half of the students.
+
+    Args:
+        pairs: (N,) teacher indices.
+
+    Raises:
+        ValueError: If there is no student.
+    """
+    _need_students(pairs)
+    _, counts = torch.unique(pairs, return_counts=True)
+    served = counts.sort(descending=True).values.cumsum(0)
+    return int((2 * served < len(pairs)).sum()) + 1
 
 
 def mean_by_class(values: Tensor, classes: Tensor, count: int) -> Tensor:

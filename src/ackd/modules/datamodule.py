@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
-from ackd.data.normalise import Normaliser, PseudoRGB, flips_and_turns
+from ackd.data.normalise import Normalisation, Normaliser, flips_and_turns, normalisers_of
 from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
+from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 
 __all__ = ["UnpairedDataModule"]
@@ -52,7 +53,8 @@ class UnpairedDataModule(pl.LightningDataModule):
         seed: int = 0,
         stage: str = "student",
         augment: bool = False,
-        pseudo_rgb_reflectance: float | None = None,
+        normalise: Normalisation = "standard",
+        pseudo_rgb: Callable[[Normaliser], PseudoRGB] | None = None,
         num_workers: int = 0,
         pin_memory: bool = False,
         prefetch_factor: int | None = None,
@@ -66,7 +68,10 @@ class UnpairedDataModule(pl.LightningDataModule):
             seed: Of the order in training.
             stage: Whose ``batch_size`` option an error should name.
             augment: Flips and quarter turns in training.
-            pseudo_rgb_reflectance: If given, MS batches also carry their pseudo-RGB.
+            normalise: How digital numbers become what the networks see, see
+                :func:`ackd.data.normalise.normalisers_of`.
+            pseudo_rgb: If given, MS batches also carry their pseudo-RGB; it is built with the
+                normaliser of the RGB images.
             num_workers: Loader processes; they stay alive over epochs.
             pin_memory: For copies to a GPU.
             prefetch_factor: Batches a worker reads ahead.
@@ -81,7 +86,6 @@ class UnpairedDataModule(pl.LightningDataModule):
         self.stage = stage
         self.seed = seed
         self.augment = augment
-        self.pseudo_rgb_reflectance = pseudo_rgb_reflectance
         self.loader_options: dict[str, Any] = {
             "num_workers": num_workers,
             "pin_memory": pin_memory,
@@ -89,12 +93,9 @@ class UnpairedDataModule(pl.LightningDataModule):
             "persistent_workers": num_workers > 0,
         }
         self.scenes = UnpairedScenes(benchmark)
-        self.normalisers = {s: Normaliser.of(getattr(benchmark, s)) for s in ("ms", "rgb")}
-        self.pseudo_rgb: PseudoRGB | None = None
-        if pseudo_rgb_reflectance is not None:
-            self.pseudo_rgb = PseudoRGB(
-                benchmark.ms, pseudo_rgb_reflectance, self.normalisers["rgb"]
-            )
+        ms, rgb = normalisers_of(benchmark, normalise)
+        self.normalisers: dict[Side, nn.Module] = {"ms": ms, "rgb": rgb}
+        self.pseudo_rgb = pseudo_rgb(rgb) if pseudo_rgb is not None else None
         images = len(self.rows(TRAIN))
         if images < batch_size:
             raise ConfigError(
@@ -209,7 +210,8 @@ class UnpairedDataModule(pl.LightningDataModule):
     def prepare(self, batch: dict[str, Tensor], *, augment: bool = False) -> dict[str, Tensor]:
         """Augment, derive pseudo-RGB, normalise."""
         prepared = dict(batch)
-        for side in ("ms", "rgb"):
+        sides: tuple[Side, ...] = ("ms", "rgb")
+        for side in sides:
             if side not in batch:
                 continue
             # torch can move 16-bit unsigned images, but not shuffle them.

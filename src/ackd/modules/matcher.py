@@ -1,12 +1,15 @@
-"""The matcher's self-supervised training, eqs 5-7."""
+"""The matcher's self-supervised training: eqs 5-7, or the loss of the authors' code."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import lightning.pytorch as pl
+import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ackd.losses import info_nce
+from ackd.losses import info_nce, soft_target_info_nce
 from ackd.losses.gathering import gather_batch
 from ackd.matching.matcher import Matcher
 from ackd.modules.classifier import OptimizerFactory
@@ -17,25 +20,56 @@ __all__ = ["MatcherModule"]
 class MatcherModule(pl.LightningModule):
     """An MS image and its own pseudo-RGB are the positive pair; the batch holds the negatives."""
 
-    def __init__(self, matcher: Matcher, optimizer: OptimizerFactory) -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        optimizer: OptimizerFactory,
+        *,
+        loss: Literal["info_nce", "soft_target"] = "info_nce",
+        temperature: float = 1.0,
+        unit_length: bool = True,
+    ) -> None:
+        """Choose the loss.
+
+        Args:
+            matcher: Both encoders and heads, and the scale that ``info_nce`` learns.
+            optimizer: Builds the optimiser.
+            loss: ``"info_nce"`` for eqs 5-7; ``"soft_target"`` for the loss of the authors' code,
+                which has no learned scale.
+            temperature: Of ``"soft_target"``.
+            unit_length: Whether the loss sees embeddings of length one, as matching does.
+        """
         super().__init__()
         self.matcher = matcher
         self.optimizer_factory = optimizer
+        self.loss = loss
+        self.temperature = temperature
+        self.unit_length = unit_length
+        # A parameter without a gradient would make ranks wait for it.
+        matcher.log_scale.requires_grad_(loss == "info_nce")
 
     def _loss(self, batch: dict[str, Tensor]) -> Tensor:
-        v = self.matcher.embed_ms(batch["ms"])
-        g = self.matcher.embed_rgb(batch["pseudo_rgb"])
+        matcher = self.matcher
+        v = matcher.ms_head(matcher.ms_encoder(batch["ms"]).zbar)
+        g = matcher.rgb_head(matcher.rgb_encoder(batch["pseudo_rgb"]).zbar)
+        if self.unit_length:
+            v, g = F.normalize(v, dim=1), F.normalize(g, dim=1)
         if self.training:
             # The negatives are the images of all ranks. Validation shares differ in length.
             v, g = gather_batch(v), gather_batch(g)
-        return info_nce(v, g, self.matcher.logit_scale)
+        if self.loss == "soft_target":
+            return soft_target_info_nce(v, g, self.temperature)
+        return info_nce(v, g, matcher.logit_scale)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Symmetric InfoNCE."""
+        """Contrast the images of the batch."""
         del batch_idx
         loss = self._loss(batch)
+        report = {"train/loss": loss}
+        if self.loss == "info_nce":
+            report["train/logit_scale"] = self.matcher.logit_scale.detach()
         self.log_dict(
-            {"train/loss": loss, "train/logit_scale": self.matcher.logit_scale.detach()},
+            report,
             on_step=False,
             on_epoch=True,
             prog_bar=True,
@@ -53,5 +87,5 @@ class MatcherModule(pl.LightningModule):
             self.log("val/loss", loss, prog_bar=True, batch_size=len(batch["ms"]), sync_dist=True)
 
     def configure_optimizers(self) -> Optimizer:
-        """Give the optimiser both encoders, both heads and the logit scale."""
-        return self.optimizer_factory(self.parameters())
+        """Give the optimiser both encoders, both heads and, where it is learned, the scale."""
+        return self.optimizer_factory(p for p in self.parameters() if p.requires_grad)

@@ -10,6 +10,8 @@ from ackd.backbones import Backbone, build_backbone
 from ackd.config.schema import BackboneConfig, Config
 from ackd.config.targets import instantiate
 from ackd.data.benchmark import Benchmark
+from ackd.data.normalise import Normaliser
+from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 from ackd.modules.classifier import OptimizerFactory
 from ackd.modules.datamodule import Side, UnpairedDataModule
@@ -28,7 +30,9 @@ def open_context(config: Config) -> Context:
     context = Context(config, build_benchmark(config.data))
     for stage in config.stages:
         # It refuses a batch that the training images do not fill, before hours are spent.
-        context.data(stage, "rgb" if stage == "student" else "ms")
+        # The matcher's bands are looked for as well.
+        side: Side = "rgb" if stage == "student" else "ms"
+        context.data(stage, side, pseudo_rgb=stage == "matcher")
     return context
 
 
@@ -75,6 +79,15 @@ class Context:
             seed=getattr(options, "seed", self.config.seed),
             stage=stage,
             augment=data.augment,
-            pseudo_rgb_reflectance=data.pseudo_rgb_reflectance if pseudo_rgb else None,
+            normalise=data.normalise,
+            pseudo_rgb=self.pseudo_rgb if pseudo_rgb else None,
             **self.config.loader.model_dump(),
         )
+
+    def pseudo_rgb(self, normaliser: Normaliser) -> PseudoRGB:
+        """What turns raw MS images into pseudo-RGB; ``normaliser`` is that of real RGB."""
+        data = self.config.data
+        return PseudoRGB(
+            self.benchmark.ms, data.pseudo_rgb_reflectance, normaliser,
+            kind=data.pseudo_rgb, bands=data.pseudo_rgb_bands,
+        )  # fmt: skip

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import lightning.pytorch as pl
 import torch
@@ -91,7 +92,7 @@ def fit(
     Raises:
         AckdError: The value that chooses the epoch was never a number, or the processes of one
             training have different options.
-        SystemExit: Training was interrupted.
+        SystemExit: Training was interrupted; 143 after SIGTERM, 130 after Ctrl-C, as in a shell.
     """
     best = ModelCheckpoint(
         folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode,
@@ -121,14 +122,15 @@ def fit(
             # That is what it is for when a run goes on.
             warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
+    except SystemExit as leaving:
         # Lightning's answer to Ctrl-C and to SIGTERM; it also ends a sweep, as it should.
         log.error(
             "The %s was interrupted in epoch %d; the same command with ckpt_path=auto goes on from "
             "the last finished epoch.",
             stage, trainer.current_epoch + 1,
         )  # fmt: skip
-        raise
+        # Lightning leaves with 0 after SIGTERM, and a scheduler would take the run for finished.
+        raise SystemExit(128 + (SIGTERM if trainer.received_sigterm else SIGINT)) from leaving
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score) or not Path(best.best_model_path).is_file():
         raise AckdError(

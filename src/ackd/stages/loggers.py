@@ -69,7 +69,7 @@ def run_loggers(
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     if config.logger.wandb is not None:
         content = config.model_dump(mode="json") | {"stage": stage, "resumed": resumed}
-        loggers.append(_wandb(config.logger.wandb, config, stage, folder, content))
+        loggers.append(_wandb(config.logger.wandb, config, stage, content))
     exit_code = 1
     try:
         yield loggers
@@ -83,17 +83,20 @@ def run_loggers(
 
 
 def _wandb(
-    options: WandbConfig, config: Config, stage: str, folder: Path, content: Mapping[str, Any]
+    options: WandbConfig, config: Config, stage: str, content: Mapping[str, Any]
 ) -> WandbLogger:
     mode = options.mode
     if mode == "auto":
         mode = "online" if _has_account() else "offline"
+    shared = stage in ("teacher", "matcher")  # by all methods and student seeds
+    name = f"{config.name}-{stage}" if shared else f"{config.name}-{config.method}-s{config.seed}"
     mode = os.environ.get("WANDB_MODE", mode)  # type: ignore[assignment]
     return WandbLogger(
         project=options.project,
         entity=options.entity,
-        name=f"{config.name}-{config.method}-s{config.seed}-{stage}",
-        save_dir=folder,
+        name=name,
+        # One place for all stages of all runs, as W&B has it; a stage's own folder is renamed.
+        save_dir=Path(config.outputs).expanduser(),
         group=options.group,
         job_type=stage,
         tags=[*options.tags, config.method, config.recipe, config.data.name],

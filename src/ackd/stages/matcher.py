@@ -8,7 +8,8 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from ackd.data.normalise import Normaliser
+from ackd.data.normalise import rgb_normaliser
+from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
 from ackd.stages.context import Context
@@ -30,18 +31,29 @@ class MatcherStage:
         self.context = context
 
     def shaped_by(self) -> dict[str, Any]:
-        """The MS images, how RGB is normalised, and the matcher's own options."""
+        """The MS images, what becomes of them, and the matcher's own options."""
         config, benchmark = self.context.config, self.context.benchmark
-        rgb = Normaliser.of(benchmark.rgb)
         return {
             "ms": benchmark.ms.fingerprint,
-            "rgb_statistics": [rgb.mean.flatten().tolist(), rgb.std.flatten().tolist()],
             "normalise": config.data.normalise,
-            "pseudo_rgb_reflectance": config.data.pseudo_rgb_reflectance,
+            "pseudo_rgb": self._pseudo_rgb(),
             "augment": config.data.augment,
             "options": config.matcher.model_dump(mode="json"),
             "trainer": shaping_trainer_options(config.trainer),
         }
+
+    def _pseudo_rgb(self) -> dict[str, Any]:
+        """What shapes pseudo-RGB, and nothing that the chosen kind does not look at."""
+        data, benchmark = self.context.config.data, self.context.benchmark
+        shaped: dict[str, Any] = {
+            "kind": data.pseudo_rgb,
+            "bands": list(pseudo_rgb_bands(benchmark.ms, data.pseudo_rgb_bands)),
+        }
+        if data.pseudo_rgb == "stretch":
+            rgb = rgb_normaliser(benchmark.rgb, data.normalise)
+            shaped["reflectance"] = data.pseudo_rgb_reflectance
+            shaped["rgb_statistics"] = [rgb.mean.flatten().tolist(), rgb.std.flatten().tolist()]
+        return shaped
 
     def build(self) -> Matcher:
         """The matcher, with fresh weights."""
@@ -56,10 +68,14 @@ class MatcherStage:
         )
 
     def train(self, folder: Path, *, resume: bool) -> None:
-        """Train; the epoch with the lowest validation InfoNCE is kept."""
+        """Train; the epoch with the lowest validation loss is kept."""
         config = self.context.config
         pl.seed_everything(config.matcher.seed, workers=True, verbose=False)
-        module = MatcherModule(self.build(), self.context.optimizer("matcher"))
+        options = config.matcher
+        module = MatcherModule(
+            self.build(), self.context.optimizer("matcher"),
+            loss=options.loss, temperature=options.temperature, unit_length=options.unit_length,
+        )  # fmt: skip
         data = self.context.data("matcher", "ms", pseudo_rgb=True)
         checkpoint = last_checkpoint(folder) if resume else None
         with run_loggers(
@@ -76,7 +92,7 @@ class MatcherStage:
             write_json(
                 folder / "metrics.json",
                 {
-                    "metrics": {"info_nce": fitted.score},
+                    "metrics": {options.loss: fitted.score},
                     "best_epoch": fitted.epoch,
                     "seconds": fitted.seconds,
                 },

@@ -81,6 +81,7 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
             "backbone": config.student.backbone.name,
             "metrics": student.metrics,
             "best_epoch": student.best_epoch,
+            "transport": student.transport,
         }
         log.info("student %s: %s", config.student.backbone.name, _say(student.metrics))
     result = describe_run(

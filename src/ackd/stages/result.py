@@ -37,7 +37,8 @@ def describe_run(
         config: Of the run.
         benchmark: The images.
         teacher: ``{"backbone", "metrics", "best_epoch", "fingerprint"}``, None without a teacher.
-        student: ``{"backbone", "metrics", "best_epoch"}``, None where ``until`` ends before it.
+        student: ``{"backbone", "metrics", "best_epoch", "transport"}``, None where ``until`` ends
+            before it. ``transport`` has the curves of the transport cost, or is None.
         seconds: Per stage. A reused stage counts what it took when it was trained;
             ``distill`` contains ``dynm`` and ``planner`` (its forward pass and the SKA losses').
         reused: Names of stages that were found instead of trained.

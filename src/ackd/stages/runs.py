@@ -64,10 +64,16 @@ def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
         return found.absolute(), True
     checkpoint = Path(config.ckpt_path).expanduser()
     folder = checkpoint.parent.parent
-    if not checkpoint.is_file() or not (folder / IDENTITY).is_file():
+    known = checkpoint.is_file() and (folder / IDENTITY).is_file()
+    if not known or checkpoint.name != "last.ckpt":
         raise ConfigError(
-            f"ckpt_path={config.ckpt_path} is no checkpoint of a run (expected "
-            "RUN/checkpoints/last.ckpt beside RUN/run.json); ckpt_path=auto finds the last one."
+            f"ckpt_path={config.ckpt_path} is nothing to go on from: expected an existing "
+            "RUN/checkpoints/last.ckpt beside RUN/run.json; ckpt_path=auto finds the last one."
+        )
+    if (folder / RESULT).is_file():
+        raise ConfigError(
+            f"ckpt_path={config.ckpt_path} belongs to a run that has finished "
+            f"({folder / RESULT}); leave ckpt_path out to start anew."
         )
     stored = read_json(folder / IDENTITY)
     differing = _differences(stored["options"], wanted["options"])
@@ -118,10 +124,18 @@ def _latest_unfinished(outputs: Path, name: str) -> Path | None:
     found = [
         path.parent
         for path in outputs.rglob(IDENTITY)
-        if not (path.parent / RESULT).is_file() and read_json(path).get("fingerprint") == name
+        if not (path.parent / RESULT).is_file() and _fingerprint_in(path) == name
     ]
     idle = [folder for folder in found if _idle(folder)]
     return max(idle, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+
+
+def _fingerprint_in(path: Path) -> str | None:
+    try:
+        return str(read_json(path).get("fingerprint"))
+    except (OSError, ValueError):
+        log.warning("ckpt_path=auto: passed over %s, which cannot be read", path)
+        return None
 
 
 def _idle(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Backbone
-from ackd.callbacks import DynM, RedrawPairs
+from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
 from ackd.config.targets import instantiate
 from ackd.losses.gathering import gather_batch
 from ackd.matching import rematch_epochs, scale_epochs
@@ -39,11 +39,20 @@ log = logging.getLogger("ackd")
 
 @dataclass(frozen=True)
 class StudentResult:
-    """What was measured."""
+    """What was measured.
+
+    Attributes:
+        metrics: On the test images.
+        best_epoch: The chosen one, counted from 0.
+        seconds: Of the stage and of its parts.
+        transport: Curves of the transport cost by name, and their ``"epoch"``; None where it was
+            not measured.
+    """
 
     metrics: dict[str, float | None]
     best_epoch: int
     seconds: dict[str, float]
+    transport: dict[str, list[float]] | None
 
 
 def train_student(
@@ -76,8 +85,15 @@ def train_student(
     )
     callbacks: list[pl.Callback] = []
     dynm: DynM | None = None
+    transport: TransportCost | None = None
     if pairing is not None:
         data.set_pairs(pairing.pairs, version=0)
+        callbacks.append(NoiseFloor())
+        if config.transport.enabled:
+            # Before those that change the pairs at the end of an epoch.
+            options = config.transport
+            transport = TransportCost(options.sample, options.every, options.seed)
+            callbacks.append(transport)
         if config.dynm.enabled:
             dynm = _dynm(context, pairing)
             callbacks.append(dynm)
@@ -107,7 +123,8 @@ def train_student(
         "dynm": dynm.seconds if dynm is not None else 0.0,
         "planner": module.objective.stopwatch.seconds,
     }
-    return StudentResult(metrics, fitted.epoch, seconds)
+    curves = transport.curves if transport is not None else None
+    return StudentResult(metrics, fitted.epoch, seconds, curves)
 
 
 def _objective(
@@ -153,19 +170,22 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
         )  # fmt: skip
     else:
         log.info("DynM: will match again at epochs %s", epochs)
-    return DynM(pairing.gallery, epochs, options.gamma, options.direction)
+    return DynM(
+        pairing.gallery, epochs, options.gamma, options.direction,
+        first=pairing.pairs, class_names=context.benchmark.classes,
+    )  # fmt: skip
 
 
 def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataModule) -> None:
     """Write all that is needed to use the student elsewhere, and nothing of its teacher."""
     normaliser = data.normalisers["rgb"].cpu()
     content: dict[str, Any] = {
-        "backbone": context.config.student.backbone.model_dump(),
+        "backbone": context.config.student.backbone.model_dump() | {"pretrained": False},
         "bands": list(context.benchmark.rgb.bands),
         "classes": list(context.benchmark.classes),
         "size": context.config.data.size,
-        "mean": normaliser.mean.flatten(),
-        "std": normaliser.std.flatten(),
+        "mean": normaliser.mean,
+        "std": normaliser.std,
         "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
     }
     save_tensors(path, content)
