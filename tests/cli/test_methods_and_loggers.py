@@ -70,9 +70,9 @@ def test_wandb_without_an_account_is_offline_and_closed(tmp_path: Path) -> None:
     import wandb
 
     folder = tmp_path / "run"
-    finished(folder, "method=baseline", "logger=wandb")
+    finished(folder, "method=baseline", "logger=wandb", f"outputs={tmp_path}")
     assert wandb.run is None
-    runs = list(folder.glob("wandb/offline-run-*"))
+    runs = list(tmp_path.rglob("wandb/offline-run-*"))
     assert len(runs) == 1
     assert list(runs[0].glob("run-*.wandb"))
     assert (folder / "metrics.csv").is_file()
@@ -92,7 +92,7 @@ def test_wandb_is_closed_after_an_error_as_well(
 
     monkeypatch.setattr("ackd.stages.student.fit", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
-        finished(tmp_path / "run", "method=baseline", "logger=wandb")
+        finished(tmp_path / "run", "method=baseline", "logger=wandb", f"outputs={tmp_path}")
     assert opened
     assert wandb.run is None
 

@@ -58,7 +58,7 @@ MISTAKES = [
     ("+loss.kd.foo=1", ["loss.kd.foo=1", "group of options"]),
     ("name=null", ["name=None", "string"]),
     ("~name", ["'name'", "missing", "name=VALUE"]),
-    ("teacher.optimizer.lr=abc", ["teacher.optimizer", "lr=abc"]),
+    ("teacher.optimizer.lr=abc", ["teacher.optimizer.lr='abc'", "expected a number"]),
     ("loss.kd.vanilla.loss.temperature=abc", ["loss.kd.vanilla.loss", "temperature", "abc"]),
     # Ranges.
     ("loss.lambda1=-0.5", ["loss.lambda1=-0.5", "greater than or equal to 0"]),

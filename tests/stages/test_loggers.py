@@ -81,4 +81,4 @@ def test_a_wandb_run_is_closed_whatever_happens(
         work()
     assert codes == [1 if fails else 0]
     assert wandb.run is None
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*"))
+    assert list((tmp_path / "outputs" / "wandb").glob("offline-run-*"))

@@ -197,14 +197,32 @@ def test_a_file_that_is_no_checkpoint_of_a_run_is_refused(tmp_path: Path) -> Non
         run(tmp_path, "run", f"ckpt_path={tmp_path}/nothing.ckpt")
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ctrl_c() -> None:
-        raise KeyboardInterrupt
+def test_a_finished_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    run(tmp_path, "first", "method=baseline", "student.max_epochs=1")
+    checkpoints = tmp_path / "outputs" / "first" / "checkpoints"
+    options = ("method=baseline", "student.max_epochs=1")
+    with pytest.raises(ConfigError, match="has finished"):
+        run(tmp_path, "second", *options, f"ckpt_path={checkpoints / 'last.ckpt'}")
+    with pytest.raises(ConfigError, match=r"RUN/checkpoints/last\.ckpt"):
+        run(tmp_path, "second", *options, f"ckpt_path={checkpoints / 'best.ckpt'}")
 
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("how", "code"), [(ctrl_c, 130), (terminate, 143)])
+def test_an_interrupted_run_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: Callable[[], None], code: int
+) -> None:
     with monkeypatch.context() as patch:
-        die_at(patch, DistillModule, 2, ctrl_c)
-        # In a process of its own: Lightning ignores further Ctrl-C from then on.
-        assert toy.in_child(run, tmp_path, "run", "method=kd") == 1
+        die_at(patch, DistillModule, 2, how)
+        # In a process of its own: Lightning ignores further signals from then on.
+        assert toy.in_child(run, tmp_path, "run", "method=kd") == code
     log = (tmp_path / "outputs" / "run" / "train.log").read_text()
     assert "The student was interrupted in epoch 3; the same command with ckpt_path=auto" in log
 

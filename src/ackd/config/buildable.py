@@ -71,10 +71,9 @@ def _check_optimizer(node: dict[str, Any], option: str) -> None:
         optimizer = factory([nn.Parameter(torch.zeros(1))])
     except TypeError as error:
         words = [f"{option}.{k}={v!r}" for k, v in node.items() if _is_word(k, v)]
-        said = (
-            f"{', '.join(words)} cannot be: expected a number." if words else f"{option}: {error}"
-        )
-        raise ConfigError(said) from error
+        if words:
+            raise ConfigError(f"{', '.join(words)} cannot be: expected a number.") from error
+        raise ConfigError(f"{option}: {error}{_got(node)}") from error
     except Exception as error:
         # Whatever a constructor raises about its arguments is about this option.
         raise ConfigError(f"{option}: {error}{_got(node)}") from error

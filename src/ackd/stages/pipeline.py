@@ -14,7 +14,7 @@ from ackd.stages.context import Context
 from ackd.stages.files import write_json
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
-from ackd.stages.ranks import first_rank
+from ackd.stages.ranks import first_rank, part
 from ackd.stages.result import describe_run
 from ackd.stages.runs import RESULT
 from ackd.stages.student import train_student
@@ -91,6 +91,7 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
     if first_rank():
         write_json(folder / RESULT, result)
         log.info("result: %s", folder / RESULT)
+    part()
     return result
 
 

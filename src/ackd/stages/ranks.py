@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch.distributed
 from lightning.pytorch.utilities import rank_zero_only
 
-__all__ = ["agree", "barrier", "first_rank"]
+__all__ = ["agree", "barrier", "first_rank", "part"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,16 @@ def barrier() -> None:
     """Wait for all ranks; a process alone goes on."""
     if _together():
         torch.distributed.barrier()
+
+
+def part() -> None:
+    """Wait for all ranks at the end of a run and close their connections.
+
+    Lightning leaves them open, and a process that exits while another still holds its end may hang.
+    """
+    if _together():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _together() -> bool:

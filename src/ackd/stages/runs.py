@@ -70,11 +70,6 @@ def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
             f"ckpt_path={config.ckpt_path} is nothing to go on from: expected an existing "
             "RUN/checkpoints/last.ckpt beside RUN/run.json; ckpt_path=auto finds the last one."
         )
-    if (folder / RESULT).is_file():
-        raise ConfigError(
-            f"ckpt_path={config.ckpt_path} belongs to a run that has finished "
-            f"({folder / RESULT}); leave ckpt_path out to start anew."
-        )
     stored = read_json(folder / IDENTITY)
     differing = _differences(stored["options"], wanted["options"])
     differing += _differences(stored["images"], wanted["images"], "images")
@@ -83,6 +78,11 @@ def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
             f"ckpt_path={config.ckpt_path} belongs to a run with other options: "
             + "; ".join(differing)
             + ". Give the same options to go on, or leave ckpt_path out to start anew."
+        )
+    if (folder / RESULT).is_file():
+        raise ConfigError(
+            f"ckpt_path={config.ckpt_path} belongs to a run that has finished "
+            f"({folder / RESULT}); leave ckpt_path out to start anew."
         )
     return folder.absolute(), True
 

@@ -140,7 +140,8 @@ class ClassFolders:
         )
 
     def _get(self) -> str:
-        return f"Get {self.title} and unpack it as {self.folder}/<class>/*{self.suffixes[0]}."
+        home = f"{self.folder}/{self.inner}" if self.inner else self.folder
+        return f"Get {self.title} and unpack it as {home}/<class>/*{self.suffixes[0]}."
 
     def _leave_out(self) -> str:
         return f", or leave {self.name} out of data.sources" if self.modality == "rgb" else ""
