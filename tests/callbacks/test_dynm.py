@@ -56,7 +56,7 @@ def test_rows_and_log_say_when_and_how_pairs_changed(tmp_path: Path) -> None:
         assert 1 / 27 <= row["dynm/top_teacher_share"] <= 1
     log = (folder / "train.log").read_text()
     for version, epoch in ((1, 0), (2, 2), (3, 4)):
-        assert f"pairs version {version} for epoch {epoch}:" in log
+        assert f"pairs version {version} from epoch index {epoch} on:" in log
     assert log.count("pairs version") == 3
     assert "DynM: will match again at epochs [0, 2, 4]" in log
 

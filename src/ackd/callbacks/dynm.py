@@ -173,7 +173,7 @@ class DynM(pl.Callback):
     @staticmethod
     def _tell(report: dict[str, float], students: int, teachers: int) -> None:
         log.info(
-            "DynM: pairs version %d for epoch %d: %.1f %% of %d pairs changed in %.2f s, "
+            "DynM: pairs version %d from epoch index %d on: %.1f %% of %d pairs changed in %.2f s, "
             "mean KL %.4f -> %.4f, %d teachers in use",
             report["dynm/version"], report["dynm/epoch"], 100 * report["dynm/share_changed"],
             students, report["dynm/seconds"], report["dynm/kl_before"], report["dynm/kl_after"],

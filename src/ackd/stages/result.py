@@ -41,7 +41,7 @@ def describe_run(
             before it. ``transport`` has the curves of the transport cost, or is None.
         seconds: Per stage. A reused stage counts what it took when it was trained;
             ``distill`` contains ``dynm`` and ``planner`` (its forward pass and the SKA losses').
-        reused: Names of stages that were found instead of trained.
+        reused: Names of stages that were found instead of trained by the attempt that finished.
         device: Where it ran.
     """
     return {
