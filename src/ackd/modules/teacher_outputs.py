@@ -15,9 +15,6 @@ __all__ = ["LiveTeacher", "TeacherOutputs"]
 class TeacherOutputs(Protocol):
     """The teacher as a training step sees it: outputs of given MS images, and nothing else."""
 
-    needs_images: bool
-    """Whether a batch has to bring the MS images along."""
-
     z_dim: int
     zbar_dim: int
 
@@ -26,7 +23,7 @@ class TeacherOutputs(Protocol):
 
         Args:
             ms_index: (B,) rows of the MS set.
-            ms_images: (B, C, H, W) normalised images of those rows, if ``needs_images``.
+            ms_images: (B, C, H, W) normalised images of those rows, where the teacher is live.
         """
         ...
 
@@ -41,8 +38,6 @@ class LiveTeacher:
     It is frozen for good: no gradient, always in eval mode. It is no ``nn.Module`` itself, so a
     module that holds it neither trains it, nor switches its mode, nor stores it in checkpoints.
     """
-
-    needs_images = True
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone.eval().requires_grad_(False)

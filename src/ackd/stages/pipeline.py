@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
@@ -37,7 +36,7 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
         The content of ``result.json``.
     """
     config = context.config
-    _introduce(context.benchmark, config)
+    _introduce(context.benchmark)
     seconds = dict.fromkeys(("teacher", "matcher", "galleries", "distill", "dynm", "planner"), 0.0)
     reused: list[str] = []
 
@@ -95,7 +94,7 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
     return result
 
 
-def _introduce(benchmark: Benchmark, config: Config) -> None:
+def _introduce(benchmark: Benchmark) -> None:
     """Say what the run learns from, and whatever makes its numbers special."""
 
     def sizes(scenes: SceneSet) -> str:
@@ -108,7 +107,7 @@ def _introduce(benchmark: Benchmark, config: Config) -> None:
     )  # fmt: skip
     for reason in benchmark.notes.get("partial_reasons", []):
         log.info("partial: %s", reason)
-    if config.data.protocol == "paper":
+    if benchmark.validates_on_test:
         log.info(
             "protocol=paper: the best epoch is chosen on the 20 % that are reported, as in the "
             "published tables; such numbers are too high for unseen images"
