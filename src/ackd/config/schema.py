@@ -75,7 +75,13 @@ class MatcherConfig(TrainingConfig):
 
 
 class StudentConfig(TrainingConfig):
-    """The RGB network; its seed is the run's."""
+    """The RGB network; its seed is the run's.
+
+    ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
+    looks at. If not, what it says of an image never changes.
+    """
+
+    augment_ms: bool = False
 
 
 class MatchingConfig(Section):

@@ -53,6 +53,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         seed: int = 0,
         stage: str = "student",
         augment: bool = False,
+        augment_partners: bool = False,
         normalise: Normalisation = "standard",
         pseudo_rgb: Callable[[Normaliser], PseudoRGB] | None = None,
         num_workers: int = 0,
@@ -67,7 +68,8 @@ class UnpairedDataModule(pl.LightningDataModule):
             batch_size: Images a batch.
             seed: Of the order in training.
             stage: Whose ``batch_size`` option an error should name.
-            augment: Flips and quarter turns in training.
+            augment: Flips and quarter turns in training, on the served side.
+            augment_partners: The same on the other side, drawn apart.
             normalise: How digital numbers become what the networks see, see
                 :func:`ackd.data.normalise.normalisers_of`.
             pseudo_rgb: If given, MS batches also carry their pseudo-RGB; it is built with the
@@ -86,6 +88,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         self.stage = stage
         self.seed = seed
         self.augment = augment
+        self.augment_partners = augment_partners
         self.loader_options: dict[str, Any] = {
             "num_workers": num_workers,
             "pin_memory": pin_memory,
@@ -216,7 +219,7 @@ class UnpairedDataModule(pl.LightningDataModule):
                 continue
             # torch can move 16-bit unsigned images, but not shuffle them.
             images = batch[side].to(torch.float32)
-            if augment:
+            if augment and (side == self.side or self.augment_partners):
                 images = flips_and_turns(images)
             if side == "ms" and self.pseudo_rgb is not None:
                 prepared["pseudo_rgb"] = self.pseudo_rgb.to(images.device)(images)

@@ -79,6 +79,7 @@ class Context:
             seed=getattr(options, "seed", self.config.seed),
             stage=stage,
             augment=data.augment,
+            augment_partners=data.augment and getattr(options, "augment_ms", False),
             normalise=data.normalise,
             pseudo_rgb=self.pseudo_rgb if pseudo_rgb else None,
             **self.config.loader.model_dump(),
