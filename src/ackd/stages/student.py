@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch import nn
 
 from ackd.alignment import SKA, Projection
@@ -37,6 +38,9 @@ from ackd.stages.predictions import test_metrics, write_predictions
 __all__ = ["StudentResult", "train_student"]
 
 log = logging.getLogger("ackd")
+
+# A reading may need many times the memory of the logits themselves.
+_ROWS_READ_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,8 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
     if gallery.logits is not None:
         # Pairs by the very distributions that the losses compare.
         reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
-        gallery = replace(gallery, logits=reading(gallery.logits))
+        parts = gallery.logits.split(_ROWS_READ_AT_ONCE)
+        gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
         gallery, epochs, options.gamma, options.direction,
         first=pairing.pairs, class_names=context.benchmark.classes,
