@@ -90,9 +90,8 @@ def test_declared_and_real_shapes(models: Golden, arch: str, size: int) -> None:
     net = build_backbone(arch, 3, 10).eval()
     with torch.no_grad():
         out = net(torch.zeros(1, 3, size, size))
-    unfused = models.arrays[f"{arch}.bands3.size{size}.shape_unfused"]
-    assert tuple(out.z.shape[1:]) == tuple(unfused)
-    assert tuple(out.zbar.shape[1:]) == tuple(
-        models.arrays[f"{arch}.bands3.size{size}.shape_fused"]
-    )
+    for bands in (3, 10, 14):  # bands change the first convolution alone
+        prefix = f"{arch}.bands{bands}.size{size}"
+        assert tuple(out.z.shape[1:]) == tuple(models.arrays[f"{prefix}.shape_unfused"])
+        assert tuple(out.zbar.shape[1:]) == tuple(models.arrays[f"{prefix}.shape_fused"])
     assert (net.z_dim, net.zbar_dim) == (out.z.shape[2], out.zbar.shape[1])

@@ -185,7 +185,7 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
     if gallery.logits is not None:
         # Pairs by the very distributions that the losses compare.
         reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
-        parts = gallery.logits.split(_ROWS_READ_AT_ONCE)
+        parts = torch.split(gallery.logits, _ROWS_READ_AT_ONCE)
         gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
         gallery, epochs, options.gamma, options.direction,
