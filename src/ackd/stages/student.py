@@ -21,7 +21,9 @@ from ackd.modules import (
     DistillModule,
     LiveTeacher,
     LossWeights,
+    StoredTeacher,
     TeacherOutputs,
+    TeacherStore,
     UnpairedDataModule,
 )
 from ackd.modules.metrics import selection_metric
@@ -63,6 +65,7 @@ def train_student(
     teacher: Backbone | None,
     pairing: Pairing | None,
     resume: bool,
+    store: TeacherStore | None = None,
 ) -> StudentResult:
     """Train, choose the epoch by validation, test, and leave the student alone in ``student.pt``.
 
@@ -73,13 +76,17 @@ def train_student(
         teacher: None for the baseline.
         pairing: Its galleries and first pairs; None for the baseline.
         resume: Go on from the last checkpoint in ``folder``, if there is one.
+        store: What the teacher says of the MS training images; without it, it looks at each batch.
     """
     config, benchmark = context.config, context.benchmark
     pl.seed_everything(config.seed, workers=True, verbose=False)
     student = context.backbone(
         config.student.backbone, len(benchmark.rgb.bands), context.classes, "student.backbone"
     )
-    outputs: TeacherOutputs | None = LiveTeacher(teacher) if teacher is not None else None
+    outputs: TeacherOutputs | None = None
+    if teacher is not None:
+        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
+        data.reads_partners = outputs.reads_images
     module = DistillModule(
         student, _objective(context, student, outputs), outputs, context.optimizer("student")
     )
@@ -171,7 +178,7 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
     else:
         log.info("DynM: will match again at epochs %s", epochs)
     return DynM(
-        pairing.gallery, epochs, options.gamma, options.direction,
+        pairing.gallery, epochs, options.gamma, options.direction, logits=options.logits,
         first=pairing.pairs, class_names=context.benchmark.classes,
     )  # fmt: skip
 
