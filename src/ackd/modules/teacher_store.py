@@ -8,8 +8,9 @@ bfloat16, which numpy does not know, is stored as the int16 of the same bits.
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,8 +152,8 @@ def _write_header(file: BinaryIO, array: NDArray[Any], count: int) -> None:
 
 
 def _need_room(folder: Path, arrays: dict[str, NDArray[Any]], count: int) -> None:
-    sizes: Sequence[int] = [array[0].nbytes * count for array in arrays.values()]
-    needed, free = sum(sizes), shutil.disk_usage(folder).free
+    an_image = sum(array.itemsize * math.prod(array.shape[1:]) for array in arrays.values())
+    needed, free = an_image * count, shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
             f"The teacher's outputs of {count} images take {needed / GIGABYTE:.1f} GB, but "
