@@ -78,10 +78,13 @@ class StudentConfig(TrainingConfig):
     """The RGB network; its seed is the run's.
 
     ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
-    looks at. If not, what it says of an image never changes.
+    looks at. If not, what it says of an image never changes, and ``teacher="stored"`` computes it
+    once; ``store_dtype="bfloat16"`` keeps features in 8 bits of precision, an approximation.
     """
 
     augment_ms: bool = False
+    teacher: Literal["stored", "live"] = "stored"
+    store_dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 class MatchingConfig(Section):
@@ -92,7 +95,7 @@ class MatchingConfig(Section):
 
 
 class DynMConfig(Section):
-    """Dynamic matching, eqs 11-13."""
+    """Dynamic matching, eqs 11-13; ``logits="past_epoch"`` is an approximation."""
 
     enabled: bool
     gamma: PositiveFloat
@@ -102,6 +105,7 @@ class DynMConfig(Section):
     mu: NonNegativeInt
     count: NonNegativeInt
     reference_epochs: PositiveInt
+    logits: Literal["fresh", "past_epoch"] = "fresh"
 
 
 class PlannerConfig(Section):
@@ -192,7 +196,7 @@ class Config(Section):
     recipe: Name
     seed: Seed
     until: Literal["teacher", "matcher", "student"]
-    force: list[Literal["teacher", "matcher"]]
+    force: list[Literal["teacher", "store", "matcher"]]
     ckpt_path: str | None
     outputs: str
     artifacts: str
