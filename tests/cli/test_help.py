@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from ackd.config import config_dir
 from tests.cli.running import run, train
 
-HEAVY = ("torch", "lightning", "timm", "torchvision", "wandb", "rasterio", "scipy")
+HEAVY = ("torch", "lightning", "timm", "torchvision", "wandb", "rasterio", "scipy", "pydantic")
 # Runs the module as -m does, and tells what it has imported.
 LOOK = f"""
 import runpy, sys
