@@ -39,7 +39,7 @@ def prepare(
         backend: Of ``torch.compile``.
     """
     if memory_format == "channels_last":
-        backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        backbone.to(memory_format=torch.channels_last)
     if compiled:
         backbone.compile(backend=backend)
 
