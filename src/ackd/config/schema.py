@@ -16,6 +16,7 @@ __all__ = [
     "BackboneConfig",
     "Config",
     "DynMConfig",
+    "ExecutionConfig",
     "KDTermConfig",
     "LoaderConfig",
     "LossConfig",
@@ -109,13 +110,24 @@ class DynMConfig(Section):
 
 
 class PlannerConfig(Section):
-    """The Planner, eqs 15-19."""
+    """The Planner, eqs 15-19.
+
+    ``dim`` is the width of queries and keys; None for that of z, as in the paper. A narrower
+    Planner is a cheaper approximation.
+    """
 
     kind: Literal["intra", "cross"]
     heads: PositiveInt
+    dim: PositiveInt | None = None
     shared: bool
     normaliser: Literal["plan", "patch"]
     rescale: Literal["none", "energy"]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The options under their names in :class:`ackd.alignment.SKA`."""
+        options = self.model_dump(exclude={"dim"})
+        return options | {"inner_dim": self.dim}
 
 
 class SKAConfig(Section):
@@ -167,6 +179,16 @@ class LoaderConfig(Section):
     prefetch_factor: PositiveInt | None = None
 
 
+class ExecutionConfig(Section):
+    """How networks are computed, which changes their numbers by rounding only.
+
+    ``memory_format=auto`` is channels_last on the CPU and torch's own default elsewhere.
+    """
+
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    compile: bool = False
+
+
 class WandbConfig(Section):
     """Weights & Biases."""
 
@@ -212,6 +234,7 @@ class Config(Section):
     loss: LossConfig
     kd_defaults: dict[str, dict[str, Any]]
     loader: LoaderConfig
+    execution: ExecutionConfig = ExecutionConfig()
     trainer: dict[str, Any]
     logger: LoggerConfig
 

@@ -162,7 +162,7 @@ def _objective(
             ska = SKA(
                 teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
                 patches=config.ska.patches, gather=gather_batch if loss.gather else None,
-                **config.planner.model_dump(),
+                **config.planner.arguments,
             )  # fmt: skip
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
@@ -210,6 +210,8 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
         "size": context.config.data.size,
         "mean": normaliser.mean,
         "std": normaliser.std,
-        "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
     }
     save_tensors(path, content)
