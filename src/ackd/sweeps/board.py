@@ -15,19 +15,19 @@ from rich.table import Table
 from ackd.sweeps.jobs import Job
 from ackd.sweeps.pool import Pool
 from ackd.sweeps.process import LOG
-from ackd.sweeps.states import SweepStates
+from ackd.sweeps.states import State, SweepStates
 
 __all__ = ["Board"]
 
 SHOWN = 24  # running and ended jobs at a time, on a terminal
-COLOURS = {"failed": "red", "finished": "green", "running": "cyan"}
+COLOURS = {State.FAILED: "red", State.FINISHED: "green", State.RUNNING: "cyan"}
 
 
 class Board:
     """A line a job on a terminal; elsewhere a line whenever one starts or ends."""
 
-    def __init__(self, states: SweepStates, jobs: Sequence[Job], pool: Pool) -> None:
-        """Show these jobs."""
+    def __init__(self, states: SweepStates, jobs: Sequence[Job], pool: Pool | None) -> None:
+        """Show these jobs; ``pool`` is where they run, where that is on this machine."""
         self.states, self.jobs, self.pool = states, list(jobs), pool
         self.console = Console(soft_wrap=True, highlight=False)
         self._live = Live(console=self.console, refresh_per_second=2, transient=True)
@@ -61,12 +61,13 @@ class Board:
         table = Table(box=None, pad_edge=False, show_header=False)
         for _ in range(4):
             table.add_column(no_wrap=True, overflow="ellipsis")
-        running = {job.number: (process, slot) for job, process, slot in self.pool.running}
+        here = self.pool.running if self.pool else []
+        running = {job.number: (process, slot) for job, process, slot in here}
         waiting = 0
         rows = []
         for job in self.jobs:
             state = self.states.of(job)["state"]
-            if state == "waiting":
+            if state == State.WAITING:
                 waiting += 1
             elif job.number in running:
                 process, slot = running[job.number]

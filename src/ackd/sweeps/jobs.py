@@ -30,7 +30,7 @@ class Job:
         number: Its place in the sweep.
         label: What was varied, e.g. ``loss.lambda1=0.2,seed=0``.
         overrides: All of them, as on a command line.
-        folder: The run folder. Its name holds the fingerprint, so that it never meets other options.
+        folder: The run folder. The fingerprint is in its name, so it never meets other options.
         fingerprint: Of every option that shapes the result; empty where they cannot be.
         devices: How many it trains on.
         on_cpu: Whether it leaves the GPUs alone.

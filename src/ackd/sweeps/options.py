@@ -65,6 +65,8 @@ def read_options(given: dict[str, Any], place: str) -> PoolOptions:
         name = str(first["loc"][0])
         raise ConfigError(
             f"{place}.{name}={given[name]} cannot be: expected "
-            + {"devices": "auto or a list such as [0,1]"}.get(name, "a whole number from 1, or null")
+            + {"devices": "auto or a list such as [0,1]"}.get(
+                name, "a whole number from 1, or null"
+            )
             + "."
         ) from error

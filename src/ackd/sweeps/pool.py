@@ -113,7 +113,7 @@ class Pool:
             self._running.clear()
 
     def _alive(self) -> bool:
-        return any([process.poll() is None for _, process, _ in self._running.values()])
+        return any(process.poll() is None for _, process, _ in self._running.values())
 
 
 @contextmanager

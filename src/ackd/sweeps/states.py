@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -13,12 +14,21 @@ from ackd.errors import ConfigError
 from ackd.stages.files import read_json, write_json
 from ackd.sweeps.jobs import Job
 
-__all__ = ["STATES", "SweepStates", "held"]
+__all__ = ["STATES", "State", "SweepStates", "held"]
 
 STATES = "sweep.json"
 LOCK = ".sweep.lock"
 
-State = Literal["waiting", "running", "finished", "failed", "interrupted", "pruned"]
+
+class State(StrEnum):
+    """How a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
 
 
 class SweepStates:
@@ -55,7 +65,7 @@ class SweepStates:
         self._jobs[job.folder.name] = {
             "number": job.number, "label": job.label, "folder": job.folder.name,
             "overrides": list(job.overrides), "fingerprint": job.fingerprint,
-            "state": "finished" if job.finished else "waiting",
+            "state": State.FINISHED if job.finished else State.WAITING,
             "code": 0 if job.finished else None, "error": None,
             "seconds": before.get("seconds"), "attempts": before.get("attempts", 0),
         }  # fmt: skip
@@ -63,7 +73,7 @@ class SweepStates:
     def attempt(self, job: Job) -> None:
         """Note that a job starts."""
         self._jobs[job.folder.name]["attempts"] += 1
-        self.change(job, "running")
+        self.change(job, State.RUNNING)
 
     def change(
         self, job: Job, state: State, *, code: int | None = None, error: str | None = None,
@@ -83,8 +93,8 @@ class SweepStates:
     def interrupt(self) -> None:
         """Note that all jobs that run are ended before their time."""
         for entry in self._jobs.values():
-            if entry["state"] == "running":
-                entry["state"] = "interrupted"
+            if entry["state"] == State.RUNNING:
+                entry["state"] = State.INTERRUPTED
         self._write()
 
     def _write(self) -> None:

@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 if TYPE_CHECKING:
+    from ackd.config.schema import Config
     from ackd.sweeps.jobs import Job
 
-__all__ = ["job_returns", "plan_jobs", "settle_folder", "typed"]
+__all__ = ["command", "job_returns", "plan_jobs", "settle_folder", "typed"]
 
 # Of the sweep, not of a run.
 SWEEPING = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hydra.run")
@@ -36,7 +37,12 @@ def settle_folder(config: DictConfig) -> None:
 
 
 def plan_jobs(
-    config: DictConfig, context: HydraContext, batch: Sequence[Sequence[str]], first: int
+    config: DictConfig,
+    context: HydraContext,
+    batch: Sequence[Sequence[str]],
+    first: int,
+    *,
+    elsewhere: bool = False,
 ) -> list[Job]:
     """Compose and check every job of a batch, before any of them starts.
 
@@ -45,6 +51,7 @@ def plan_jobs(
         context: Has Hydra's loader.
         batch: The overrides of each job.
         first: The number of the first one.
+        elsewhere: They run on other machines: Lightning is not asked for their devices here.
     """
     from ackd.config.composed import check_composed
     from ackd.config.hints import one_sentence
@@ -55,9 +62,10 @@ def plan_jobs(
     root = Path(str(config.hydra.sweep.dir)).absolute()
     jobs = []
     for number, overrides in enumerate(batch, start=first):
+        checked: Config | ConfigError
         try:
             composed = context.config_loader.load_sweep_config(config, list(overrides))
-            checked = check_composed(composed)
+            checked = _check_elsewhere(composed) if elsewhere else check_composed(composed)
         except ConfigError as error:
             checked = error
         except (HydraException, OmegaConfBaseException) as error:
@@ -65,6 +73,16 @@ def plan_jobs(
         job_words = [*overrides, *_hydras_own(config)]
         jobs.append(make_job(number, job_words, swept, root, checked, _flags(config)))
     return jobs
+
+
+def _check_elsewhere(composed: DictConfig) -> Config:
+    """Check a configuration for a machine with other devices than this one."""
+    from ackd.config.composed import check_composed
+
+    options = OmegaConf.to_container(composed.trainer, resolve=True)
+    with open_dict(composed):
+        composed.trainer.accelerator, composed.trainer.precision = "cpu", "32-true"
+    return check_composed(composed).model_copy(update={"trainer": options})
 
 
 def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
