@@ -114,7 +114,7 @@ def test_a_job_that_dies_while_it_trains_the_teacher_of_the_others(tmp_path: Pat
     assert again.out.count("finished already") == 2
     assert {job["state"] for job in sweep(tmp_path)[1].values()} == {"finished"}
     result = _result(folder / dead["folder"])
-    assert result["reused"] == ["teacher"]
+    assert "teacher" in result["reused"]
     assert result["teacher"]["fingerprint"] in teachers
 
 
@@ -141,7 +141,7 @@ def _result(folder: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_jobs_on_two_processes_each(tmp_path: Path) -> None:
     done = train(
-        *POOL, "method=kd", "trainer.devices=2", "trainer.strategy=ddp", "seed=0,1",
+        *POOL, "method=kd", "trainer.devices=2", "+trainer.strategy=ddp", "seed=0,1",
         "hydra.launcher.slots=1", "transport=off", cwd=tmp_path, LOCAL_RANK="1", WORLD_SIZE="4",
     )  # fmt: skip
     assert done.code == 0, done.err + done.out
