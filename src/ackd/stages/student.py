@@ -183,7 +183,7 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
         "backbone": context.config.student.backbone.model_dump() | {"pretrained": False},
         "bands": list(context.benchmark.rgb.bands),
         "classes": list(context.benchmark.classes),
-        "size": context.config.data.size,
+        "size": context.benchmark.rgb.images.shape[-1],
         "mean": normaliser.mean,
         "std": normaliser.std,
         "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
