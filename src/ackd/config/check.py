@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ackd.config.data import DATA_NAMES
 from ackd.config.location import config_dir
 from ackd.config.options import nearest_option, option_paths, tree_paths
 from ackd.config.schema import Config
@@ -137,7 +138,7 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         return f"The option '{option}' is missing; give it as {option}=VALUE."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = _name_of(tree)
-        known = ["synthetic", "s2s_eu"]
+        known = list(DATA_NAMES)
         close = nearest(str(name), known)
         hint = f" Did you mean data={close}?" if close else ""
         return f"data.name={name} is no data set.{hint} Known: {', '.join(known)}."

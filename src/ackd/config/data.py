@@ -81,7 +81,7 @@ class ArchivesConfig(PackedData):
     root: str
     layout: Literal["publishers", "released"]
     sources: Bands | None
-    bands: Bands
+    bands: Bands | None
     size: Size
     twins: Literal["split", "all", "paired"]
     draw: Literal["paper", "all"]

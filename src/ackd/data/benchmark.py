@@ -187,7 +187,9 @@ class SceneSet:
             (count * q - t * t) / (count * count) for t, q in zip(total, squares, strict=True)
         ]
         if self.images.dtype.kind == "f":  # what rounding leaves of a constant band
-            variance = [v if v > 1e-12 * m * m else 0.0 for v, m in zip(variance, mean, strict=True)]
+            variance = [
+                v if v > 1e-12 * m * m else 0.0 for v, m in zip(variance, mean, strict=True)
+            ]
         std = np.sqrt(np.array(variance))
         constant = [name for name, value in zip(self.bands, std, strict=True) if value == 0.0]
         if constant:

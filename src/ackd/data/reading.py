@@ -15,9 +15,7 @@ from ackd.data.sensors import RGB_BANDS
 __all__ = ["bands_of", "reader_of"]
 
 
-def bands_of(
-    selection: Selection, bands: Sequence[str] | None
-) -> dict[Modality, tuple[str, ...]]:
+def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality, tuple[str, ...]]:
     """Return the channel names of both sides.
 
     Args:
@@ -28,7 +26,10 @@ def bands_of(
         ConfigError: If there is no such band.
     """
     sensors = [source.sensor for source in selection.ms.sources]
-    chosen = tuple(sensors[0].names if bands is None else bands)
+    first = selection.ms.sources[0]
+    chosen = tuple(getattr(first, "file_bands", ()) or first.sensor.names)
+    if bands is not None:
+        chosen = tuple(bands)
     for sensor in sensors:
         chosen = sensor.check(chosen)
     return {"ms": chosen, "rgb": RGB_BANDS}

@@ -176,9 +176,7 @@ def _chosen_sources(class_map: ClassMap, sources: Sequence[str] | None) -> list[
 
 def _deal(ms: Listing, rgb: Listing, twins: str, seed: int) -> tuple[Listing, Listing]:
     filed = strata(ms.labels), strata(rgb.labels)
-    keep_ms, keep_rgb = select_scenes(
-        twins, ms.scene_ids, filed[0], rgb.scene_ids, filed[1], seed
-    )
+    keep_ms, keep_rgb = select_scenes(twins, ms.scene_ids, filed[0], rgb.scene_ids, filed[1], seed)
     return ms.take(keep_ms), rgb.take(keep_rgb)
 
 

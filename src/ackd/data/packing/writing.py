@@ -177,7 +177,7 @@ def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any])
 
 def _append(file: IO[bytes], block: NDArray[Any]) -> None:
     # written, not mapped: a full disk is then an error to be told, where a map kills the process
-    file.write(memoryview(block).cast("B"))
+    file.write(block.data.cast("B"))
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -68,10 +68,6 @@ class Source(Protocol):
         """
         ...
 
-    def files(self, path: Path) -> tuple[Path, ...]:
-        """The files on disk that make up one image."""
-        ...
-
     def read(self, path: Path, bands: Sequence[str], size: int) -> NDArray[Any]:
         """Read one image as (len(bands), size, size) in its native integer type.
 

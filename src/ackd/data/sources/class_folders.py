@@ -13,7 +13,7 @@ from ackd.data.benchmark import Modality
 from ackd.data.scenes import read_ms, read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
-from ackd.errors import DataError, MissingClassError, nearest
+from ackd.errors import DataError, nearest
 
 __all__ = ["ClassFolders"]
 
@@ -91,10 +91,6 @@ class ClassFolders:
         chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
         return read_rgb(path, size)[chosen]
 
-    def files(self, path: Path) -> tuple[Path, ...]:
-        """The file itself."""
-        return (path,)
-
     def _locate(self, root: Path) -> Path:
         """Find the folder that holds the class folders, also when unpacked one level deeper."""
         if not root.is_dir():
@@ -166,10 +162,9 @@ class ClassFolders:
     def _images(self, home: Path, label: str) -> list[Path]:
         folder = home / label
         if not folder.is_dir():
-            raise MissingClassError(
+            raise DataError(
                 f"{home} has no folder '{label}', a class of {self.title} that the benchmark uses. "
-                f"Unpack the archive under data.root again{self._leave_out()}.",
-                label,
+                f"Unpack the archive under data.root again{self._leave_out()}."
             )
         images: dict[str, Path] = {}
         for path in _visible(folder):
@@ -193,11 +188,10 @@ class ClassFolders:
                     f"set was unpacked into {self.folder} (data.root leads there)."
                 )
         if not images:
-            raise MissingClassError(
+            raise DataError(
                 f"{folder} is empty: it holds no {' or '.join(self.suffixes)} file, and the "
                 f"benchmark uses the class '{label}' of {self.title}. Unpack the archive under "
-                f"data.root again{self._leave_out()}.",
-                label,
+                f"data.root again{self._leave_out()}."
             )
         return list(images.values())
 
