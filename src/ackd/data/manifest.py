@@ -116,15 +116,16 @@ def write_manifest(
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text.getvalue(), encoding="utf-8")
-        draft.replace(path)
+        try:
+            draft.write_text(text.getvalue(), encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
             f"The manifest {path} cannot be written: {error.strerror or error}. Choose another "
             "place that is writable and has room."
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_manifest(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,7 @@ def open_pack(folder: Path) -> Pack:
         beside = folder / f"{side}.npz"
         try:
             tables[side] = SideIndex.read(beside, side, tuple(about["bands"]), about["sensor"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(
                 f"{beside} cannot be read ({error}); remove {folder / INDEX}, and the images are "
                 "packed anew from the archives."
