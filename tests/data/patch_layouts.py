@@ -54,10 +54,16 @@ def write_nasc_tg2(root: Path, per_class: int = 2) -> None:
             write_jpg(root / "NaSC-TG2_RGB" / f"{name}.jpg", number)
 
 
-def write_patch(folder: Path, labels: Sequence[str] | None = None, seed: int = 0) -> Path:
+def write_patch(
+    folder: Path,
+    labels: Sequence[str] | None = None,
+    seed: int = 0,
+    bands: Sequence[str] = BIGEARTHNET_STACKED_BANDS,
+) -> Path:
     """A tif a band at its own resolution; with ``labels`` also version 1's json."""
     rng = np.random.default_rng(seed)
-    for number, name in enumerate(BIGEARTHNET_STACKED_BANDS, start=1):
+    folder.mkdir(parents=True)
+    for number, name in enumerate(bands, start=1):
         side = round(1200 / (SENTINEL2.band(name).resolution or 10))
         pixels = 1000 * number + rng.integers(0, 100, (1, side, side))
         write_tif(folder / f"{folder.name}_{name}.tif", pixels.astype(np.uint16))

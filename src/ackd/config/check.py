@@ -67,6 +67,12 @@ def _consistent_loss(config: Config) -> None:
             f"loss.lambda1={loss.lambda1} makes lambda2 = 1 - lambda1 negative; choose "
             "lambda1 between 0 and 1, or give loss.lambda2 as well."
         )
+    if loss.teacher_logits != "raw" and not config.distils:
+        raise ConfigError(
+            f"loss.teacher_logits={loss.teacher_logits} says how a teacher's logits are read, but "
+            f"method={config.method} has no teacher with the other options given; leave it out "
+            "(loss.teacher_logits=raw) or choose a loss that distils, e.g. kd=vanilla."
+        )
     # The name of the method goes into result.json and into every table.
     if config.method == "baseline" and (loss.kd or config.distils):
         terms = [f"loss.kd.{name}" for name in loss.kd] or ["ska.ot1 or ska.ot2"]

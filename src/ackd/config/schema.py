@@ -146,6 +146,7 @@ class LossConfig(Section):
     lambda1: NonNegativeFloat
     lambda2: NonNegativeFloat | None = None
     kd: dict[str, KDTermConfig]
+    teacher_logits: Literal["raw", "drawn_label"] = "raw"
     gather: bool = True
 
     @property

@@ -28,12 +28,23 @@ def open_context(config: Config) -> Context:
         ConfigError: The options do not fit the images.
     """
     context = Context(config, build_benchmark(config.data))
+    _require_several_labels(context)
     for stage in config.stages:
         # It refuses a batch that the training images do not fill, before hours are spent.
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
         context.data(stage, side, pseudo_rgb=stage == "matcher")
     return context
+
+
+def _require_several_labels(context: Context) -> None:
+    reading = context.config.loss.teacher_logits
+    if reading != "raw" and not context.benchmark.ms.multilabel:
+        raise ConfigError(
+            f"loss.teacher_logits={reading} reads the logits of a teacher of several labels an "
+            f"image, but the MS images of {context.benchmark.name} bear one label each, whose "
+            "logits are those of a softmax already; use loss.teacher_logits=raw."
+        )
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch import nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
 from ackd.config.targets import instantiate
+from ackd.losses import READINGS_OF_TEACHER_LOGITS
 from ackd.losses.gathering import gather_batch
 from ackd.matching import rematch_epochs, scale_epochs
 from ackd.modules import (
@@ -30,11 +32,15 @@ from ackd.stages.files import save_tensors
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 from ackd.stages.pairing import Pairing
+from ackd.stages.patch_grid import warn_of_a_single_patch
 from ackd.stages.predictions import test_metrics, write_predictions
 
 __all__ = ["StudentResult", "train_student"]
 
 log = logging.getLogger("ackd")
+
+# A reading may need many times the memory of the logits themselves.
+_ROWS_READ_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ def train_student(
     module = DistillModule(
         student, _objective(context, student, outputs), outputs, context.optimizer("student")
     )
+    if teacher is not None and config.aligns and config.ska.ot1:
+        warn_of_a_single_patch(benchmark, teacher, student)
     callbacks: list[pl.Callback] = []
     dynm: DynM | None = None
     transport: TransportCost | None = None
@@ -156,7 +164,10 @@ def _objective(
             or any(getattr(part, "uses_zbar", False) for part in kd.values()),
         )  # fmt: skip
     weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
-    return DistillationObjective(weights, kd, projection, ska, gather=loss.gather)
+    return DistillationObjective(
+        weights, kd, projection, ska, gather=loss.gather,
+        teacher_logits=READINGS_OF_TEACHER_LOGITS[loss.teacher_logits],
+    )  # fmt: skip
 
 
 def _dynm(context: Context, pairing: Pairing) -> DynM:
@@ -170,8 +181,14 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
         )  # fmt: skip
     else:
         log.info("DynM: will match again at epochs %s", epochs)
+    gallery = pairing.gallery
+    if gallery.logits is not None:
+        # Pairs by the very distributions that the losses compare.
+        reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
+        parts = torch.split(gallery.logits, _ROWS_READ_AT_ONCE)
+        gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
-        pairing.gallery, epochs, options.gamma, options.direction,
+        gallery, epochs, options.gamma, options.direction,
         first=pairing.pairs, class_names=context.benchmark.classes,
     )  # fmt: skip
 

@@ -51,7 +51,8 @@ class MatFolders(ClassFolders):
         for name in bands:
             if name not in self.file_bands:
                 raise unknown(f"band in {path.name}", name, self.file_bands, "data.bands")
-        image = _load(path, "msi")
+        # both, so that a file cut behind the image is found as well
+        image = _load(path, "msi", ("msi", "label"))
         count = len(self.file_bands)
         if image.ndim != 3 or image.shape[2] != count:
             raise DataError(
@@ -67,7 +68,7 @@ class MatFolders(ClassFolders):
         return resize_bands(pixels, size)
 
     def _labels(self, path: Path, folder: str) -> tuple[str, ...]:
-        vector = _load(path, "label").reshape(-1)
+        vector = _load(path, "label", ("label",)).reshape(-1)
         if len(vector) != len(self.vector) or not np.isin(vector, (0, 1)).all():
             raise DataError(
                 f"{path} has 'label' {vector[:20].tolist()}; expected {len(self.vector)} values of "
@@ -83,9 +84,10 @@ class MatFolders(ClassFolders):
         return labels
 
 
-def _load(path: Path, name: str) -> NDArray[Any]:
+def _load(path: Path, name: str, together: Sequence[str]) -> NDArray[Any]:
+    """Return the variable ``name`` of a file once all of ``together`` can be read."""
     try:
-        content = scipy.io.loadmat(path, variable_names=[name])
+        content = scipy.io.loadmat(path, variable_names=list(together))
     except NotImplementedError as error:
         raise DataError(
             f"{path} is a MATLAB file of version 7.3, which scipy does not read; save it as "
