@@ -135,8 +135,8 @@ def test_a_class_that_another_source_has_is_not_dropped(tmp_path: Path) -> None:
 def test_dropping_hides_no_other_fault(tmp_path: Path) -> None:
     write_archives(tmp_path)
     roots = {"ms": tmp_path, "rgb": tmp_path}
+    shutil.rmtree(tmp_path / "EuroSAT_RGB" / "River")
     with pytest.raises(DataError, match="both sides have 1"):
-        shutil.rmtree(tmp_path / "EuroSAT_RGB" / "River")
         select(roots, THREE, ["eurosat"], missing="drop")
     (tmp_path / "EuroSAT_RGB" / "Forest" / "x.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"x\.png"):

@@ -19,9 +19,8 @@ from torch.utils.data import DataLoader
 
 from ackd.data.assemble import load_benchmark, load_prepared, read_directly
 from ackd.data.benchmark import TRAIN
-from ackd.data.packing import PackedImages, is_pack, open_pack, pack, pack_among
+from ackd.data.packing import PackedImages, is_pack, open_pack, pack, pack_among, writing
 from ackd.data.packing import images as packed_images
-from ackd.data.packing import writing
 from ackd.data.pairs import SceneBatches, UnpairedScenes
 from ackd.data.sources import ClassFolders
 from ackd.errors import ConfigError, DataError

@@ -9,9 +9,10 @@ from typing import Final
 from ackd.data.assemble import load_benchmark
 from ackd.data.benchmark import Benchmark
 from ackd.data.class_map import ClassMap, load_class_map
+from ackd.data.released import released
 from ackd.data.scenes import Progress
 from ackd.data.sensors import DEFAULT_BANDS
-from ackd.data.sources import SOURCES, Source, released
+from ackd.data.sources import SOURCES, Source
 from ackd.errors import unknown
 
 __all__ = ["BENCHMARKS", "LAYOUTS", "find_benchmark", "load_s2s_eu"]

@@ -20,8 +20,8 @@ from ackd.config.data import (
 from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import Benchmark
 from ackd.data.benchmarks import find_benchmark
+from ackd.data.own_folders import own_folders
 from ackd.data.packing import is_pack
-from ackd.data.sources import own_folders
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
 
