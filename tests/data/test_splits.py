@@ -187,9 +187,9 @@ def test_paired_sides_share_the_publishers_split() -> None:
 def test_a_publishers_split_that_is_not_there_or_not_whole() -> None:
     before = benchmark(ms=unsplit("ms", "p"), rgb=unsplit("rgb", "q"), protocol="none")
     half = np.where(np.arange(60) < 30, published(), "")
-    for given in (None, {"ms": half}):
+    for names in (None, {"ms": half}):
         with pytest.raises(ConfigError, match=r"data\.protocol=publisher needs a side"):
-            assign_splits(before, "publisher", published=given)
+            assign_splits(before, "publisher", published=names)
     untested = np.where(published() == "val", "train", published())
     with pytest.raises(DataError, match="split of the MS side has no image for val"):
         assign_splits(before, "publisher", published={"ms": untested})
