@@ -89,7 +89,8 @@ class TransportCost(pl.Callback):
         request = Request(data.pairs.numpy()[chosen], rows[chosen])
         with eval_mode(module), torch.no_grad():
             batch = data.load(request, module.device)
-            teacher = module.objective.as_taught(module.teacher(batch["ms_index"], batch["ms"]))
+            outputs = module.teacher(batch["ms_index"], batch.get("ms"))
+            teacher = module.objective.as_taught(outputs)
             student = module.backbone(batch["rgb"])
             projection = module.objective.projection
             if projection is not None:

@@ -32,7 +32,13 @@ def check_config(tree: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         lines = [_sentence(item, tree) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
-    for rule in (_consistent_matching, _consistent_loss, _consistent_data, _known_kd_defaults):
+    for rule in (
+        _consistent_matching,
+        _consistent_teacher,
+        _consistent_loss,
+        _consistent_data,
+        _known_kd_defaults,
+    ):
         rule(config)
     # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
     from ackd.config.buildable import check_buildable
@@ -57,6 +63,15 @@ def _consistent_matching(config: Config) -> None:
         raise ConfigError(
             "matching.redraw=true and dynm.enabled=true would both change the pairs; "
             "switch one of them off."
+        )
+
+
+def _consistent_teacher(config: Config) -> None:
+    student = config.student
+    if config.distils and config.data.augment and student.augment_ms and student.teacher != "live":
+        raise ConfigError(
+            "student.augment_ms=true turns the teacher's images anew each epoch, so its outputs "
+            f"cannot be stored (student.teacher={student.teacher}); use student.teacher=live."
         )
 
 

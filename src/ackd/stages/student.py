@@ -23,7 +23,9 @@ from ackd.modules import (
     DistillModule,
     LiveTeacher,
     LossWeights,
+    StoredTeacher,
     TeacherOutputs,
+    TeacherStore,
     UnpairedDataModule,
 )
 from ackd.modules.metrics import selection_metric
@@ -69,6 +71,7 @@ def train_student(
     teacher: Backbone | None,
     pairing: Pairing | None,
     resume: bool,
+    store: TeacherStore | None = None,
 ) -> StudentResult:
     """Train, choose the epoch by validation, test, and leave the student alone in ``student.pt``.
 
@@ -79,13 +82,17 @@ def train_student(
         teacher: None for the baseline.
         pairing: Its galleries and first pairs; None for the baseline.
         resume: Go on from the last checkpoint in ``folder``, if there is one.
+        store: What the teacher says of the MS training images; without it, it looks at each batch.
     """
     config, benchmark = context.config, context.benchmark
     pl.seed_everything(config.seed, workers=True, verbose=False)
     student = context.backbone(
         config.student.backbone, len(benchmark.rgb.bands), context.classes, "student.backbone"
     )
-    outputs: TeacherOutputs | None = LiveTeacher(teacher) if teacher is not None else None
+    outputs: TeacherOutputs | None = None
+    if teacher is not None:
+        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
+        data.reads_partners = outputs.reads_images
     module = DistillModule(
         student, _objective(context, student, outputs), outputs, context.optimizer("student")
     )
@@ -155,7 +162,7 @@ def _objective(
             ska = SKA(
                 teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
                 patches=config.ska.patches, gather=gather_batch if loss.gather else None,
-                **config.planner.model_dump(),
+                **config.planner.arguments,
             )  # fmt: skip
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
@@ -188,7 +195,7 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
         parts = torch.split(gallery.logits, _ROWS_READ_AT_ONCE)
         gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
-        gallery, epochs, options.gamma, options.direction,
+        gallery, epochs, options.gamma, options.direction, logits=options.logits,
         first=pairing.pairs, class_names=context.benchmark.classes,
     )  # fmt: skip
 
@@ -203,6 +210,8 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
         "size": context.benchmark.rgb.images.shape[-1],
         "mean": normaliser.mean,
         "std": normaliser.std,
-        "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
     }
     save_tensors(path, content)
