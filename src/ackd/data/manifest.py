@@ -13,7 +13,6 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
@@ -182,10 +181,11 @@ def read_manifest(
                 "list the images that are there anew."
             )
     counts = {str(k): (int(v[0]), int(v[1])) for k, v in about["paper_counts"].items()}
-    class_map = ClassMap(str(about["name"]), tuple(classes), {}, {}, counts)
-    for side in _SIDES:
-        maps = {source.name: dict[str, str]() for source in listings[side].sources}
-        class_map = replace(class_map, **{side: maps})
+    # what the sources call the classes was looked at when the images were chosen
+    maps: dict[Modality, dict[str, dict[str, str]]] = {
+        side: {source.name: {} for source in listing.sources} for side, listing in listings.items()
+    }
+    class_map = ClassMap(str(about["name"]), tuple(classes), maps["ms"], maps["rgb"], counts)
     return Selection(
         class_map, dict(roots), listings["ms"], listings["rgb"], about["options"], about["notes"]
     )
