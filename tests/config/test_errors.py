@@ -89,7 +89,7 @@ MISTAKES = [
     ("data=s2s_eu data.name=m2s_gl_v3", ["data.name=m2s_gl_v3", "data=m2s_gl_v2?"]),
     ("data=s2s_cn data.draw=papr", ["data.draw='papr'", "data.draw=paper?"]),
     ("data=m2s_gl_v2 data.protocol=publishers", ["data.protocol", "data.protocol=publisher?"]),
-    ("data=folders", ["data.ms=", "data.ms=DIR", "data.rgb=DIR"]),
+    ("data=folders data.rgb=x", ["data.ms=", "data.ms=DIR", "data.rgb=DIR"]),
     ("student.backbone.name=resnet43", ["student.backbone", "'resnet43'", "resnet34"]),
     ("trainer.accelerator=gpuu", ["trainer.accelerator=gpuu", "cuda"]),
     ("trainer.precision=17", ["trainer.precision=17", "16-mixed"]),
