@@ -25,14 +25,14 @@ TILE = 96  # pixels a side of an image in the picture
 FRAME = 4  # pixels around it
 SAME = (200, 200, 200)
 CHANGED = (230, 120, 0)
-DARKEST, BRIGHTEST = 0.02, 0.98  # quantiles that become black and white
+SPREAD = 2.0  # standard deviations from the mean to black and to white
 
 
 class MatchedPairs(pl.Callback):
     """Show a few fixed RGB images and their MS teachers, at the first matching and every other.
 
-    A column is a student's image with its teacher's below, as three visible bands stretched to the
-    eye (:func:`visible_levels`). A teacher that the last matching changed has an orange frame. It
+    A column is a student's image with its teacher's below, in three visible bands
+    (:func:`visible_levels`). A teacher that the last matching changed has an orange frame. It
     reads the data module's pairs after those that change them, so it comes behind them in the list
     of callbacks. Nothing is drawn from the generators that training uses.
     """
@@ -51,8 +51,13 @@ class MatchedPairs(pl.Callback):
         self._made = 0
         self._shown: tuple[int, Tensor] | None = None
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the first pairs, or those that a continued run goes on with."""
+        del pl_module
+        self._show_if_new(trainer)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the pairs that training starts with, or goes on with."""
+        """Show them again if they were matched before the first batch."""
         del pl_module
         self._show_if_new(trainer)
 
@@ -142,8 +147,8 @@ def draw_pairs(
 def visible_levels(images: Tensor, scenes: SceneSet) -> Tensor:
     """Turn digital numbers into what the eye can compare.
 
-    8-bit images stay as they are. Of others every image is stretched on its own, all three bands
-    alike, from its 2 % quantile to its 98 % quantile.
+    8-bit images stay as they are. The bands of others are stretched each on its own, from two
+    standard deviations below its mean over the training images to two above: alike in all pictures.
 
     Args:
         images: (B, C, H, W) as stored.
@@ -156,13 +161,15 @@ def visible_levels(images: Tensor, scenes: SceneSet) -> Tensor:
         names = rgb_bands(SENSORS[scenes.sensor], scenes.bands)
     except (AckdError, KeyError):  # another sensor, or bands beyond the visible
         names = (scenes.bands[0],) * 3
-    visible = images.to(torch.float32)[:, [scenes.bands.index(name) for name in names]]
+    channels = [scenes.bands.index(name) for name in names]
+    visible = images.to(torch.float32)[:, channels]  # torch cannot pick from uint16
     if images.dtype == torch.uint8:
         return visible / 255
-    flat = torch.nan_to_num(visible).flatten(1)
-    low = flat.quantile(DARKEST, dim=1)[:, None, None, None]
-    high = flat.quantile(BRIGHTEST, dim=1)[:, None, None, None]
-    return ((torch.nan_to_num(visible) - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
+    mean, std = (
+        torch.as_tensor(values[channels], dtype=torch.float32)[:, None, None]
+        for values in scenes.band_statistics()
+    )
+    return torch.nan_to_num((visible - mean) / (2 * SPREAD * std) + 0.5).clamp(0, 1)
 
 
 def _tiles(images: Tensor) -> NDArray[np.uint8]:

@@ -84,13 +84,16 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
                 continue
         elif name.split(".")[0] in SILENT or name in SILENT_OPTIONS:
             continue
+        # A group that goes elsewhere is no option, so nothing tells how short it may be.
+        short = name if override.package else _short(name, known)
         if override.is_delete():
-            said.append(f"~{_short(name, known)}")
+            said.append(f"~{short}")
             continue
-        value = override.get_value_element_as_str().strip("'\"")
+        # As it was written: parsed, false would become False.
+        value = (override.input_line or "").partition("=")[2].strip("'\"")
         if len(value) > LONGEST_VALUE:
             value = "…" + value[1 - LONGEST_VALUE :]
-        said.append(value if name == "experiment" else f"{_short(name, known)}={value}")
+        said.append(value if name == "experiment" else f"{short}={value}")
     text = " ".join(said)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

@@ -91,7 +91,7 @@ def build_workspace(
         ],
         settings=ws.WorkspaceSettings(x_axis=X, smoothing_type="none", max_runs=50),
         runset_settings=ws.RunsetSettings(
-            filters=shown,
+            filters=ws.And(*shown),
             pinned_columns=[
                 "run:displayName", "summary:test/oa", "summary:test/f1",
                 *(f"config:{_stored(option)}" for option in SENSITIVITY),
