@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import wandb
 
-from ackd.dashboard import find_runs, read_run
-from ackd.errors import AckdError
+from ackd.dashboard import OfflineRun, find_runs, read_run
+from ackd.errors import AckdError, DataError
 from ackd.stages.wandb_run import failure_noted, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.stages import toy
@@ -25,6 +26,19 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
+def ended(folder: Path) -> list[OfflineRun]:
+    """All runs, once wandb's own process has written how they ended."""
+    for _ in range(300):
+        try:
+            runs = [read_run(found) for found in find_runs(folder)]
+        except DataError:
+            runs = []
+        if runs and all(run.exit_code is not None for run in runs):
+            return runs
+        time.sleep(0.1)
+    raise AssertionError(f"a run in {folder} was not closed")
+
+
 @pytest.mark.parametrize(
     ("ends", "code"), [(SystemExit(143), 143), (KeyboardInterrupt(), 130), (SystemExit(0), 1)]
 )
@@ -35,8 +49,8 @@ def test_interrupted_runs_are_not_finished_ones(
     with pytest.raises(type(ends)), wandb_run(options, "student", tmp_path):
         raise ends
     assert wandb.run is None
-    (folder,) = find_runs(tmp_path)
-    assert read_run(folder).exit_code == code
+    (run,) = ended(tmp_path)
+    assert run.exit_code == code
 
 
 def test_a_job_that_fails_between_stages_has_one_failed_run(
@@ -50,8 +64,8 @@ def test_a_job_that_fails_between_stages_has_one_failed_run(
     monkeypatch.setattr("ackd.stages.pipeline.make_pairing", fail)
     with pytest.raises(MemoryError):
         train(toy.composed(tmp_path, "logger=wandb", "method=kd"), tmp_path / "run")
-    found = [read_run(folder) for folder in find_runs(tmp_path)]
-    assert [(run.job_type, run.exit_code) for run in found] == [("teacher", 0), ("student", 1)]
+    found = sorted((run.job_type, run.exit_code) for run in ended(tmp_path))
+    assert found == [("student", 1), ("teacher", 0)]
 
 
 def test_a_failure_is_noted_once(tmp_path: Path) -> None:
@@ -62,7 +76,7 @@ def test_a_failure_is_noted_once(tmp_path: Path) -> None:
         wandb_run(options, "student", tmp_path),
     ):
         raise RuntimeError("diverged")
-    assert len(find_runs(tmp_path)) == 1
+    assert [run.exit_code for run in ended(tmp_path)] == [1]
 
 
 def test_a_run_of_somebody_else_is_left_alone(
