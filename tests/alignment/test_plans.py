@@ -113,7 +113,12 @@ def test_planner_is_the_pure_function() -> None:
 
 def test_a_narrower_planner() -> None:
     module = Planner(8, 2, inner_dim=4).double()
-    assert module(patches(2, 6, 8)).shape == (2, 2, 6)
+    z = patches(2, 6, 8)
+    expected = pooled_plan(z, module.query.weight, module.key.weight, heads=2)
+    assert module(z).shape == (2, 2, 6)
+    torch.testing.assert_close(module(z), expected)
+    with pytest.raises(ConfigError, match=r"4 channels into 3.*planner\.dim=4.*fit: 1, 2, 4\."):
+        Planner(8, 3, inner_dim=4)
 
 
 def test_gradcheck_of_both_readings() -> None:

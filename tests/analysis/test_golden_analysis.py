@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from ackd.analysis import mutual_information, nearest_distance, wasserstein2
@@ -25,6 +26,15 @@ def test_wasserstein2(numbers: Golden, name: str) -> None:
     assert_close(distance**2, case.get("W2sq_emd2_sqeuclidean"), **F64)
 
 
+@pytest.mark.parametrize("name", ["w00", "w01", "w03", "w04", "w05"])
+def test_wasserstein2_of_single_features(numbers: Golden, name: str) -> None:
+    """In one dimension sorting gives the plan: a second way to the same number."""
+    case = numbers.case(name)
+    x = case.inputs()
+    found = [wasserstein2(x["x"][:, [k]], x["y"][:, [k]]) ** 2 for k in range(x["x"].shape[1])]
+    assert_close(np.array(found), case.get("wasserstein1d_p2_pow2_per_dim"), **F64)
+
+
 @pytest.mark.parametrize("name", ["w00", "w01", "w02", "w03", "w04", "w05"])
 def test_nearest_distance(numbers: Golden, name: str) -> None:
     case = numbers.case(name)
@@ -40,6 +50,13 @@ def test_mutual_information(numbers: Golden, name: str) -> None:
     nats = mutual_information(a, b)
     assert_close(nats, case.get("nats.MI"), rtol=1e-9, atol=1e-10)
     assert_close(nats / math.log(2), case.get("bits.MI"), rtol=1e-9, atol=1e-10)
+    # What an image knows of itself is its entropy, and H_AB = H_A + H_B - MI.
+    entropy = {side: mutual_information(x, x) for side, x in (("A", a), ("B", b))}
+    for unit, factor in (("nats", 1.0), ("bits", 1 / math.log(2))):
+        for side, value in entropy.items():
+            assert_close(factor * value, case.get(f"{unit}.H_{side}"), rtol=1e-9, atol=1e-10)
+        joint = factor * (entropy["A"] + entropy["B"] - nats)
+        assert_close(joint, case.get(f"{unit}.H_AB"), rtol=1e-9, atol=1e-10)
     for channel, expected in enumerate(case.get("nats.MI_per_channel")):
         alone = mutual_information(a[..., channel], b[..., channel])
         assert_close(alone, expected, rtol=1e-9, atol=1e-10)

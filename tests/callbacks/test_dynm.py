@@ -177,6 +177,44 @@ def test_quality_of_the_pairs_at_each_rematch(
     )
 
 
+def test_the_past_epochs_logits_cost_no_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of training; only images that came in no batch are looked at anew."""
+    trained: dict[int, dict[int, Tensor]] = {}
+    fresh: list[list[int]] = []
+    asked: list[Tensor] = []
+    step, look = DistillModule.training_step, DynM._fresh_logits
+
+    def watched(self: DistillModule, batch: dict[str, Tensor], batch_idx: int) -> Any:
+        found = step(self, batch, batch_idx)
+        epoch = trained.setdefault(self.current_epoch, {})
+        epoch |= dict(zip(batch["rgb_index"].tolist(), found["logits"].clone(), strict=True))
+        return found
+
+    def looking(student: Any, data: Any, rows: Any) -> Tensor:
+        fresh.append(rows.tolist())
+        return look(student, data, rows)
+
+    def spy(s: Tensor, *rest: Any) -> Tensor:
+        asked.append(s.clone())
+        return match_by_divergence(s, *rest)
+
+    monkeypatch.setattr(DistillModule, "training_step", watched)
+    monkeypatch.setattr(DynM, "_fresh_logits", staticmethod(looking))
+    monkeypatch.setattr(dynm, "match_by_divergence", spy)
+    folder = run(tmp_path, "dynm.logits=past_epoch", "data.augment=true")
+    assert [row["dynm/epoch"] for row in dynm_rows(folder)] == [0, 2, 4]
+    rows = toy.data().rows(TRAIN).tolist()
+    assert fresh[0] == rows  # before the first batch there is no past epoch
+    for rematch, epoch in ((1, 1), (2, 3)):
+        seen = trained[epoch]
+        assert len(seen) == 24
+        assert fresh[rematch] == [row for row in rows if row not in seen]
+        for row, logits in zip(rows, asked[rematch], strict=True):
+            assert row not in seen or torch.equal(logits, seen[row])
+
+
 def pairs_of(folder: Path) -> Tensor:
     last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     found: Tensor = last["UnpairedDataModule"]["pairs"]

@@ -48,7 +48,7 @@ def test_kd_needs_no_matcher(tmp_path: Path) -> None:
     result = finished(tmp_path / "run", "method=kd")
     assert result["teacher"] is not None
     assert result["kd"] == ["vanilla"]
-    assert trained(tmp_path) == {"teacher"}
+    assert trained(tmp_path) == {"teacher", "store"}
 
 
 @pytest.mark.parametrize(("until", "stages"), [("teacher", {"teacher"})])

@@ -21,7 +21,7 @@ RESULT = {
     "schema_version", "experiment", "method", "recipe", "seed", "data", "protocol", "teacher",
     "student", "seconds", "device", "git", "versions",
 }  # fmt: skip
-SECONDS = {"teacher", "matcher", "galleries", "distill", "dynm", "planner"}
+SECONDS = {"teacher", "store", "matcher", "galleries", "distill", "dynm", "planner"}
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def test_the_second_run_says_what_it_reuses_and_what_it_was_forced_to_train(
     assert "training teacher" in pipeline.second.out
     assert "reusing matcher" in pipeline.second.out
     assert "force=[matcher]" in pipeline.second.out
-    assert result(pipeline.again)["reused"] == ["matcher"]
+    assert result(pipeline.again)["reused"] == ["matcher", "store"]
     teachers = [result(f)["teacher"] for f in (pipeline.folder, pipeline.again)]
     assert teachers[0]["fingerprint"] == teachers[1]["fingerprint"]
     assert teachers[0]["metrics"] == teachers[1]["metrics"]

@@ -75,6 +75,9 @@ MISTAKES = [
     ("dynm.gamma=0", ["dynm.gamma=0", "greater than 0"]),
     ("planner.heads=0", ["planner.heads=0", "greater than 0"]),
     ("planner.heads=7", ["planner.heads=7", "96 channels", "8"]),
+    ("planner.dim=30", ["planner.dim=30", "30 channels", "heads that fit: 1, 2, 3, 5, 6"]),
+    ("planner.dim=0", ["planner.dim=0", "greater than 0"]),
+    ("execution.memory_format=channel_last", ["execution.memory_format=channels_last?"]),
     ("teacher.optimizer.lr=-1", ["teacher.optimizer", "lr=-1"]),
     ("loss.kd.vanilla.loss.temperature=-3", ["loss.kd.vanilla.loss", "temperature", "-3", "> 0"]),
     # Choices.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -60,6 +61,19 @@ def test_golden_rgb_of_image_max(golden: Callable[[str], Golden]) -> None:
             resized = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
             levels = torch.from_numpy(resized.copy()).permute(2, 0, 1)[None]
             assert_close(normaliser(levels)[0], case.get(key), rtol=0, atol=1e-6, what=key)
+
+
+@pytest.mark.parametrize(("kind", "half"), [("uint8", 127.5), ("float32", 0.5)])
+def test_golden_fixed_scale_of_ten_bands(
+    golden: Callable[[str], Golden], kind: str, half: float
+) -> None:
+    """The released M2S-GL files are scaled by a constant, floating ones as if they were 0..1."""
+    normaliser = Normaliser(np.full(10, half), np.full(10, half))
+    for case in golden("19_preprocess"):
+        stored = torch.from_numpy(case.get(f"in.gl_10band_{kind}")).permute(2, 0, 1)[None]
+        found = normaliser(stored)[0]
+        assert_close(found, case.get(f"gl_ms10_normalised_{kind}"), rtol=0, atol=1e-6)
+        assert_close(found[:3], case.get(f"gl_clip_pseudo_rgb_{kind}"), rtol=0, atol=1e-6)
 
 
 def test_every_image_has_its_own_maximum_and_no_level_is_off_by_one() -> None:

@@ -90,3 +90,15 @@ def test_which_bands() -> None:
     two = replace(ms, images=ms.images[:, :2].copy(), bands=("B02", "B03"))
     with pytest.raises(ConfigError, match="only 2: B02, B03"):
         pseudo_rgb_bands(two, "first")
+
+
+def test_a_sensor_of_unknown_scale_is_shown_by_each_images_own_maximum() -> None:
+    side = scenes("ms", 10)
+    images = np.ascontiguousarray(side.images[:, :3])
+    side = replace(side, images=images, bands=("VN03", "VN05", "VN07"), sensor="tiangong2")
+    with pytest.raises(ConfigError, match=r"sensor tiangong2 .* data\.pseudo_rgb=image_max"):
+        PseudoRGB(side, 0.275, IDENTITY)
+    own = PseudoRGB(side, 0.275, IDENTITY, kind="image_max")
+    found = own(torch.from_numpy(images[:2].astype(np.int32)))
+    assert found.amax(dim=(1, 2, 3)).tolist() == [255, 255]
+    assert pseudo_rgb_bands(side, None) == ("VN07", "VN05", "VN03")

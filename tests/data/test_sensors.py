@@ -8,9 +8,13 @@ from ackd.data.sensors import (
     BIGEARTHNET_STACKED_BANDS,
     DEFAULT_BANDS,
     EUROSAT_BANDS,
+    GENERIC,
     RGB,
     RGB_BANDS,
     SENTINEL2,
+    SENTINEL2_UNSCALED,
+    TIANGONG2,
+    TIANGONG2_BANDS,
     Band,
     Sensor,
     find_sensor,
@@ -77,3 +81,31 @@ def test_sensors_by_name() -> None:
     assert find_sensor("sentinel2") is SENTINEL2
     with pytest.raises(ConfigError, match=r"no sensor 'sentinel-2'\. Did you mean 'sentinel2'"):
         find_sensor("sentinel-2")
+
+
+def test_tiangong2_claims_no_wavelength_and_its_colours_are_unverified() -> None:
+    assert len(TIANGONG2_BANDS) == 14
+    assert all(band.wavelength is None for band in TIANGONG2.bands)
+    assert not TIANGONG2.verified
+    assert SENTINEL2.verified
+    assert rgb_bands(TIANGONG2, TIANGONG2_BANDS) == TIANGONG2.rgb
+    with pytest.raises(DataError, match=r"No red band .* Add VN07 to data\.bands"):
+        rgb_bands(TIANGONG2, ("VN01", "VN03", "VN05"))
+    with pytest.raises(DataError, match="bands of sensor tiangong2 are not known"):
+        _ = TIANGONG2.wavelengths
+
+
+def test_grey_levels_need_a_scale() -> None:
+    assert SENTINEL2.grey_levels(0.255) == pytest.approx(0.1)
+    for sensor in (TIANGONG2, GENERIC, SENTINEL2_UNSCALED):
+        with pytest.raises(ConfigError, match=r"Set data\.pseudo_rgb=image_max"):
+            sensor.grey_levels(0.3)
+    assert rgb_bands(SENTINEL2_UNSCALED, DEFAULT_BANDS) == ("B04", "B03", "B02")
+
+
+def test_a_generic_sensor_takes_any_names_once() -> None:
+    assert GENERIC.check(["b1", "nir"]) == ("b1", "nir")
+    with pytest.raises(ConfigError, match="names b1 more than once"):
+        GENERIC.check(["b1", "b1"])
+    with pytest.raises(ConfigError, match="expected at least one of the bands of the files"):
+        GENERIC.check([])

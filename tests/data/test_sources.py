@@ -5,14 +5,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ackd.data.sources import (
     EUROSAT_MS,
     EUROSAT_RGB,
+    NASC_TG2_MS,
+    NASC_TG2_RGB,
     NWPU_RESISC45,
     PATTERNNET,
+    RSI_CB128,
     SOURCES,
+    ClassFolders,
     Source,
     find_source,
 )
@@ -26,6 +31,7 @@ from tests.data.layouts import (
     write_patternnet,
     write_tif,
 )
+from tests.data.patch_layouts import rgb_pixels, write_nasc_tg2
 
 TWO = ("Forest", "River")
 
@@ -42,9 +48,21 @@ def message(source: Source, root: Path, classes: tuple[str, ...] = TWO) -> str:
 
 def test_the_publishers_class_lists() -> None:
     counts = {name: len(source.classes) for name, source in SOURCES.items()}
-    assert counts == {"eurosat_ms": 10, "eurosat": 10, "nwpu_resisc45": 45, "patternnet": 38}
+    assert counts == {
+        "bigearthnet_v1": 43,
+        "bigearthnet_v2": 19,
+        "eurosat_ms": 10,
+        "eurosat": 10,
+        "nasc_tg2_ms": 10,
+        "nasc_tg2": 10,
+        "nwpu_resisc45": 45,
+        "patternnet": 38,
+        "rsi_cb128": 45,
+    }
     for source in SOURCES.values():
         assert list(source.classes) == sorted(set(source.classes))
+        assert source.published.endswith(".")
+        assert source.folder
 
 
 def test_sources_by_name() -> None:
@@ -229,6 +247,85 @@ def test_reading_goes_by_band_name(tmp_path: Path) -> None:
     assert (rgb[2] == blue[0]).all()
     with pytest.raises(ConfigError, match="no rgb band 'B08'"):
         EUROSAT_RGB.read(photograph, ("B08",), 8)
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [
+        (EUROSAT_MS, "EuroSATallBands/ds/images/remote_sensing/otherDatasets/sentinel_2/tif"),
+        (EUROSAT_MS, "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"),
+        (EUROSAT_MS, "EuroSATallBands"),
+        (EUROSAT_RGB, "2750"),
+        (EUROSAT_RGB, "EuroSAT/2750"),
+        (EUROSAT_RGB, "EuroSAT"),
+    ],
+)
+def test_folders_of_the_publishers_other_archives(
+    tmp_path: Path, source: ClassFolders, folder: str
+) -> None:
+    write = write_eurosat_ms if source is EUROSAT_MS else write_eurosat_rgb
+    write(tmp_path, {"Forest": 1, "River": 1}, folder=folder)
+    records = source.scan(tmp_path, TWO)
+    assert [record.scene_id for record in records] == [
+        "eurosat/Forest/Forest_1",
+        "eurosat/River/River_1",
+    ]
+    assert records[0].file.startswith(f"{folder}/Forest/Forest_1.")
+
+
+def test_nasc_tg2_is_read_by_the_names_of_its_bands(tmp_path: Path) -> None:
+    write_nasc_tg2(tmp_path, per_class=2)
+    records = NASC_TG2_MS.scan(tmp_path, NASC_TG2_MS.classes)
+    assert len(records) == 20
+    assert records[0].file == "NaSC-TG2_MS/beach/beach_1.tif"
+    path = tmp_path / records[0].file
+    image = NASC_TG2_MS.read(path, ("VN07", "VN05", "VN03"), 8)
+    assert (image // 1000)[:, 0, 0].tolist() == [7, 5, 3]
+    assert image.dtype == np.uint16
+    assert NASC_TG2_MS.files(path) == (path,)
+    rgb = NASC_TG2_RGB.scan(tmp_path, NASC_TG2_RGB.classes)
+    assert {record.scene_id for record in rgb} == {record.scene_id for record in records}
+    write_tif(path, ms_pixels())
+    with pytest.raises(DataError, match=r"beach_1\.tif has 13 bands; expected 14 \(VN01, VN02"):
+        NASC_TG2_MS.read(path, ("VN07",), 8)
+
+
+@pytest.mark.parametrize("deeper", ["", "RSI-CB128"])
+def test_rsi_cb128_with_its_groups_and_without(tmp_path: Path, deeper: str) -> None:
+    flat, grouped = tmp_path / "flat" / "RSI-CB128", tmp_path / "grouped" / "RSI-CB128" / deeper
+    for name in ("sea(1)", "sea(2)"):
+        write_tif(flat / "sea" / f"{name}.tif", rgb_pixels())
+        write_tif(grouped / "water area" / "sea" / f"{name}.tif", rgb_pixels())
+    for home in (flat, grouped / "other land"):
+        write_tif(home / "desert" / "desert(1).tif", rgb_pixels())
+    ids = [
+        [record.scene_id for record in RSI_CB128.scan(tmp_path / side, ("desert", "sea"))]
+        for side in ("flat", "grouped")
+    ]
+    assert (
+        ids[0]
+        == ids[1]
+        == [f"rsi_cb128/{x}" for x in ("desert/desert(1)", "sea/sea(1)", "sea/sea(2)")]
+    )
+    file = RSI_CB128.scan(tmp_path / "grouped", ("sea",))[0].file
+    assert file == "/".join(filter(None, ("RSI-CB128", deeper, "water area/sea/sea(1).tif")))
+    image = RSI_CB128.read(tmp_path / "grouped" / file, ("R", "G", "B"), 8)
+    assert image[:, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_rsi_cb128s_faults(tmp_path: Path) -> None:
+    home = tmp_path / "RSI-CB128"
+    for group in ("water area", "woodland"):
+        write_tif(home / group / "sea" / "sea(1).tif", rgb_pixels())
+    assert "are both the class 'sea'" in message(RSI_CB128, tmp_path, ("sea",))
+    shutil.rmtree(home / "woodland")
+    write_tif(home / "water area" / "seas" / "sea(1).tif", rgb_pixels())
+    assert "no class 'seas'. Did you mean 'sea'?" in message(RSI_CB128, tmp_path, ("sea",))
+    shutil.rmtree(home / "water area" / "seas")
+    assert f"{home} has no folder 'desert'" in message(RSI_CB128, tmp_path, ("sea", "desert"))
+    assert "RSI-CB128/<group>/<class>/*.tif" in message(
+        RSI_CB128, tmp_path / "water area", ("sea",)
+    )
 
 
 def test_real_archives(shared_data: Path) -> None:

@@ -117,6 +117,8 @@ def test_relational(golden: Reader, prefix: str, dtype: torch.dtype) -> None:
     losses: Losses = {
         "lc_dist": relational_distance,
         "lc_angle": relational_angle,
+        "ackd_dist": relational_distance,
+        "ackd_angle": relational_angle,
         "md_rkd_25_50": weighted,
         "ackd_rkd_0p1": lambda s, t: 0.1 * weighted(s, t),
     }
@@ -126,7 +128,7 @@ def test_relational(golden: Reader, prefix: str, dtype: torch.dtype) -> None:
         if case.meta["kind"] == "dup":
             tolerance["rtol"] = 1e-4
         tested += compare(case, prefix, dtype, losses, ("fs", "ft"), tolerance)
-    assert tested == (48 if prefix == "f64" else 40)  # float32 leaves out the case of duplicates
+    assert tested == (72 if prefix == "f64" else 60)  # float32 leaves out the case of duplicates
 
 
 @PRECISIONS

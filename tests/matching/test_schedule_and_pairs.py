@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ackd.matching import (
-    build_gallery,
+    Gallery,
     distinct_teachers,
     eval_mode,
     mean_by_class,
@@ -97,29 +97,17 @@ def batches(order: list[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
     ]
 
 
-def test_a_gallery_is_in_the_data_sets_order_whatever_the_loaders() -> None:
-    weight = torch.ones(3, 2, requires_grad=True)
-    gallery = build_gallery(
-        batches([4, 0, 3, 1, 2]), embed=lambda x: x @ weight, predict=lambda x: -x
-    )
-    assert len(gallery) == 5
-    assert gallery.index.tolist() == [0, 1, 2, 3, 4]
-    assert gallery.classes.tolist() == [0, 1, 0, 1, 0]
-    assert gallery.embeddings is not None
-    assert gallery.logits is not None
-    assert not gallery.embeddings.requires_grad
-    assert gallery.embeddings[:, 0].tolist() == [0.0, 3.0, 6.0, 9.0, 12.0]
-    assert gallery.logits[:, 0].tolist() == [0.0, -1.0, -2.0, -3.0, -4.0]
-    assert build_gallery(batches([0, 1]), predict=lambda x: x).embeddings is None
-
-
-def test_galleries_that_cannot_be_built() -> None:
-    with pytest.raises(ValueError, match="both are None"):
-        build_gallery(batches([0, 1]))
-    with pytest.raises(ValueError, match="no batch"):
-        build_gallery([], predict=lambda x: x)
-    with pytest.raises(ValueError, match="Image 1 stands in the gallery twice"):
-        build_gallery(batches([0, 1, 2, 1]), predict=lambda x: x)
+def test_a_gallery_holds_every_image_once_and_in_order() -> None:
+    classes, index = torch.tensor([0, 1, 0]), torch.tensor([2, 5, 9])
+    gallery = Gallery(torch.randn(3, 4), None, classes, index)
+    assert len(gallery) == 3
+    for wrong in ([2, 5, 5], [5, 2, 9]):
+        with pytest.raises(ValueError, match=r"image . comes after 5; give every image once"):
+            Gallery(None, None, classes, torch.tensor(wrong))
+    with pytest.raises(ValueError, match="at least one image"):
+        Gallery(None, None, classes[:0], index[:0])
+    with pytest.raises(ValueError, match="logits has 2 for 3"):
+        Gallery(None, torch.randn(2, 5), classes, index)
 
 
 def test_eval_mode_gives_every_part_its_own_mode_back() -> None:

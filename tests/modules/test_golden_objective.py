@@ -22,16 +22,21 @@ MODES = {
     "CKD": "vanilla", "RKD": "rkd", "Logits": "logits", "LSKD": "lskd", "CTKD": "ctkd",
     "DKD": "dkd",
 }  # fmt: skip
-F64 = {"rtol": 1e-6, "atol": 1e-11}
+PRECISIONS = {
+    "f64": (torch.float64, {"rtol": 1e-6, "atol": 1e-11}),
+    "f32": (torch.float32, {"rtol": 1e-4, "atol": 1e-6}),
+}
 
 
-def built(folder: Path, kd: str, case: Case) -> DistillationObjective:
+def built(
+    folder: Path, kd: str, case: Case, dtype: torch.dtype = torch.float64
+) -> DistillationObjective:
     """The objective as the student's stage builds it, with the Planners of the case."""
     heads = f"planner.heads={case.meta['H']}"
     config = toy.config(folder, "recipe=official", f"kd={kd}", heads)
     x = case.inputs()
     widths: Any = SimpleNamespace(z_dim=x["z_T"].shape[-1], zbar_dim=x["zbar_T"].shape[-1])
-    objective = _objective(Context(config, toy.benchmark()), widths, widths).double()
+    objective = _objective(Context(config, toy.benchmark()), widths, widths).to(dtype)
     with torch.no_grad():
         for side, letter in (("teacher", "T"), ("student", "S")):
             weights = {"query.weight": x[f"Wq_{letter}"], "key.weight": x[f"Wk_{letter}"]}
@@ -39,11 +44,15 @@ def built(folder: Path, kd: str, case: Case) -> DistillationObjective:
     return objective
 
 
+@pytest.mark.parametrize("prefix", PRECISIONS)
 @pytest.mark.parametrize("mode", MODES)
-def test_total_and_gradients(golden: Callable[[str], Golden], mode: str, tmp_path: Path) -> None:
+def test_total_and_gradients(
+    golden: Callable[[str], Golden], mode: str, prefix: str, tmp_path: Path
+) -> None:
+    dtype, bounds = PRECISIONS[prefix]
     for case in golden("18_official_total_loss"):
-        objective = built(tmp_path, MODES[mode], case)
-        x = case.inputs()
+        objective = built(tmp_path, MODES[mode], case, dtype)
+        x = case.inputs(dtype)
         names = {"z": "z_S", "zbar": "zbar_S", "logits": "logits_S"}
         leaves = {key: x[name].requires_grad_() for key, name in names.items()}
         side = int(x["z_T"].shape[1] ** 0.5)
@@ -54,18 +63,18 @@ def test_total_and_gradients(golden: Callable[[str], Golden], mode: str, tmp_pat
 
         raw = {name: value.detach() for name, value in terms.raw.items()}
         kd = sum(v for name, v in raw.items() if name not in ("task", "ot1", "ot2"))
-        assert_close(raw["task"], case.get("f64.task_ce"), **F64)
-        assert_close(kd, case.get(f"f64.{mode}.kd"), **F64, what=mode)
+        assert_close(raw["task"], case.get(f"{prefix}.task_ce"), **bounds)
+        assert_close(kd, case.get(f"{prefix}.{mode}.kd"), **bounds, what=mode)
         ot = 0.01 * (raw["ot1"] + raw["ot2"])
-        assert_close(ot, case.get("f64.loss_ot_times_0p01"), **F64)
-        assert_close(terms.total, case.get(f"f64.{mode}.total"), **F64, what=mode)
+        assert_close(ot, case.get(f"{prefix}.loss_ot_times_0p01"), **bounds)
+        assert_close(terms.total, case.get(f"{prefix}.{mode}.total"), **bounds, what=mode)
 
         terms.total.backward()
         for key, name in names.items():
-            expected = case.get(f"f64.grad.{mode}.total.{name}")
+            expected = case.get(f"{prefix}.grad.{mode}.total.{name}")
             gradient = leaves[key].grad
             assert gradient is not None
-            assert_close(gradient, expected, **F64, what=f"{case.name} {mode} {name}")
+            assert_close(gradient, expected, **bounds, what=f"{case.name} {mode} {name}")
 
 
 def test_released_rkd_does_not_teach(golden: Callable[[str], Golden], tmp_path: Path) -> None:

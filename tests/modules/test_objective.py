@@ -115,7 +115,7 @@ def step(module: DistillModule, monkeypatch: pytest.MonkeyPatch) -> dict[str, Te
     batch = served.prepare(next(iter(served.train_dataloader())))
     logged: dict[str, Tensor] = {}
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value}))
-    module.training_step(batch, 0).backward()
+    module.training_step(batch, 0)["loss"].backward()
     return logged
 
 

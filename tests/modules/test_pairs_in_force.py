@@ -13,7 +13,8 @@ from torch import Tensor
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, EpochSeed, RedrawPairs
 from ackd.data.benchmark import TRAIN, Benchmark
-from ackd.matching import build_gallery, random_pairs
+from ackd.data.pairs import Request
+from ackd.matching import Gallery, random_pairs
 from ackd.modules import (
     DistillationObjective,
     DistillModule,
@@ -46,11 +47,11 @@ def teacher_and_gallery(bench: Benchmark, served: UnpairedDataModule) -> tuple[B
     teacher = ToyBackbone(4, len(CLASSES)).eval()
     with torch.no_grad():
         teacher.head.weight.mul_(3)  # logits that differ enough to prefer one image
-    sweep = served.sweep("ms", TRAIN, torch.device("cpu"))
-    gallery = build_gallery(
-        ((b["ms"], b["ms_target"], b["ms_index"]) for b in sweep),
-        predict=lambda images: teacher(images).logits,
-    )
+    rows = served.rows(TRAIN, "ms")
+    batch = served.load(Request(rows, None), torch.device("cpu"))
+    with torch.no_grad():
+        logits = teacher(batch["ms"]).logits
+    gallery = Gallery(None, logits, batch["ms_target"], torch.from_numpy(rows))
     return teacher, gallery
 
 

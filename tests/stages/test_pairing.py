@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ackd.backbones import Backbone
 from ackd.data.benchmark import TRAIN
+from ackd.data.pairs import Request
 from ackd.matching import match_by_distance
 from ackd.modules import DistillModule
 from ackd.stages import pairing
@@ -29,9 +30,10 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outputs_of(network: Backbone, side: str) -> Tensor:
     served = toy.data()
+    rows = served.rows(TRAIN, side)  # type: ignore[arg-type]
+    batch = served.load(Request(**{"ms": None, "rgb": None, side: rows}), torch.device("cpu"))
     with torch.no_grad():
-        batches = served.sweep(side, TRAIN, torch.device("cpu"))  # type: ignore[arg-type]
-        return torch.cat([network.eval()(batch[side]).zbar for batch in batches])
+        return network.eval()(batch[side]).zbar
 
 
 @pytest.mark.parametrize("width", [8, 6])

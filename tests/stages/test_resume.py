@@ -85,7 +85,7 @@ def test_a_killed_student_goes_on_bit_for_bit(
     assert not (tmp_path / "outputs" / "unused").exists()
     assert_same_run(killed, tmp_path / "outputs" / "whole")
     assert ours["student"]["metrics"] == whole["student"]["metrics"]
-    assert ours["reused"] == ["teacher", "matcher"]
+    assert ours["reused"] == ["teacher", "matcher", "store"]
 
 
 def test_workers_that_read_ahead_go_on_bit_for_bit(

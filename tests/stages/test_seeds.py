@@ -41,7 +41,7 @@ def test_another_seed_differs_and_shares_the_teacher(tmp_path: Path) -> None:
     two, second = run(tmp_path, "two", "seed=1")
     assert not torch.equal(first["conv.weight"], second["conv.weight"])
     assert one["reused"] == []
-    assert two["reused"] == ["teacher", "matcher"]
+    assert two["reused"] == ["teacher", "matcher", "store"]
     assert one["teacher"]["fingerprint"] == two["teacher"]["fingerprint"]
     # A run is the same whether it trained its teacher or found it.
     _, again = run(tmp_path, "again")

@@ -17,6 +17,7 @@ import torch.distributed as dist
 
 from ackd.callbacks import SameConfig
 from ackd.errors import ConfigError
+from ackd.stages.ranks import meet
 from tests.stages import toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,8 @@ def test_two_ranks_train_on_the_same_pairs_and_write_one_result(tmp_path: Path) 
     result = json.loads(path.read_text())
     assert result["student"]["metrics"]["oa"] is not None
     assert done.stdout.count("result: ") == 1
+    assert done.stdout.count("training store") == 1
+    assert [(tmp_path / f"together{n}").read_text() for n in range(2)] == ["True", "True"]
     ranks = [torch.load(tmp_path / f"rank{n}.pt", weights_only=True) for n in range(2)]
     assert [len(rank) for rank in ranks] == [6, 6]
     for ours, theirs in zip(*ranks, strict=True):
@@ -108,6 +111,13 @@ def test_every_rank_sees_that_options_differ(
         process.join(60)
     for rank in range(2):
         assert said in (tmp_path / f"said{rank}").read_text()
+
+
+def test_a_process_alone_meets_nobody() -> None:
+    for trainer in ({"accelerator": "cpu", "devices": 1},
+                    {"accelerator": "cpu", "devices": 2, "strategy": "ddp_spawn"}):  # fmt: skip
+        meet(trainer)
+        assert not dist.is_initialized()
 
 
 def test_a_process_alone_compares_nothing() -> None:

@@ -35,7 +35,8 @@ class Planner(nn.Module):
             fitting = [str(h) for h in range(1, max(inner, 0) + 1) if inner % h == 0]
             raise ConfigError(
                 f"The Planner cannot cut {inner} channels into {heads} equal heads "
-                f"(planner.heads={heads}); numbers that fit: {', '.join(fitting) or 'none'}."
+                f"(planner.heads={heads}{'' if inner_dim is None else f', planner.dim={inner}'}); "
+                f"numbers of heads that fit: {', '.join(fitting) or 'none'}."
             )
         self.heads = heads
         self.query = nn.Linear(dim, inner, bias=False)

@@ -65,7 +65,7 @@ def information_by_class(
     if rgb.multilabel:
         raise ValueError("Pairs within a class need one class an RGB image, but there are several.")
     channels = [ms.bands.index(name) for name in rgb_bands(SENSORS[ms.sensor], ms.bands)]
-    levels = 255.0 / (reflectance * SENSORS[ms.sensor].scale)
+    levels = SENSORS[ms.sensor].grey_levels(reflectance)
     grid = tuple(min(a, b) for a, b in zip(ms.images.shape[2:], rgb.images.shape[2:], strict=True))
     row_of = {str(scene): row for row, scene in enumerate(ms.scene_ids)}
 

@@ -6,12 +6,15 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ackd.callbacks.past_logits import PastLogits
 from ackd.data.benchmark import TRAIN
 from ackd.matching import (
     Direction,
@@ -26,6 +29,7 @@ from ackd.matching import (
     top_teacher_share,
 )
 from ackd.modules.datamodule import UnpairedDataModule
+from ackd.modules.sharding import same_buffers
 
 __all__ = ["DynM"]
 
@@ -41,7 +45,7 @@ class DynM(pl.Callback):
     The pairs of epoch e_t are made at the end of the epoch before it, with the student as it then
     is, and put into the data module's sampler: they are in force from the first batch of e_t.
     Which version belongs to an epoch is a function of that epoch alone, so a resumed run rebuilds
-    exactly what an uninterrupted one would have.
+    exactly what an uninterrupted one would have. The ranks share the student's pass.
 
     Adds to the loggers: ``epoch`` (the running one), ``dynm/epoch`` (from which the pairs are in
     force), ``dynm/version``, ``dynm/share_changed``, ``dynm/seconds``, ``dynm/kl_before``,
@@ -58,6 +62,7 @@ class DynM(pl.Callback):
         gamma: float,
         direction: Direction,
         *,
+        logits: Literal["fresh", "past_epoch"] = "fresh",
         first: Tensor | None = None,
         class_names: Sequence[str] = (),
     ) -> None:
@@ -68,6 +73,10 @@ class DynM(pl.Callback):
             epochs: Ascending epochs e_t, counted from 0.
             gamma: Temperature that divides the logits, > 0.
             direction: ``"student_teacher"`` is KL(p_S || p_T) as printed.
+            logits: ``"fresh"`` looks at every RGB image anew, unaugmented, in eval mode.
+                ``"past_epoch"`` takes what each image got while it was trained on in the epoch that
+                ends, and looks anew only at images that came in none of its batches. That is an
+                approximation: augmented images, dropout, and weights of up to an epoch ago.
             first: (N,) MS rows of the first pairing; without them no agreement is reported.
             class_names: In the order of the labels; without them no divergence a class is.
         """
@@ -75,6 +84,7 @@ class DynM(pl.Callback):
         self.epochs = sorted(epochs)
         self.gamma = gamma
         self.direction: Direction = direction
+        self.past = PastLogits() if logits == "past_epoch" else None
         self.first = first
         self.class_names = tuple(class_names)
         self.seconds = 0.0
@@ -94,6 +104,22 @@ class DynM(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Match before the first batch where e0 is 0, or where a checkpoint is one version late."""
         self._match_if_due(trainer, pl_module, trainer.current_epoch)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the logits of the epoch before."""
+        del trainer, pl_module
+        if self.past is not None:
+            self.past.forget()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
+        batch_idx: int,
+    ) -> None:  # fmt: skip
+        """Keep the logits of an epoch after which pairs change."""
+        del pl_module, batch_idx
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if self.past is not None and self.version_at(trainer.current_epoch + 1) > data.version:
+            self.past.keep(batch["rgb_index"], outputs["logits"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Match for the coming epoch."""
@@ -115,7 +141,8 @@ class DynM(pl.Callback):
         version: int,
     ) -> None:
         began = time.perf_counter()
-        logits, classes = self._student_logits(student, data)
+        logits = self._student_logits(student, data)
+        classes = torch.from_numpy(data.benchmark.rgb.labels[data.rows(TRAIN, "rgb")])
         teachers = self.gallery.logits
         if teachers is None or data.pairs is None:
             raise ValueError("DynM needs a gallery with logits and a first pairing")
@@ -158,17 +185,28 @@ class DynM(pl.Callback):
         if trainer.is_global_zero:
             self._tell(report, len(chosen), len(rows))
 
+    def _student_logits(self, student: pl.LightningModule, data: UnpairedDataModule) -> Tensor:
+        """Logits (N, C) of all RGB training images, the same on every rank."""
+        rows = data.rows(TRAIN, "rgb")
+        if self.past is None:
+            return self._fresh_logits(student, data, rows)
+        logits, seen = self.past.collect(torch.from_numpy(rows), len(data.benchmark.classes))
+        if not bool(seen.all()):
+            logits[~seen] = self._fresh_logits(student, data, rows[~seen.numpy()])
+        return logits
+
     @staticmethod
-    def _student_logits(
-        student: pl.LightningModule, data: UnpairedDataModule
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (N, C) and classes (N,) of all RGB training images, unaugmented, in eval mode."""
-        logits, classes = [], []
-        with eval_mode(student), torch.no_grad():
-            for batch in data.sweep("rgb", TRAIN, student.device):
-                logits.append(student(batch["rgb"]).float().cpu())
-                classes.append(batch["rgb_target"].cpu())
-        return torch.cat(logits), torch.cat(classes)
+    def _fresh_logits(
+        student: pl.LightningModule, data: UnpairedDataModule, rows: NDArray[np.int64]
+    ) -> Tensor:
+        """Logits of some rows, unaugmented, in eval mode."""
+        same_buffers(student)
+
+        def look(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+            return (student(batch["rgb"]).float(),)
+
+        with eval_mode(student):
+            return torch.cat([part for (part,) in data.sweep("rgb", rows, student.device, look)])
 
     @staticmethod
     def _tell(report: dict[str, float], students: int, teachers: int) -> None:

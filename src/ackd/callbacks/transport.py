@@ -26,7 +26,7 @@ class TransportCost(pl.Callback):
     The sample is drawn once by seed from the RGB training images; their teachers are those of the
     pairs in force in the epoch that ends. Features are zbar in the teacher's width, and left out
     where no loss reads zbar and the widths differ, because nothing leads from one to the other
-    then; logits are as they come. Adds to the loggers, at the end of an epoch:
+    then; logits are those that the losses read. Adds to the loggers, at the end of an epoch:
 
     - ``transport/features`` and ``transport/logits``: the 2-Wasserstein distance of the two sets,
       eq 1, exact;
@@ -89,7 +89,8 @@ class TransportCost(pl.Callback):
         request = Request(data.pairs.numpy()[chosen], rows[chosen])
         with eval_mode(module), torch.no_grad():
             batch = data.load(request, module.device)
-            teacher = module.teacher(batch["ms_index"], batch["ms"])
+            outputs = module.teacher(batch["ms_index"], batch.get("ms"))
+            teacher = module.objective.as_taught(outputs)
             student = module.backbone(batch["rgb"])
             projection = module.objective.projection
             if projection is not None:

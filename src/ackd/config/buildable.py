@@ -60,7 +60,7 @@ def check_buildable(config: Config) -> None:
                 SKA(
                     z_dims["teacher"], ot1=config.ska.ot1, ot2=config.ska.ot2,
                     scaling=config.ska.coral, patches=config.ska.patches,
-                    **config.planner.model_dump(),
+                    **config.planner.arguments,
                 )  # fmt: skip
 
 

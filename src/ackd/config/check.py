@@ -31,7 +31,13 @@ def check_config(tree: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         lines = [_sentence(item, tree) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
-    for rule in (_consistent_matching, _consistent_loss, _consistent_data, _known_kd_defaults):
+    for rule in (
+        _consistent_matching,
+        _consistent_teacher,
+        _consistent_loss,
+        _consistent_data,
+        _known_kd_defaults,
+    ):
         rule(config)
     # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
     from ackd.config.buildable import check_buildable
@@ -59,12 +65,27 @@ def _consistent_matching(config: Config) -> None:
         )
 
 
+def _consistent_teacher(config: Config) -> None:
+    student = config.student
+    if config.distils and config.data.augment and student.augment_ms and student.teacher != "live":
+        raise ConfigError(
+            "student.augment_ms=true turns the teacher's images anew each epoch, so its outputs "
+            f"cannot be stored (student.teacher={student.teacher}); use student.teacher=live."
+        )
+
+
 def _consistent_loss(config: Config) -> None:
     loss = config.loss
     if loss.lambda2 is None and loss.lambda1 > 1:
         raise ConfigError(
             f"loss.lambda1={loss.lambda1} makes lambda2 = 1 - lambda1 negative; choose "
             "lambda1 between 0 and 1, or give loss.lambda2 as well."
+        )
+    if loss.teacher_logits != "raw" and not config.distils:
+        raise ConfigError(
+            f"loss.teacher_logits={loss.teacher_logits} says how a teacher's logits are read, but "
+            f"method={config.method} has no teacher with the other options given; leave it out "
+            "(loss.teacher_logits=raw) or choose a loss that distils, e.g. kd=vanilla."
         )
     # The name of the method goes into result.json and into every table.
     if config.method == "baseline" and (loss.kd or config.distils):

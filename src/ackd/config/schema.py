@@ -16,6 +16,7 @@ __all__ = [
     "BackboneConfig",
     "Config",
     "DynMConfig",
+    "ExecutionConfig",
     "KDTermConfig",
     "LoaderConfig",
     "LossConfig",
@@ -78,10 +79,13 @@ class StudentConfig(TrainingConfig):
     """The RGB network; its seed is the run's.
 
     ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
-    looks at. If not, what it says of an image never changes.
+    looks at. If not, what it says of an image never changes, and ``teacher="stored"`` computes it
+    once; ``store_dtype="bfloat16"`` keeps features in 8 bits of precision, an approximation.
     """
 
     augment_ms: bool = False
+    teacher: Literal["stored", "live"] = "stored"
+    store_dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 class MatchingConfig(Section):
@@ -92,7 +96,7 @@ class MatchingConfig(Section):
 
 
 class DynMConfig(Section):
-    """Dynamic matching, eqs 11-13."""
+    """Dynamic matching, eqs 11-13; ``logits="past_epoch"`` is an approximation."""
 
     enabled: bool
     gamma: PositiveFloat
@@ -102,16 +106,28 @@ class DynMConfig(Section):
     mu: NonNegativeInt
     count: NonNegativeInt
     reference_epochs: PositiveInt
+    logits: Literal["fresh", "past_epoch"] = "fresh"
 
 
 class PlannerConfig(Section):
-    """The Planner, eqs 15-19."""
+    """The Planner, eqs 15-19.
+
+    ``dim`` is the width of queries and keys; None for that of z, as in the paper. A narrower
+    Planner is a cheaper approximation.
+    """
 
     kind: Literal["intra", "cross"]
     heads: PositiveInt
+    dim: PositiveInt | None = None
     shared: bool
     normaliser: Literal["plan", "patch"]
     rescale: Literal["none", "energy"]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The options under their names in :class:`ackd.alignment.SKA`."""
+        options = self.model_dump(exclude={"dim"})
+        return options | {"inner_dim": self.dim}
 
 
 class SKAConfig(Section):
@@ -146,6 +162,7 @@ class LossConfig(Section):
     lambda1: NonNegativeFloat
     lambda2: NonNegativeFloat | None = None
     kd: dict[str, KDTermConfig]
+    teacher_logits: Literal["raw", "drawn_label"] = "raw"
     gather: bool = True
 
     @property
@@ -160,6 +177,16 @@ class LoaderConfig(Section):
     num_workers: NonNegativeInt = 0
     pin_memory: bool = False
     prefetch_factor: PositiveInt | None = None
+
+
+class ExecutionConfig(Section):
+    """How networks are computed, which changes their numbers by rounding only.
+
+    ``memory_format=auto`` is channels_last on the CPU and torch's own default elsewhere.
+    """
+
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    compile: bool = False
 
 
 class WandbConfig(Section):
@@ -195,7 +222,7 @@ class Config(Section):
     recipe: Name
     seed: Seed
     until: Literal["teacher", "matcher", "student"]
-    force: list[Literal["teacher", "matcher"]]
+    force: list[Literal["teacher", "store", "matcher"]]
     ckpt_path: str | None
     outputs: str
     artifacts: str
@@ -211,6 +238,7 @@ class Config(Section):
     loss: LossConfig
     kd_defaults: dict[str, dict[str, Any]]
     loader: LoaderConfig
+    execution: ExecutionConfig = ExecutionConfig()
     trainer: dict[str, Any]
     logger: LoggerConfig
 

@@ -4,6 +4,8 @@ from ackd.data.assemble import load_benchmark
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.data.benchmarks import load_s2s_eu
 from ackd.data.class_map import ClassMap, load_class_map
+from ackd.data.own_folders import own_folders
+from ackd.data.released import released
 from ackd.data.scenes import Progress, decode, read_ms, read_rgb
 from ackd.data.sensors import (
     DEFAULT_BANDS,
@@ -43,8 +45,10 @@ __all__ = [
     "load_benchmark",
     "load_class_map",
     "load_s2s_eu",
+    "own_folders",
     "read_ms",
     "read_rgb",
+    "released",
     "rgb_bands",
     "select_scenes",
     "stratified_split",

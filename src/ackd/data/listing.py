@@ -41,6 +41,11 @@ class Listing:
         """(N,) the scene id of each image."""
         return np.array([record.scene_id for record in self.records], dtype=np.str_)
 
+    @property
+    def splits(self) -> NDArray[np.str_]:
+        """(N,) the publisher's own split, ``train``, ``val`` or ``test``; "" where it has none."""
+        return np.array([record.split or "" for record in self.records], dtype=np.str_)
+
     def take(self, positions: NDArray[np.int64]) -> Listing:
         """Return the listing of the images at some positions."""
         records = tuple(self.records[position] for position in positions)

@@ -56,7 +56,9 @@ class PseudoRGB(nn.Module):
         names = pseudo_rgb_bands(scenes, bands)
         self.register_buffer("channels", torch.tensor([scenes.bands.index(n) for n in names]))
         self.kind = kind
-        self.grey_levels_per_number = 255.0 / (reflectance * SENSORS[scenes.sensor].scale)
+        self.grey_levels_per_number = (
+            SENSORS[scenes.sensor].grey_levels(reflectance) if kind == "stretch" else 1.0
+        )
         self.normaliser = normaliser
 
     def forward(self, images: Tensor) -> Tensor:

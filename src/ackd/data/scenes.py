@@ -21,7 +21,15 @@ from rasterio.errors import (
 
 from ackd.errors import DataError, unknown
 
-__all__ = ["Progress", "decode", "read_ms", "read_rgb"]
+__all__ = [
+    "Progress",
+    "check_pixels",
+    "decode",
+    "read_ms",
+    "read_rgb",
+    "resize_bands",
+    "unreadable",
+]
 
 #: ``progress(done, total)``, called after each image.
 Progress = Callable[[int, int], None]
@@ -34,8 +42,12 @@ _EIGHT_BIT: Final = frozenset({"RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMY
 
 
 def read_ms(
-    path: Path, file_bands: Sequence[str], bands: Sequence[str], size: int
-) -> NDArray[np.uint16]:
+    path: Path,
+    file_bands: Sequence[str],
+    bands: Sequence[str],
+    size: int | None,
+    dtypes: Sequence[str] = ("uint16",),
+) -> NDArray[Any]:
     """Read bands of a multispectral tif by name.
 
     Args:
@@ -43,15 +55,17 @@ def read_ms(
         file_bands: The names of the file's bands in its publisher's order.
         bands: The names wanted, in the order wanted.
         size: Height and width of the result in pixels; another size is resized (antialiased,
-            bilinear).
+            bilinear). None leaves the image as it is.
+        dtypes: The number types that the publisher's files have.
 
     Returns:
-        (len(bands), size, size) uint16 digital numbers.
+        (len(bands), size, size) digital numbers in the file's own type.
 
     Raises:
         ConfigError: If a name of ``bands`` is not in ``file_bands``.
         DataError: If the file is missing, empty, truncated, no raster, has other than
-            ``len(file_bands)`` bands of uint16, or holds NaN or nodata pixels.
+            ``len(file_bands)`` bands of one of ``dtypes``, or holds NaN, infinite or nodata
+            pixels.
     """
     for name in bands:
         if name not in file_bands:
@@ -73,53 +87,79 @@ def read_ms(
             pixels = dataset.read()[[position - 1 for position in positions]]
             nodata = [dataset.nodatavals[position - 1] for position in positions]
     except RasterioError as error:
-        raise DataError(_unreadable(path, "a GeoTIFF", error)) from error
-    _check_ms(path, pixels, bands, nodata)
-    return _resize_bands(pixels, size)
+        raise DataError(unreadable(path, "a GeoTIFF", error)) from error
+    check_pixels(path, pixels, bands, nodata, dtypes)
+    return resize_bands(pixels, size)
 
 
-def _check_ms(
-    path: Path, pixels: NDArray[Any], bands: Sequence[str], nodata: Sequence[float | None]
+def check_pixels(
+    path: Path,
+    pixels: NDArray[Any],
+    bands: Sequence[str],
+    nodata: Sequence[float | None],
+    dtypes: Sequence[str],
 ) -> None:
+    """Refuse bands with pixels that were not measured, or of an unexpected number type.
+
+    Args:
+        path: The file, for the message.
+        pixels: (len(bands), H, W).
+        bands: The names of the bands.
+        nodata: The value that marks a missing pixel, for each band; None where there is none.
+        dtypes: The number types that are expected.
+
+    Raises:
+        DataError: If there is a NaN, an infinite or a nodata pixel, or the type is another one.
+    """
     for name, band, marker in zip(bands, pixels, nodata, strict=True):
-        missing = int(np.isnan(band).sum()) if band.dtype.kind == "f" else 0
-        if missing:
-            raise DataError(
-                f"{path} has {_count(missing, 'NaN pixel')} in band {name}; expected a measured "
-                f"value in each. {_MEND}"
-            )
+        for what, test in (("NaN", np.isnan), ("infinite", np.isinf)):
+            missing = int(test(band).sum()) if band.dtype.kind == "f" else 0
+            if missing:
+                raise DataError(
+                    f"{path} has {_count(missing, f'{what} pixel')} in band {name}; expected a "
+                    f"measured value in each. {_MEND}"
+                )
         missing = int((band == marker).sum()) if marker is not None else 0
         if missing:
             raise DataError(
                 f"{path} has {_count(missing, 'pixel')} in band {name} marked as nodata "
                 f"({marker:g}); expected a measured value in each. {_MEND}"
             )
-    if pixels.dtype != np.uint16:
+    if pixels.dtype.name not in dtypes:
         raise DataError(
-            f"{path} holds {pixels.dtype}; expected uint16 digital numbers (reflectance x 10000), "
+            f"{path} holds {pixels.dtype}; expected {' or '.join(dtypes)} digital numbers, "
             f"as published. {_MEND}"
         )
 
 
-def _resize_bands(pixels: NDArray[np.uint16], size: int) -> NDArray[np.uint16]:
-    if pixels.shape[1:] == (size, size):
+def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
+    """Resize (C, H, W) to (C, size, size), antialiased and bilinear, in its own number type.
+
+    Args:
+        pixels: uint8, uint16, int16 or float32.
+        size: Height and width in pixels; None leaves the image as it is.
+    """
+    if size is None or pixels.shape[1:] == (size, size):
         return pixels
-    resized = np.empty((len(pixels), size, size), np.uint16)
+    resized = np.empty((len(pixels), size, size), pixels.dtype)
     for target, band in zip(resized, pixels, strict=True):
-        # Pillow resizes 16 bits as float32 only, which holds every uint16 exactly
+        # Pillow resizes 16 bits as float32 only, which holds every one of them exactly
         image = Image.fromarray(band.astype(np.float32))
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-        target[:] = np.clip(np.rint(np.asarray(image)), 0, np.iinfo(np.uint16).max)
+        values = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        if pixels.dtype.kind in "iu":
+            limits = np.iinfo(pixels.dtype)
+            values = np.clip(np.rint(values), limits.min, limits.max)
+        target[:] = values
     return resized
 
 
-def read_rgb(path: Path, size: int) -> NDArray[np.uint8]:
+def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
     """Read a photograph as red, green and blue.
 
     Args:
         path: The file; anything Pillow reads at eight bits a channel. Grey ones become grey RGB.
         size: Height and width of the result in pixels; another size is resized (antialiased,
-            bilinear).
+            bilinear). None leaves the image as it is.
 
     Returns:
         (3, size, size) uint8.
@@ -137,17 +177,23 @@ def read_rgb(path: Path, size: int) -> NDArray[np.uint8]:
                 )
             photograph = image.convert("RGB")
     except UnidentifiedImageError as error:
-        raise DataError(_unreadable(path, "a photograph", None)) from error
+        raise DataError(unreadable(path, "a photograph", None)) from error
     # Pillow's decoders also raise SyntaxError and ValueError on broken files
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(_unreadable(path, "a photograph", error)) from error
-    if photograph.size != (size, size):
+        raise DataError(unreadable(path, "a photograph", error)) from error
+    if size is not None and photograph.size != (size, size):
         photograph = photograph.resize((size, size), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(photograph).transpose(2, 0, 1))
 
 
-def _unreadable(path: Path, expected: str, error: Exception | None) -> str:
-    """Say what is wrong with a file that a library refused, better than the library does."""
+def unreadable(path: Path, expected: str, error: Exception | None) -> str:
+    """Say what is wrong with a file that a library refused, better than the library does.
+
+    Args:
+        path: The file.
+        expected: What it should be, such as ``"a GeoTIFF"``.
+        error: What the library raised.
+    """
     if not path.is_file():
         return f"{path} is not there (any more); expected {expected}. {_MEND}"
     try:

@@ -15,10 +15,14 @@ __all__ = [
     "BIGEARTHNET_STACKED_BANDS",
     "DEFAULT_BANDS",
     "EUROSAT_BANDS",
+    "GENERIC",
     "RGB",
     "RGB_BANDS",
     "SENSORS",
     "SENTINEL2",
+    "SENTINEL2_UNSCALED",
+    "TIANGONG2",
+    "TIANGONG2_BANDS",
     "Band",
     "Sensor",
     "find_sensor",
@@ -32,12 +36,12 @@ class Band:
 
     Attributes:
         name: As the sensor's makers write it, such as ``"B8A"``.
-        wavelength: Centre wavelength in nanometres.
+        wavelength: Centre wavelength in nanometres; None where no citable source gives it.
         resolution: Ground sampling distance in metres; None where it differs by image.
     """
 
     name: str
-    wavelength: float
+    wavelength: float | None
     resolution: float | None
 
 
@@ -47,18 +51,59 @@ class Sensor:
 
     Attributes:
         name: The key under which `SENSORS` has it.
-        bands: All bands, in the order of the sensor's own documentation.
-        scale: Digital numbers per unit of reflectance (for RGB: of full scale).
+        bands: All bands, in the order of the sensor's own documentation; none for a sensor of
+            which nothing is known, whose bands may have any name.
+        scale: Digital numbers per unit of reflectance (for RGB: of full scale); None where it is
+            not known.
+        rgb: The bands taken for red, green and blue where the wavelengths are not known.
     """
 
     name: str
     bands: tuple[Band, ...]
-    scale: float
+    scale: float | None
+    rgb: tuple[str, str, str] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all bands."""
         return tuple(band.name for band in self.bands)
+
+    @property
+    def verified(self) -> bool:
+        """Whether a citable source gives every wavelength, and with them red, green and blue."""
+        return bool(self.bands) and all(band.wavelength is not None for band in self.bands)
+
+    @property
+    def wavelengths(self) -> tuple[float, ...]:
+        """The centre wavelength of every band in nanometres.
+
+        Raises:
+            DataError: If one is not known.
+        """
+        known = tuple(band.wavelength for band in self.bands if band.wavelength is not None)
+        if not self.verified:
+            raise DataError(
+                f"The wavelengths of the bands of sensor {self.name} are not known; expected a "
+                "sensor whose makers published them, such as sentinel2."
+            )
+        return known
+
+    def grey_levels(self, reflectance: float) -> float:
+        """Return 8-bit grey levels per digital number, ``reflectance`` being shown as 255.
+
+        Args:
+            reflectance: 1 is all light.
+
+        Raises:
+            ConfigError: If it is not known what the digital numbers of this sensor mean.
+        """
+        if self.scale is None:
+            raise ConfigError(
+                f"The digital numbers of sensor {self.name} per unit of reflectance are not known, "
+                "so no fixed reflectance can be shown as white. Set data.pseudo_rgb=image_max, "
+                "which scales each image by its own maximum."
+            )
+        return 255.0 / (reflectance * self.scale)
 
     def band(self, name: str, option: str | None = "data.bands") -> Band:
         """Return the band of that name.
@@ -70,6 +115,8 @@ class Sensor:
         Raises:
             ConfigError: If the sensor has no such band; the nearest name is offered.
         """
+        if not self.bands:
+            return Band(name, None, None)
         for band in self.bands:
             if band.name == name:
                 return band
@@ -95,7 +142,8 @@ class Sensor:
             )
         if not names:
             raise ConfigError(
-                f"{option} is empty; expected at least one of {', '.join(self.names)}."
+                f"{option} is empty; expected at least one of "
+                f"{', '.join(self.names) or 'the bands of the files'}."
             )
         for name in names:
             self.band(name, option)
@@ -136,7 +184,28 @@ RGB: Final = Sensor(
     scale=255.0,
 )
 
-SENSORS: Final[dict[str, Sensor]] = {sensor.name: sensor for sensor in (SENTINEL2, RGB)}
+#: Sentinel-2 bands whose numbers somebody rescaled without saying how.
+SENTINEL2_UNSCALED: Final = Sensor("sentinel2_unscaled", SENTINEL2.bands, scale=None)
+
+# The wide-band imaging spectrometer (also: Moderate-resolution Wide-wavelengths Imager) of the
+# space laboratory Tiangong-2 has 14 visible and near-infrared bands. He et al. (Optics Express 25,
+# 2017) report results at 413, 443, 490, 565, 665, 682.5, 750 and 865 nm, which is eight of them,
+# and nothing we could cite says in which order NaSC-TG2's files hold the 14: so no wavelength is
+# stated. Red, green and blue are a guess on the assumption that the bands ascend and that 520 and
+# 620 nm are among the other six; `Sensor.verified` is False because of it.
+TIANGONG2: Final = Sensor(
+    name="tiangong2",
+    bands=tuple(Band(f"VN{number:02}", None, 100.0) for number in range(1, 15)),
+    scale=None,
+    rgb=("VN07", "VN05", "VN03"),
+)
+
+#: A camera of which nothing is known; its bands go by the names that the user gives.
+GENERIC: Final = Sensor(name="generic", bands=(), scale=None)
+
+SENSORS: Final[dict[str, Sensor]] = {
+    sensor.name: sensor for sensor in (SENTINEL2, SENTINEL2_UNSCALED, TIANGONG2, GENERIC, RGB)
+}
 
 #: The ten 10 m and 20 m bands of Sentinel-2: those that look at the ground, not at the air.
 DEFAULT_BANDS: Final = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -154,6 +223,9 @@ BIGEARTHNET_STACKED_BANDS: Final = (
     *("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
 )
 
+#: NaSC-TG2's 14-band tifs, numbered in the order of the file.
+TIANGONG2_BANDS: Final = TIANGONG2.names
+
 _PRIMARIES: Final = {"red": 665.0, "green": 560.0, "blue": 490.0}
 _TOLERANCE = 30.0  # nm; red must not be found in the red edge, 39 nm further
 
@@ -170,31 +242,58 @@ def find_sensor(name: str) -> Sensor:
 
 
 def rgb_bands(sensor: Sensor, bands: Sequence[str]) -> tuple[str, str, str]:
-    """Choose the red, green and blue among ``bands`` by wavelength.
+    """Choose the red, green and blue among ``bands``.
 
     Args:
         sensor: The sensor that the bands belong to.
         bands: The names at hand, in any order.
 
     Returns:
-        The names of the bands nearest to 665, 560 and 490 nm.
+        The names of the bands nearest to 665, 560 and 490 nm; those of `Sensor.rgb`, unverified,
+        where the wavelengths are not known.
 
     Raises:
-        ConfigError: If a name is no band of the sensor.
-        DataError: If no band lies within 30 nm of one of the three.
+        ConfigError: If a name is no band of the sensor, or nothing is known of its bands.
+        DataError: If a colour is not at hand: no band lies within 30 nm of it.
     """
     at_hand = [sensor.band(name) for name in bands]
-    chosen = []
-    for colour, wavelength in _PRIMARIES.items():
-        near = min(at_hand, key=lambda band: abs(band.wavelength - wavelength), default=None)
-        if near is None or abs(near.wavelength - wavelength) > _TOLERANCE:
-            best = min(sensor.bands, key=lambda band: abs(band.wavelength - wavelength))
-            listed = ", ".join(bands) or "none"
-            raise DataError(
-                f"No {colour} band among {sensor.name}'s {listed}: expected one within "
-                f"{_TOLERANCE:g} nm of {wavelength:g} nm. Add {best.name} "
-                f"({best.wavelength:g} nm) to data.bands."
-            )
-        chosen.append(near.name)
+    listed = ", ".join(bands) or "none"
+    if not sensor.verified:
+        return _stated_rgb(sensor, bands, listed)
+    chosen = [_nearest_band(sensor, at_hand, colour, listed) for colour in _PRIMARIES]
     red, green, blue = chosen
     return red, green, blue
+
+
+def _stated_rgb(sensor: Sensor, bands: Sequence[str], listed: str) -> tuple[str, str, str]:
+    if sensor.rgb is None:
+        raise ConfigError(
+            f"The wavelengths of the {sensor.name} bands {listed} are not known, so red, green and "
+            "blue cannot be found among them. Name the three, in this order: "
+            "data.pseudo_rgb_bands=[R,G,B]; or name the camera, if it is one of "
+            f"{', '.join(name for name in SENSORS if SENSORS[name].verified)}, by data.sensor."
+        )
+    for colour, name in zip(_PRIMARIES, sensor.rgb, strict=True):
+        if name not in bands:
+            raise DataError(
+                f"No {colour} band among {sensor.name}'s {listed}: {name} stands for it. Add "
+                f"{name} to data.bands, or name three others by data.pseudo_rgb_bands."
+            )
+    return sensor.rgb
+
+
+def _nearest_band(sensor: Sensor, at_hand: Sequence[Band], colour: str, listed: str) -> str:
+    primary = _PRIMARIES[colour]
+
+    def distance(band: Band) -> float:
+        return float("inf") if band.wavelength is None else abs(band.wavelength - primary)
+
+    near = min(at_hand, key=distance, default=None)
+    if near is None or distance(near) > _TOLERANCE:
+        best = min(sensor.bands, key=distance)
+        raise DataError(
+            f"No {colour} band among {sensor.name}'s {listed}: expected one within "
+            f"{_TOLERANCE:g} nm of {primary:g} nm. Add {best.name} "
+            f"({best.wavelength:g} nm) to data.bands."
+        )
+    return near.name

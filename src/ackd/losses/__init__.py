@@ -17,6 +17,7 @@ from ackd.losses.info_nce import info_nce, info_nce_terms, soft_target_info_nce
 from ackd.losses.logits import LogitMSE, logit_mse
 from ackd.losses.method import DistillationLoss
 from ackd.losses.relational import RelationalKD, relational_angle, relational_distance
+from ackd.losses.several_labels import READINGS_OF_TEACHER_LOGITS, drawn_label_logits
 from ackd.losses.standardized import (
     Standardized,
     StandardizedKD,
@@ -26,6 +27,7 @@ from ackd.losses.standardized import (
 from ackd.losses.vanilla import VanillaKD, kd_divergence
 
 __all__ = [
+    "READINGS_OF_TEACHER_LOGITS",
     "CurriculumTemperatureKD",
     "DecoupledKD",
     "DistillationLoss",
@@ -41,6 +43,7 @@ __all__ = [
     "curriculum_temperature_kd",
     "decoupled_kd",
     "decoupled_kd_terms",
+    "drawn_label_logits",
     "hyperbolic_relational_kd",
     "hyperbolic_relational_terms",
     "info_nce",

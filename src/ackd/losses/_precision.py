@@ -75,6 +75,44 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]
 _exact_matmul.register_autograd(_backward, setup_context=_save_factors)
 
 
+def exact_gram(a: Tensor) -> Tensor:
+    """Multiply a matrix with its own transpose, without TF32, bfloat16 or autocast.
+
+    The same numbers as ``exact_matmul(a, a.mT)``. The backward pass is one product instead of
+    two, because the gradients of both factors are added before they are multiplied.
+
+    Args:
+        a: (n, k) or (batch, n, k), floating point.
+
+    Returns:
+        (n, n) or (batch, n, n), symmetric.
+    """
+    return cast(Tensor, _exact_gram(a))
+
+
+@torch.library.custom_op("ackd::exact_gram", mutates_args=())
+def _exact_gram(a: Tensor) -> Tensor:
+    with _ieee_float32(), torch.autocast(a.device.type, enabled=False):
+        return torch.matmul(a, a.mT)
+
+
+@_exact_gram.register_fake
+def _(a: Tensor) -> Tensor:
+    return torch.matmul(a, a.mT)
+
+
+def _save_matrix(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _gram_backward(ctx: Any, gradient: Tensor) -> Tensor:
+    (a,) = ctx.saved_tensors
+    return exact_matmul(gradient + gradient.mT, a)
+
+
+_exact_gram.register_autograd(_gram_backward, setup_context=_save_matrix)
+
+
 @contextmanager
 def _ieee_float32() -> Iterator[None]:
     backends = (

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ackd.errors import unknown
 from ackd.losses._checks import require_matrix, require_two_rows
-from ackd.losses._precision import exact_matmul, full_precision
+from ackd.losses._precision import exact_gram, exact_matmul, full_precision
 
 CoralScaling = Literal["paper", "official", "deep_coral"]
 CoralPath = Literal["auto", "gram", "direct"]
@@ -84,9 +84,9 @@ def _takes_gram(a: Tensor, b: Tensor, path: CoralPath) -> bool:
 
 
 def _by_gram(a: Tensor, b: Tensor) -> Tensor:
-    within = exact_matmul(a, a.mT).square().sum() + exact_matmul(b, b.mT).square().sum()
+    within = exact_gram(a).square().sum() + exact_gram(b).square().sum()
     return (within - 2 * exact_matmul(a, b.mT).square().sum()).clamp_min(0.0)
 
 
 def _by_covariance(a: Tensor, b: Tensor) -> Tensor:
-    return (exact_matmul(a.mT, a) - exact_matmul(b.mT, b)).square().sum()
+    return (exact_gram(a.mT) - exact_gram(b.mT)).square().sum()

@@ -67,6 +67,9 @@ def curriculum_temperature(
 
     Returns:
         The temperature, shape ().
+
+    Raises:
+        ValueError: Theta has more than one element, or a number is out of its range.
     """
     if not isinstance(theta, Tensor) or theta.numel() != 1:
         raise ValueError(f"theta must be a tensor with one element, but it is {theta!r}.")
@@ -89,7 +92,7 @@ def curriculum_temperature_kd(
     end: float = 20.0,
     scale_by_t2: bool = True,
 ) -> Tensor:
-    """Return T^2 mean_b KL(softmax(t_b / T) || softmax(s_b / T)) with a learnt T.
+    """Return T^2 mean_b KL(softmax(t_b / T) || softmax(s_b / T)), T learnt (Li et al. 2023).
 
     Args:
         student_logits: (B, C) raw logits, C >= 2.

@@ -72,6 +72,10 @@ def decoupled_kd_terms(
 
     Returns:
         ``{"tckd": scalar, "nckd": scalar}``, each >= 0 in nats.
+
+    Raises:
+        ValueError: Shapes differ, there is one class only, or T is not > 0.
+        TypeError: The target does not hold class indices.
     """
     require_logits(student_logits, teacher_logits)
     require_target(target, student_logits)

@@ -32,6 +32,8 @@ def hyperbolic_relational_kd(
 ) -> Tensor:
     """Return the six cross terms plus ``relational_weight`` times the three relational ones.
 
+    See ``hyperbolic_relational_terms`` for the equations of Wang et al. 2024.
+
     Args:
         student: (B, D) features, B >= 2.
         teacher: (B, D) features of the same width; a constant.

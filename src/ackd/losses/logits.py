@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @full_precision
 def logit_mse(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """Return the mean over all B * C entries of (s - t)^2.
+    """Return the mean over all B * C entries of (s - t)^2, Ba and Caruana 2014.
 
     Args:
         student_logits: (B, C) raw logits, C >= 2.

@@ -27,7 +27,7 @@ _EPS = 1e-7  # added to the standard deviation, as in the authors' code
 
 @full_precision
 def standardize_logits(logits: Tensor) -> Tensor:
-    """Return Z(x) = (x - mean(x)) / (1e-7 + std(x)) of each row.
+    """Return Z(x) = (x - mean(x)) / (1e-7 + std(x)) of each row, Sun et al. 2024.
 
     The standard deviation is the unbiased one, over C - 1. A row of equal logits becomes 0. Z has
     no derivative there: its slopes are about 1e7 in every direction. The gradient given is 0, which
@@ -53,7 +53,7 @@ def standardize_logits(logits: Tensor) -> Tensor:
 
 
 def standardized_kd(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Return T^2 mean_b KL(softmax(Z(t_b) / T) || softmax(Z(s_b) / T)), unweighted.
+    """Return T^2 mean_b KL(softmax(Z(t_b) / T) || softmax(Z(s_b) / T)), Sun et al. 2024.
 
     Args:
         student_logits: (B, C) raw logits, C >= 2.
@@ -61,7 +61,7 @@ def standardized_kd(student_logits: Tensor, teacher_logits: Tensor, temperature:
         temperature: T > 0.
 
     Returns:
-        A scalar >= 0 in nats; it does not change under s -> a s + b with a > 0.
+        A scalar >= 0 in nats, unweighted; it does not change under s -> a s + b with a > 0.
 
     Raises:
         ValueError: Shapes differ, there is one class only, or T is not > 0.

@@ -23,7 +23,7 @@ def kd_divergence(
     temperature: float,
     scale_by_t2: bool = True,
 ) -> Tensor:
-    """Return T^2 mean_b KL(softmax(t_b / T) || softmax(s_b / T)).
+    """Return T^2 mean_b KL(softmax(t_b / T) || softmax(s_b / T)), Hinton et al. 2015.
 
     Args:
         student_logits: (B, C) raw logits s, C >= 2.

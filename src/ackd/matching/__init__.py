@@ -1,6 +1,6 @@
 """Which teacher image serves which student image, and when that is decided anew."""
 
-from ackd.matching.galleries import Gallery, build_gallery, eval_mode
+from ackd.matching.galleries import Gallery, eval_mode
 from ackd.matching.random_pairs import random_pairs
 from ackd.matching.schedule import rematch_epochs, scale_epochs
 from ackd.matching.search import (
@@ -21,7 +21,6 @@ from ackd.matching.stats import (
 __all__ = [
     "Direction",
     "Gallery",
-    "build_gallery",
     "distinct_teachers",
     "eval_mode",
     "match_by_distance",

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-__all__ = ["Gallery", "build_gallery", "eval_mode"]
+__all__ = ["Gallery", "eval_mode"]
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
     """Network outputs of K images in ascending order of their index; all on the CPU.
 
+    The order decides which of two equal teachers is the first one, so it is that of the data set,
+    whatever loader or rank the outputs came from.
+
     Attributes:
         embeddings: (K, d) matcher embeddings, or None when they were not asked for.
         logits: (K, C) raw logits, or None when they were not asked for.
         classes: (K,) int64, or (K, C) bool for several labels an image.
         index: (K,) int64, which image of the data set each row is.
+
+    Raises:
+        ValueError: There is no image, one comes twice, or the lengths differ.
     """
 
     embeddings: Tensor | None
@@ -28,7 +33,24 @@ class Gallery:
     classes: Tensor
     index: Tensor
 
+    def __post_init__(self) -> None:
+        if not len(self.index):
+            raise ValueError("A gallery needs at least one image, but its index is empty.")
+        wrong = (self.index[1:] <= self.index[:-1]).nonzero().flatten()
+        if len(wrong):
+            raise ValueError(
+                f"The index of a gallery ascends, but image {int(self.index[wrong[0] + 1])} comes "
+                f"after {int(self.index[wrong[0]])}; give every image once, in order."
+            )
+        for name in ("embeddings", "logits", "classes"):
+            part: Tensor | None = getattr(self, name)
+            if part is not None and len(part) != len(self):
+                raise ValueError(
+                    f"A gallery has one row an image, but {name} has {len(part)} for {len(self)}."
+                )
+
     def __len__(self) -> int:
+        """How many images there are."""
         return len(self.index)
 
 
@@ -43,58 +65,3 @@ def eval_mode(*networks: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
-
-
-def build_gallery(
-    batches: Iterable[tuple[Tensor, Tensor, Tensor]],
-    embed: Callable[[Tensor], Tensor] | None = None,
-    predict: Callable[[Tensor], Tensor] | None = None,
-) -> Gallery:
-    """Run networks over images and keep what they say, without gradients.
-
-    The callables own device and eval mode (see :func:`eval_mode`). Rows are sorted by image
-    index, so that neither the loader's order nor sharding changes which of two equal teachers
-    is the first.
-
-    Args:
-        batches: Of (images, classes, index).
-        embed: Images to (B, d) embeddings, e.g. the matcher's M_V.
-        predict: Images to (B, C) logits, e.g. the teacher.
-
-    Returns:
-        The gallery of all images.
-
-    Raises:
-        ValueError: If there is nothing to compute, no batch, or an image comes twice.
-    """
-    if embed is None and predict is None:
-        raise ValueError("A gallery needs embed, predict or both, but both are None.")
-    embeddings: list[Tensor] = []
-    logits: list[Tensor] = []
-    classes: list[Tensor] = []
-    index: list[Tensor] = []
-    with torch.no_grad():
-        for images, labels, positions in batches:
-            if embed is not None:
-                embeddings.append(embed(images).cpu())
-            if predict is not None:
-                logits.append(predict(images).cpu())
-            classes.append(labels.cpu())
-            index.append(positions.cpu())
-    if not index:
-        raise ValueError("A gallery needs at least one image, but the loader gave no batch.")
-    positions = torch.cat(index)
-    order = positions.argsort(stable=True)
-    positions = positions[order]
-    repeated = positions[1:][positions[1:] == positions[:-1]]
-    if len(repeated):
-        raise ValueError(
-            f"Image {int(repeated[0])} stands in the gallery twice; build it from a loader that "
-            "gives every image once (no sampler that pads or repeats)."
-        )
-    return Gallery(
-        embeddings=torch.cat(embeddings)[order] if embeddings else None,
-        logits=torch.cat(logits)[order] if logits else None,
-        classes=torch.cat(classes)[order],
-        index=positions,
-    )

@@ -5,7 +5,8 @@ from ackd.modules.distill import DistillModule
 from ackd.modules.matcher import MatcherModule
 from ackd.modules.objective import DistillationObjective, LossWeights
 from ackd.modules.teacher import TeacherModule
-from ackd.modules.teacher_outputs import LiveTeacher, TeacherOutputs
+from ackd.modules.teacher_outputs import LiveTeacher, StoredTeacher, TeacherOutputs
+from ackd.modules.teacher_store import TeacherStore, open_store, write_store
 
 __all__ = [
     "DistillModule",
@@ -13,7 +14,11 @@ __all__ = [
     "LiveTeacher",
     "LossWeights",
     "MatcherModule",
+    "StoredTeacher",
     "TeacherModule",
     "TeacherOutputs",
+    "TeacherStore",
     "UnpairedDataModule",
+    "open_store",
+    "write_store",
 ]

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
 from ackd.data.normalise import Normalisation, Normaliser, flips_and_turns, normalisers_of
 from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
+from ackd.modules.sharding import share_batches
 
 __all__ = ["UnpairedDataModule"]
 
@@ -38,10 +39,32 @@ class LateLoader(DataLoader[Batch]):
         yield from super().__iter__()
 
 
+class PartnerRows(Dataset[Batch]):
+    """Batches of one side that say which images their partners are, and do not read them."""
+
+    def __init__(self, scenes: UnpairedScenes, side: Side) -> None:
+        self.scenes = scenes
+        self.side = side
+
+    def __getitem__(self, request: Request) -> Batch:
+        if request.ms is None or request.rgb is None:
+            return self.scenes[request]
+        if self.side == "ms":
+            return self.scenes[Request(request.ms, None)] | {
+                "rgb_index": torch.from_numpy(request.rgb)
+            }
+        return self.scenes[Request(None, request.rgb)] | {"ms_index": torch.from_numpy(request.ms)}
+
+
+def _partner_index(side: Side) -> str:
+    return "rgb_index" if side == "ms" else "ms_index"
+
+
 class UnpairedDataModule(pl.LightningDataModule):
     """Serves batches of one side, or RGB batches with their matched MS images.
 
-    It owns the pairs in force and their version; both are stored in checkpoints.
+    It owns the pairs in force and their version; both are stored in checkpoints. Where
+    ``reads_partners`` is false, a batch only names its partners' rows.
     """
 
     def __init__(
@@ -96,6 +119,7 @@ class UnpairedDataModule(pl.LightningDataModule):
             "persistent_workers": num_workers > 0,
         }
         self.scenes = UnpairedScenes(benchmark)
+        self.reads_partners = True
         ms, rgb = normalisers_of(benchmark, normalise)
         self.normalisers: dict[Side, nn.Module] = {"ms": ms, "rgb": rgb}
         self.pseudo_rgb = pseudo_rgb(rgb) if pseudo_rgb is not None else None
@@ -192,15 +216,27 @@ class UnpairedDataModule(pl.LightningDataModule):
     def _loader(self, batches: SceneBatches) -> LateLoader:
         # A generator of its own: the loader then draws nothing from the global random state.
         return LateLoader(
-            self.scenes, sampler=batches, batch_size=None,
+            self._read(), sampler=batches, batch_size=None,
             generator=torch.Generator().manual_seed(self.seed), **self.loader_options,
         )  # fmt: skip
+
+    def _read(self) -> Dataset[Batch]:
+        return self.scenes if self.reads_partners else PartnerRows(self.scenes, self.side)
 
     def _place(self) -> tuple[int, int]:
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
     # -- batches -------------------------------------------------------------------------------
+
+    def transfer_batch_to_device(
+        self, batch: dict[str, Tensor], device: torch.device, dataloader_idx: int
+    ) -> dict[str, Tensor]:
+        """Move everything but the partners' rows, which are looked up on the host."""
+        partners = _partner_index(self.side)
+        moving = {key: value for key, value in batch.items() if key != partners}
+        moved: Batch = super().transfer_batch_to_device(moving, device, dataloader_idx)
+        return moved | ({partners: batch[partners]} if partners in batch else {})
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
@@ -226,19 +262,37 @@ class UnpairedDataModule(pl.LightningDataModule):
             prepared[side] = self.normalisers[side].to(images.device)(images)
         return prepared
 
-    def sweep(self, side: Side, split: int, device: torch.device) -> Iterator[dict[str, Tensor]]:
-        """Go through a side once, in order, unaugmented: for galleries and matching."""
-        for request in self._sweep_batches(side, split):
-            yield self.load(request, device)
+    def sweep(
+        self,
+        side: Side,
+        rows: NDArray[np.int64],
+        device: torch.device,
+        compute: Callable[[Batch], tuple[Tensor, ...]],
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """Go through rows of a side once, in order, unaugmented; the ranks share the work.
 
-    def sweep_length(self, side: Side, split: int) -> int:
+        Args:
+            side: The modality.
+            rows: (N,) of that side.
+            device: Where ``compute`` gets its batches.
+            compute: A prepared batch to float tensors (B, ...); runs without gradients.
+
+        Returns:
+            The outputs of one batch after another, on the CPU, the same on every rank.
+        """
+        requests = list(SceneBatches(side, rows, SWEEP_BATCH))
+
+        @torch.no_grad()
+        def work(request: Request) -> tuple[Tensor, ...]:
+            return compute(self.load(request, device))
+
+        return share_batches(requests, [len(getattr(r, side)) for r in requests], work)
+
+    def sweep_length(self, rows: NDArray[np.int64]) -> int:
         """How many batches :meth:`sweep` gives."""
-        return len(self._sweep_batches(side, split))
-
-    def _sweep_batches(self, side: Side, split: int) -> SceneBatches:
-        return SceneBatches(side, self.rows(split, side), SWEEP_BATCH)
+        return -(-len(rows) // SWEEP_BATCH)
 
     def load(self, request: Request, device: torch.device) -> Batch:
         """Read and prepare one batch outside of a loader, unaugmented."""
-        raw = self.scenes[request]
+        raw = self._read()[request]
         return self.prepare({key: value.to(device) for key, value in raw.items()})

@@ -49,8 +49,12 @@ class DistillModule(SceneClassifier):
         """Count on."""
         self.objective.stopwatch.go_on_from(checkpoint["alignment_seconds"])
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """One step of eq 21."""
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """One step of eq 21; nothing in it waits for an accelerator.
+
+        Returns:
+            ``"loss"``, and the student's ``"logits"`` (B, C) without gradient, for callbacks.
+        """
         del batch_idx
         target = batch["rgb_target"]
         student = self.backbone(batch["rgb"])
@@ -67,4 +71,4 @@ class DistillModule(SceneClassifier):
             self.log(f"loss/{name}", value.detach(), prog_bar=True, **per_epoch)  # type: ignore[arg-type]
             weighted = terms.weighted[name].detach()
             self.log(f"weighted/{name}", weighted, **per_epoch)  # type: ignore[arg-type]
-        return total
+        return {"loss": total, "logits": student.logits.detach()}

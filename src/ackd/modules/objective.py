@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
+from ackd.losses import READINGS_OF_TEACHER_LOGITS
 from ackd.losses.gathering import gather_batch
 from ackd.modules.stopwatch import Stopwatch
 
@@ -53,6 +54,7 @@ class DistillationObjective(nn.Module):
         projection: Projection | None,
         ska: SKA | None,
         *,
+        teacher_logits: Callable[[Tensor], Tensor] = READINGS_OF_TEACHER_LOGITS["raw"],
         gather: bool = True,
     ) -> None:
         """Take only terms that count.
@@ -63,6 +65,8 @@ class DistillationObjective(nn.Module):
                 ``loss(student, teacher, target, epoch)`` and returns named scalars.
             projection: Leads the student's z and zbar to the teacher's widths.
             ska: The alignment losses.
+            teacher_logits: Turns the teacher's logits (B, C) into those that a student of single
+                labels learns from.
             gather: Whether losses that relate the images of a batch see the batch of all ranks.
         """
         super().__init__()
@@ -70,6 +74,7 @@ class DistillationObjective(nn.Module):
         self.kd = nn.ModuleDict(kd)
         self.projection = projection
         self.ska = ska
+        self.teacher_logits = teacher_logits
         self.gather = gather
         self.stopwatch = Stopwatch()
 
@@ -101,6 +106,7 @@ class DistillationObjective(nn.Module):
 
         add("task", task, self.weights.task)
         if teacher is not None:
+            teacher = self.as_taught(teacher)
             projected = self.projection(student) if self.projection is not None else student
             for name, loss in self.kd.items():
                 pair = (projected, teacher)
@@ -115,6 +121,10 @@ class DistillationObjective(nn.Module):
                     for part, value in self.ska(projected, teacher).items():
                         add(part, value, self.weights.lambda2)
         return Terms(raw, {key: factors[key] * value for key, value in raw.items()})
+
+    def as_taught(self, teacher: Outputs) -> Outputs:
+        """Return the teacher's outputs with the logits that the student is to learn from."""
+        return teacher._replace(logits=self.teacher_logits(teacher.logits))
 
     def _whole(self, outputs: Outputs) -> Outputs:
         return outputs._replace(zbar=gather_batch(outputs.zbar)) if self.gather else outputs

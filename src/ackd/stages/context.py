@@ -15,6 +15,7 @@ from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 from ackd.modules.classifier import OptimizerFactory
 from ackd.modules.datamodule import Side, UnpairedDataModule
+from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
 from ackd.stages.benchmark import build_benchmark
 
 __all__ = ["Context", "open_context"]
@@ -28,12 +29,23 @@ def open_context(config: Config) -> Context:
         ConfigError: The options do not fit the images.
     """
     context = Context(config, build_benchmark(config.data))
+    _require_several_labels(context)
     for stage in config.stages:
         # It refuses a batch that the training images do not fill, before hours are spent.
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
         context.data(stage, side, pseudo_rgb=stage == "matcher")
     return context
+
+
+def _require_several_labels(context: Context) -> None:
+    reading = context.config.loss.teacher_logits
+    if reading != "raw" and not context.benchmark.ms.multilabel:
+        raise ConfigError(
+            f"loss.teacher_logits={reading} reads the logits of a teacher of several labels an "
+            f"image, but the MS images of {context.benchmark.name} bear one label each, whose "
+            "logits are those of a softmax already; use loss.teacher_logits=raw."
+        )
 
 
 @dataclass(frozen=True)
@@ -56,17 +68,21 @@ class Context:
     def backbone(self, options: BackboneConfig, bands: int, classes: int, option: str) -> Backbone:
         """Build a network; ``option`` says where its name stands, e.g. ``"student.backbone"``."""
         try:
-            return build_backbone(
+            backbone = build_backbone(
                 options.name, bands, classes, head=options.head, pretrained=options.pretrained
             )
         except ConfigError as error:
             raise ConfigError(f"{option}: {error}") from error
+        execution = self.config.execution
+        layout = memory_format_of(execution.memory_format, self.config.trainer.get("accelerator"))
+        prepare(backbone, layout, compiled=execution.compile)
+        return backbone
 
     def optimizer(self, stage: str) -> OptimizerFactory:
         """Build the factory of a stage's optimiser."""
         node: dict[str, Any] = getattr(self.config, stage).optimizer
         factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
-        return factory
+        return fused_on_cpu(factory)
 
     def data(self, stage: str, side: Side, *, pseudo_rgb: bool = False) -> UnpairedDataModule:
         """Serve a side to a stage."""

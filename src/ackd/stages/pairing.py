@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from lightning.fabric import Fabric
@@ -19,17 +20,18 @@ from ackd.data.benchmark import TRAIN
 from ackd.errors import DataError
 from ackd.matching import (
     Gallery,
-    build_gallery,
     eval_mode,
     match_by_distance,
     match_by_similarity,
 )
 from ackd.matching.matcher import Matcher
-from ackd.modules import UnpairedDataModule
+from ackd.modules import TeacherStore, UnpairedDataModule
+from ackd.modules.datamodule import Side
 from ackd.stages.context import Context
 
-__all__ = ["Pairing", "compute_device", "make_pairing"]
+__all__ = ["Pairing", "compute_device", "make_pairing", "shown"]
 
+T = TypeVar("T")
 Batch = dict[str, Tensor]
 Embed = Callable[[Tensor], Tensor]
 
@@ -53,64 +55,96 @@ class Pairing:
 
 
 def compute_device(context: Context) -> torch.device:
-    """The device that the Trainer would choose, for work outside of a Trainer."""
+    """The device that the Trainer would choose for this rank, for work outside of a Trainer."""
     accelerator = context.config.trainer.get("accelerator", "auto")
     device: torch.device = Fabric(accelerator=accelerator, devices=1).device
+    if device.type == "cuda" and torch.distributed.is_initialized():
+        # Chosen when the ranks met.
+        return torch.device("cuda", torch.cuda.current_device())
     return device
 
 
 def make_pairing(
-    context: Context, data: UnpairedDataModule, teacher: Backbone, matcher: Matcher | None
+    context: Context,
+    data: UnpairedDataModule,
+    teacher: Backbone,
+    matcher: Matcher | None,
+    store: TeacherStore | None = None,
 ) -> Pairing:
     """Build G1 and G2 in eval mode without augmentation, and pair every RGB training image.
+
+    The ranks share the passes over images; galleries and pairs are the same on all of them.
 
     Args:
         context: Says how to pair (``matching.initial``) and holds the images.
         data: Serves them.
-        teacher: Fills G2.
+        teacher: Fills G2 where there is no store.
         matcher: Fills G1; needed for SSM only.
+        store: What the teacher says of the MS training images, so that it need not look again.
 
     Raises:
         DataError: ``matching=twins``, and an image has no twin among the MS training images.
+        ValueError: SSM without a matcher.
     """
     began = time.perf_counter()
     device = compute_device(context)
-    teacher.to(device)
-    networks = [teacher]
-    if matcher is not None:
-        networks.append(matcher.to(device))  # type: ignore[arg-type]
-    with eval_mode(*networks):
-        embed_ms, embed_rgb = _embedders(context, teacher, matcher, device)
-        gallery = build_gallery(
-            _images(data, device), embed=embed_ms, predict=lambda images: teacher(images).logits
-        )
-        embeddings = _embed_rgb(data, embed_rgb, device) if embed_rgb is not None else None
     rgb_rows = torch.from_numpy(data.rows(TRAIN, "rgb"))
     rgb_classes = torch.from_numpy(context.benchmark.rgb.labels)[rgb_rows]
-    initial = context.config.matching.initial
-    if embeddings is not None and gallery.embeddings is not None:
-        search = match_by_similarity if initial == "ssm" else match_by_distance
-        chosen = search(embeddings, gallery.embeddings, rgb_classes, gallery.classes)
-        pairs = gallery.index[chosen]
-    elif initial == "random":
-        pairs = draw(rgb_classes, gallery.classes, gallery.index, context.config.seed, epoch=0)
+    ms_rows = torch.from_numpy(data.rows(TRAIN, "ms"))
+    ms_classes = torch.from_numpy(context.benchmark.ms.labels)[ms_rows]
+    if store is None:
+        zbar, logits = _teacher_outputs(data, teacher.to(device), device)
     else:
-        pairs = _twins(context, rgb_rows, gallery.index)
-    return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
-
-
-def _embedders(
-    context: Context, teacher: Backbone, matcher: Matcher | None, device: torch.device
-) -> tuple[Embed | None, Embed | None]:
-    """What the first pairing compares: a function of MS images, and one of RGB images."""
+        zbar, logits = store.zbar.float(), store.logits
+    embeddings: Tensor | None = None
+    students: Tensor | None = None
     initial = context.config.matching.initial
     if initial == "ssm":
         if matcher is None:
             raise ValueError("matching=ssm needs a matcher")
-        return matcher.embed_ms, matcher.embed_rgb
-    if initial == "nearest_feature":
-        return lambda images: teacher(images).zbar, _initial_features(context, teacher, device)
-    return None, None
+        with eval_mode(matcher.to(device)):
+            embeddings = _embed(data, "ms", matcher.embed_ms, device)
+            students = _embed(data, "rgb", matcher.embed_rgb, device)
+    elif initial == "nearest_feature":
+        embeddings = zbar
+        students = _embed(data, "rgb", _initial_features(context, teacher, device), device)
+    gallery = Gallery(embeddings, logits, ms_classes, ms_rows)
+    if embeddings is not None and students is not None:
+        search = match_by_similarity if initial == "ssm" else match_by_distance
+        pairs = ms_rows[search(students, embeddings, rgb_classes, ms_classes)]
+    elif initial == "random":
+        pairs = draw(rgb_classes, ms_classes, ms_rows, context.config.seed, epoch=0)
+    else:
+        pairs = _twins(context, rgb_rows, ms_rows)
+    return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
+
+
+def shown(outputs: Iterator[T], title: str, total: int) -> Iterable[T]:
+    """Show how far a pass over images is, on a terminal."""
+    return track(outputs, title, total=total, transient=True, disable=not sys.stdout.isatty())
+
+
+def _teacher_outputs(
+    data: UnpairedDataModule, teacher: Backbone, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """The teacher's zbar and logits of all MS training images, in one pass."""
+
+    def look(batch: Batch) -> tuple[Tensor, ...]:
+        outputs = teacher(batch["ms"])
+        return outputs.zbar, outputs.logits
+
+    rows = data.rows(TRAIN, "ms")
+    with eval_mode(teacher):
+        found = list(
+            shown(data.sweep("ms", rows, device, look), "galleries", data.sweep_length(rows))
+        )
+    return torch.cat([zbar for zbar, _ in found]), torch.cat([logits for _, logits in found])
+
+
+def _embed(data: UnpairedDataModule, side: Side, embed: Embed, device: torch.device) -> Tensor:
+    rows = data.rows(TRAIN, side)
+    swept = data.sweep(side, rows, device, lambda batch: (embed(batch[side]),))
+    return torch.cat([part for (part,) in shown(swept, "matching", data.sweep_length(rows))])
 
 
 def _initial_features(context: Context, teacher: Backbone, device: torch.device) -> Embed:
@@ -134,25 +168,6 @@ def _initial_features(context: Context, teacher: Backbone, device: torch.device)
         return zbar
 
     return features
-
-
-def _track(batches: Iterator[Batch], title: str, total: int) -> Iterable[Batch]:
-    return track(batches, title, total=total, transient=True, disable=not sys.stdout.isatty())
-
-
-def _images(
-    data: UnpairedDataModule, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    batches = data.sweep("ms", TRAIN, device)
-    for batch in _track(batches, "galleries", data.sweep_length("ms", TRAIN)):
-        yield batch["ms"], batch["ms_target"], batch["ms_index"]
-
-
-def _embed_rgb(data: UnpairedDataModule, embed: Embed, device: torch.device) -> Tensor:
-    total = data.sweep_length("rgb", TRAIN)
-    batches = _track(data.sweep("rgb", TRAIN, device), "matching", total)
-    with torch.no_grad():
-        return torch.cat([embed(batch["rgb"]).cpu() for batch in batches])
 
 
 def _twins(context: Context, rgb_rows: Tensor, ms_rows: Tensor) -> Tensor:

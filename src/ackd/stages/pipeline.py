@@ -13,15 +13,18 @@ from ackd.stages.context import Context
 from ackd.stages.files import write_json
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
-from ackd.stages.ranks import first_rank, part
+from ackd.stages.ranks import first_rank, meet, part
 from ackd.stages.result import describe_run
 from ackd.stages.runs import RESULT
+from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
 
 __all__ = ["run_pipeline"]
 
 log = logging.getLogger("ackd")
+
+SECONDS = ("teacher", "store", "matcher", "galleries", "distill", "dynm", "planner")
 
 
 def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
@@ -36,8 +39,9 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
         The content of ``result.json``.
     """
     config = context.config
+    meet(config.trainer)
     _introduce(context.benchmark)
-    seconds = dict.fromkeys(("teacher", "matcher", "galleries", "distill", "dynm", "planner"), 0.0)
+    seconds = dict.fromkeys(SECONDS, 0.0)
     reused: list[str] = []
 
     def finished(stage: Stage) -> Artifact:
@@ -47,19 +51,21 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
             reused.append(stage.name)
         return artifact
 
-    teacher = matcher = pairing = None
+    teacher = store = matcher = pairing = None
+    fingerprint = ""
     about_teacher: dict[str, Any] | None = None
     about_student: dict[str, Any] | None = None
     if "teacher" in config.stages:
         teacher_stage = TeacherStage(context)
         artifact = finished(teacher_stage)
         teacher, report = teacher_stage.load(artifact.folder)
+        fingerprint = artifact.fingerprint
         seconds["teacher"] = report["seconds"]
         about_teacher = {
             "backbone": config.teacher.backbone.name,
             "metrics": report["metrics"],
             "best_epoch": report["best_epoch"],
-            "fingerprint": artifact.fingerprint,
+            "fingerprint": fingerprint,
             "artifact": os.path.relpath(artifact.folder, folder),
         }
         log.info("teacher %s: %s", config.teacher.backbone.name, _say(report["metrics"]))
@@ -70,10 +76,14 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
     if "student" in config.stages:
         data = context.data("student", "rgb")
         if teacher is not None:
-            pairing = make_pairing(context, data, teacher, matcher)
+            if config.student.teacher == "stored":
+                stage = StoreStage(context, data, teacher, fingerprint)
+                store, report = stage.load(finished(stage).folder)
+                seconds["store"] = report["seconds"]
+            pairing = make_pairing(context, data, teacher, matcher, store)
             seconds["galleries"] = pairing.seconds
         student = train_student(
-            context, data, folder, teacher=teacher, pairing=pairing, resume=resume
+            context, data, folder, teacher=teacher, pairing=pairing, resume=resume, store=store
         )
         seconds |= student.seconds
         about_student = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import torch.distributed
+from lightning.fabric import Fabric
 from lightning.pytorch.utilities import rank_zero_only
 
-__all__ = ["agree", "barrier", "first_rank", "part"]
+__all__ = ["agree", "barrier", "first_rank", "meet", "part"]
 
 T = TypeVar("T")
 
@@ -15,6 +17,36 @@ T = TypeVar("T")
 def first_rank() -> bool:
     """Whether this process writes the files of a run; a single process does."""
     return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
+
+
+def meet(trainer: Mapping[str, Any]) -> None:
+    """Bring the ranks of a run together before its first stage, so that they share all of its work.
+
+    A Trainer only does so in ``fit``. Until then the first rank is alone, if Lightning is to start
+    the others; and ranks that torchrun or Slurm have started do not know of each other. Here
+    Lightning starts or connects them in its usual way, and Trainers find the connection made. Ranks
+    then go through all stages side by side: what is said to one has to be said to all of them.
+
+    Strategies that start their processes in ``fit`` by fork or spawn run everything else in one
+    process, and nothing is done here for them.
+
+    Args:
+        trainer: The Trainer's arguments.
+    """
+    if _together() or not torch.distributed.is_available():
+        return
+    accelerator = trainer.get("accelerator", "auto")
+    strategy = trainer.get("strategy", "auto")
+    if not isinstance(strategy, str) or any(w in strategy for w in ("spawn", "fork", "notebook")):
+        return
+    if Fabric(accelerator=accelerator, devices=1).device.type not in ("cpu", "cuda"):
+        return
+    fabric = Fabric(
+        accelerator=accelerator, devices=trainer.get("devices", "auto"),
+        num_nodes=trainer.get("num_nodes", 1), strategy="ddp",
+    )  # fmt: skip
+    if fabric.world_size > 1:
+        fabric.launch()
 
 
 def agree(value: T) -> T:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch import nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
 from ackd.config.targets import instantiate
+from ackd.losses import READINGS_OF_TEACHER_LOGITS
 from ackd.losses.gathering import gather_batch
 from ackd.matching import rematch_epochs, scale_epochs
 from ackd.modules import (
@@ -21,7 +23,9 @@ from ackd.modules import (
     DistillModule,
     LiveTeacher,
     LossWeights,
+    StoredTeacher,
     TeacherOutputs,
+    TeacherStore,
     UnpairedDataModule,
 )
 from ackd.modules.metrics import selection_metric
@@ -30,11 +34,15 @@ from ackd.stages.files import save_tensors
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing
+from ackd.stages.patch_grid import warn_of_a_single_patch
 from ackd.stages.predictions import test_metrics, write_predictions
 
 __all__ = ["StudentResult", "train_student"]
 
 log = logging.getLogger("ackd")
+
+# A reading may need many times the memory of the logits themselves.
+_ROWS_READ_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ def train_student(
     teacher: Backbone | None,
     pairing: Pairing | None,
     resume: bool,
+    store: TeacherStore | None = None,
 ) -> StudentResult:
     """Train, choose the epoch by validation, test, and leave the student alone in ``student.pt``.
 
@@ -73,16 +82,22 @@ def train_student(
         teacher: None for the baseline.
         pairing: Its galleries and first pairs; None for the baseline.
         resume: Go on from the last checkpoint in ``folder``, if there is one.
+        store: What the teacher says of the MS training images; without it, it looks at each batch.
     """
     config, benchmark = context.config, context.benchmark
     pl.seed_everything(config.seed, workers=True, verbose=False)
     student = context.backbone(
         config.student.backbone, len(benchmark.rgb.bands), context.classes, "student.backbone"
     )
-    outputs: TeacherOutputs | None = LiveTeacher(teacher) if teacher is not None else None
+    outputs: TeacherOutputs | None = None
+    if teacher is not None:
+        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
+        data.reads_partners = outputs.reads_images
     module = DistillModule(
         student, _objective(context, student, outputs), outputs, context.optimizer("student")
     )
+    if teacher is not None and config.aligns and config.ska.ot1:
+        warn_of_a_single_patch(benchmark, teacher, student)
     callbacks: list[pl.Callback] = []
     dynm: DynM | None = None
     transport: TransportCost | None = None
@@ -151,7 +166,7 @@ def _objective(
             ska = SKA(
                 teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
                 patches=config.ska.patches, gather=gather_batch if loss.gather else None,
-                **config.planner.model_dump(),
+                **config.planner.arguments,
             )  # fmt: skip
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
@@ -160,7 +175,10 @@ def _objective(
             or any(getattr(part, "uses_zbar", False) for part in kd.values()),
         )  # fmt: skip
     weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
-    return DistillationObjective(weights, kd, projection, ska, gather=loss.gather)
+    return DistillationObjective(
+        weights, kd, projection, ska, gather=loss.gather,
+        teacher_logits=READINGS_OF_TEACHER_LOGITS[loss.teacher_logits],
+    )  # fmt: skip
 
 
 def _dynm(context: Context, pairing: Pairing) -> DynM:
@@ -174,8 +192,14 @@ def _dynm(context: Context, pairing: Pairing) -> DynM:
         )  # fmt: skip
     else:
         log.info("DynM: will match again at epochs %s", epochs)
+    gallery = pairing.gallery
+    if gallery.logits is not None:
+        # Pairs by the very distributions that the losses compare.
+        reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
+        parts = torch.split(gallery.logits, _ROWS_READ_AT_ONCE)
+        gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
-        pairing.gallery, epochs, options.gamma, options.direction,
+        gallery, epochs, options.gamma, options.direction, logits=options.logits,
         first=pairing.pairs, class_names=context.benchmark.classes,
     )  # fmt: skip
 
@@ -190,6 +214,8 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
         "size": context.config.data.size,
         "mean": normaliser.mean,
         "std": normaliser.std,
-        "state_dict": {name: tensor.cpu() for name, tensor in student.state_dict().items()},
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
     }
     save_tensors(path, content)

@@ -22,13 +22,16 @@ class Record:
     Attributes:
         file: The path relative to ``data.root``, with ``/`` between.
         labels: The source's own classes of the image; one for a single-label source.
-        scene_id: ``pool/class/name``. Sources that show the same scenes (EuroSAT's MS and RGB)
-            share the pool, and equal ids are the same scene.
+        scene_id: ``pool/class/name``, or ``pool/name`` where an image bears several classes.
+            Sources that show the same scenes (EuroSAT's MS and RGB) share the pool, and equal ids
+            are the same scene.
+        split: The publisher's own split, ``"train"``, ``"val"`` or ``"test"``; None without one.
     """
 
     file: str
     labels: tuple[str, ...]
     scene_id: str
+    split: str | None = None
 
 
 class Source(Protocol):
@@ -59,17 +62,39 @@ class Source(Protocol):
         """Every class of the data set, sorted."""
         ...
 
+    @property
+    def published(self) -> str:
+        """One sentence: where the archive is published, and what to get."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """What is looked for under the root, as the archive unpacks."""
+        ...
+
     def scan(self, root: Path, classes: Collection[str]) -> list[Record]:
         """List the images of some classes under ``root``, sorted by scene id.
 
+        Images that bear several classes are listed once, with all their classes.
+
         Raises:
-            DataError: If the data set's folder or one of the classes is missing or empty, or
+            DataError: If the data set's folder or one of the class folders is missing or empty, or
                 something in it would have to be skipped.
         """
         ...
 
-    def read(self, path: Path, bands: Sequence[str], size: int) -> NDArray[Any]:
-        """Read one image as (len(bands), size, size) in its native integer type.
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that make up the image at ``path``: more than one for a folder.
+
+        Raises:
+            DataError: If one of them is missing.
+        """
+        ...
+
+    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+        """Read one image as (len(bands), size, size) in its native number type.
+
+        Where ``size`` is None the image keeps the height and width it has.
 
         Raises:
             ConfigError: If the source has no such band.

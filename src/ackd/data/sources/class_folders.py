@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -13,15 +13,10 @@ from ackd.data.benchmark import Modality
 from ackd.data.scenes import read_ms, read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
+from ackd.data.sources.folders import is_image, visible
 from ackd.errors import DataError, nearest
 
 __all__ = ["ClassFolders"]
-
-#: What is an image, whether or not a source uses it: these are never passed over in silence.
-_IMAGE_SUFFIXES: Final = frozenset(
-    {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mat", ".npy", ".npz", ".png", ".tif", ".tiff"}
-    | {".webp"}
-)
 
 
 @dataclass(frozen=True)
@@ -36,9 +31,15 @@ class ClassFolders:
         classes: Every class folder the publisher has, sorted.
         suffixes: Of the image files, lower case.
         pool: The scene pool; data sets of the same scenes share it, with the same file names.
+        published: One sentence: where the archive is published, and what to get.
         inner: A folder between ``folder`` and the classes that the archive may have.
+        aliases: Other folders (with ``/`` between) that publishers' archives unpack to.
+        grouped: Whether the class folders may lie in folders of related classes.
         sensor: The camera.
         file_bands: The bands in the order of the file; MS only.
+        dtypes: The number types of the files; MS only.
+        option: The option that leads to the folder, for messages.
+        optional: Whether a benchmark can do without these RGB images.
     """
 
     name: str
@@ -48,9 +49,15 @@ class ClassFolders:
     classes: tuple[str, ...]
     suffixes: tuple[str, ...]
     pool: str
+    published: str
     inner: str | None = None
+    aliases: tuple[str, ...] = ()
+    grouped: bool = False
     sensor: Sensor = RGB
     file_bands: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("uint16",)
+    option: str = "data.root"
+    optional: bool = True
 
     def scan(self, root: Path, classes: Collection[str]) -> list[Record]:
         """List the images of some classes under ``root``, sorted by scene id.
@@ -65,10 +72,10 @@ class ClassFolders:
                 the layout says, or stands twice under one name.
         """
         home = self._locate(root)
-        self._check_strangers(home)
+        places = self._places(home)
         records = []
         for label in sorted(classes):
-            images = self._images(home, label)
+            images = self._images(places.get(label, home / label))
             records += [
                 Record(
                     file=image.relative_to(root).as_posix(),
@@ -79,15 +86,19 @@ class ClassFolders:
             ]
         return sorted(records, key=lambda record: record.scene_id)
 
-    def read(self, path: Path, bands: Sequence[str], size: int) -> NDArray[Any]:
-        """Read one image as (len(bands), size, size): uint16 for MS, uint8 R, G, B for RGB.
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """Return the one file of an image."""
+        return (path,)
+
+    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+        """Read one image as (len(bands), size, size): the tif's type for MS, uint8 for RGB.
 
         Raises:
             ConfigError: If the source has no such band.
             DataError: If the file is not what the data set promises.
         """
         if self.modality == "ms":
-            return read_ms(path, self.file_bands, bands, size)
+            return read_ms(path, self.file_bands, bands, size, self.dtypes)
         chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
         return read_rgb(path, size)[chosen]
 
@@ -95,38 +106,72 @@ class ClassFolders:
         """Find the folder that holds the class folders, also when unpacked one level deeper."""
         if not root.is_dir():
             raise DataError(
-                f"There is no folder {root} to look for {self.folder} in. Set data.root=DIR or "
-                f"ACKD_DATA=DIR to the folder that holds it. {self._get()}"
+                f"There is no folder {root} to look for {self.folder} in. Set {self.option}=DIR"
+                f"{self._variable()} to the folder that holds it. {self._get()}"
             )
-        outer = root / self.folder
-        if not outer.is_dir():
+        names = (self.folder, *self.aliases)
+        outer = next((root / name for name in names if (root / name).is_dir()), None)
+        if outer is None:
             raise DataError(self._missing(root))
         inner = outer / self.inner if self.inner else outer
-        candidates = [outer, inner, outer / self.folder]
-        candidates += [child for child in _visible(outer) if child.is_dir()]
+        candidates = [outer, inner, outer / outer.name]
+        candidates += [child for child in visible(outer) if child.is_dir()]
         for candidate in dict.fromkeys(candidates):
-            if any((candidate / label).is_dir() for label in self.classes):
+            if any(
+                (home / label).is_dir() for home in self._homes(candidate) for label in self.classes
+            ):
                 return candidate
-        found = ", ".join(child.name for child in _visible(outer)[:5]) or "nothing"
+        found = ", ".join(child.name for child in visible(outer)[:5]) or "nothing"
         raise DataError(
             f"{outer} holds none of {self.title}'s class folders ({', '.join(self.classes[:3])}, "
             f"...), neither directly nor one level deeper; it holds {found}. Unpack the archive "
-            f"so that {self.folder}/{self.classes[0]} exists under data.root={root}."
+            f"so that {self.folder}/{self.classes[0]} exists under {self.option}={root}."
         )
+
+    def _homes(self, candidate: Path) -> list[Path]:
+        """The folders in which class folders may lie: the candidate itself and its groups."""
+        if not self.grouped or not candidate.is_dir():
+            return [candidate]
+        groups = [
+            child
+            for child in visible(candidate)
+            if child.is_dir() and child.name not in self.classes
+        ]
+        return [candidate, *groups]
+
+    def _places(self, home: Path) -> dict[str, Path]:
+        """Find each class's folder, and refuse folders of images that are no class."""
+        places: dict[str, Path] = {}
+        homes = self._homes(home)
+        for parent in homes:
+            for child in visible(parent):
+                if not child.is_dir() or child in homes[1:]:
+                    continue
+                if child.name not in self.classes:
+                    self._check_stranger(child)
+                    continue
+                if child.name in places:
+                    raise DataError(
+                        f"{child} and {places[child.name]} are both the class '{child.name}' of "
+                        f"{self.title}; expected it once. Take one of them out of {self.option}."
+                    )
+                places[child.name] = child
+        return places
 
     def _missing(self, root: Path) -> str:
         if root.name == self.folder:
             hint = (
-                f" data.root is the folder that holds {self.folder}: try data.root={root.parent}."
+                f" {self.option} is the folder that holds {self.folder}: try "
+                f"{self.option}={root.parent}."
             )
         else:
             near = nearest(
-                self.folder, [child.name for child in _visible(root) if self._fits(child)]
+                self.folder, [child.name for child in visible(root) if self._fits(child)]
             )
             hint = f" There is {root / near}; if that is it, rename it." if near else ""
         return (
-            f"No folder {self.folder} under data.root={root} (looked for {root / self.folder})."
-            f"{hint} {self._get()} Put it there, or set data.root=DIR or ACKD_DATA=DIR to the "
+            f"No folder {self.folder} under {self.option}={root} (looked for {root / self.folder})."
+            f"{hint} {self._get()} Put it there, or set {self.option}=DIR{self._variable()} to the "
             f"folder that holds it{self._leave_out()}."
         )
 
@@ -141,38 +186,44 @@ class ClassFolders:
 
     def _get(self) -> str:
         home = f"{self.folder}/{self.inner}" if self.inner else self.folder
-        return f"Get {self.title} and unpack it as {home}/<class>/*{self.suffixes[0]}."
+        group = "<group>/" if self.grouped else ""
+        return (
+            f"Get {self.title} and unpack it as {home}/{group}<class>/*{self.suffixes[0]}. "
+            f"{self.published}"
+        )
+
+    def _variable(self) -> str:
+        return " or ACKD_DATA=DIR" if self.option == "data.root" else ""
 
     def _leave_out(self) -> str:
-        return f", or leave {self.name} out of data.sources" if self.modality == "rgb" else ""
+        droppable = self.modality == "rgb" and self.optional
+        return f", or leave {self.name} out of data.sources" if droppable else ""
 
-    def _check_strangers(self, home: Path) -> None:
-        for child in _visible(home):
-            if not child.is_dir() or child.name in self.classes:
-                continue
-            if any(_is_image(path) for path in child.rglob("*")):
-                near = nearest(child.name, self.classes)
-                hint = f" Did you mean '{near}'?" if near else ""
-                raise DataError(
-                    f"{child} holds images, but {self.title} has no class '{child.name}'.{hint} "
-                    f"Rename the folder or take it out of data.root; the classes are "
-                    f"{', '.join(self.classes)}."
-                )
+    def _check_stranger(self, child: Path) -> None:
+        if any(is_image(path) for path in child.rglob("*")):
+            near = nearest(child.name, self.classes)
+            hint = f" Did you mean '{near}'?" if near else ""
+            raise DataError(
+                f"{child} holds images, but {self.title} has no class '{child.name}'.{hint} "
+                f"Rename the folder or take it out of {self.option}; the classes are "
+                f"{', '.join(self.classes)}."
+            )
 
-    def _images(self, home: Path, label: str) -> list[Path]:
-        folder = home / label
+    def _images(self, folder: Path) -> list[Path]:
+        label = folder.name
         if not folder.is_dir():
             raise DataError(
-                f"{home} has no folder '{label}', a class of {self.title} that the benchmark uses. "
-                f"Unpack the archive under data.root again{self._leave_out()}."
+                f"{folder.parent} has no folder '{label}', a class of {self.title} that the "
+                f"benchmark uses. Unpack the archive under {self.option} again{self._leave_out()}."
             )
         images: dict[str, Path] = {}
-        for path in _visible(folder):
+        for path in visible(folder):
             if path.is_dir():
-                if any(_is_image(inside) for inside in path.rglob("*")):
+                if any(is_image(inside) for inside in path.rglob("*")):
                     raise DataError(
                         f"{path} is a folder with images inside a class folder; expected the "
-                        f"images in {folder} itself. Move them there or take them out of data.root."
+                        f"images in {folder} itself. Move them there or take them out of "
+                        f"{self.option}."
                     )
             elif path.suffix.lower() in self.suffixes:
                 twice = images.setdefault(path.stem, path)
@@ -181,31 +232,16 @@ class ClassFolders:
                         f"{path} and {twice.name} are one scene by name; expected one file a "
                         "scene. Take one of them out of the folder."
                     )
-            elif _is_image(path):
+            elif is_image(path):
                 raise DataError(
                     f"{path} is no {' or '.join(self.suffixes)} file, which the images of "
                     f"{self.title} are. Take it out of the folder, or look whether another data "
-                    f"set was unpacked into {self.folder} (data.root leads there)."
+                    f"set was unpacked into {self.folder} ({self.option} leads there)."
                 )
         if not images:
             raise DataError(
                 f"{folder} is empty: it holds no {' or '.join(self.suffixes)} file, and the "
                 f"benchmark uses the class '{label}' of {self.title}. Unpack the archive under "
-                f"data.root again{self._leave_out()}."
+                f"{self.option} again{self._leave_out()}."
             )
         return list(images.values())
-
-
-def _visible(folder: Path) -> list[Path]:
-    """The entries of a folder, sorted, without hidden ones and macOS's archive leftovers."""
-    return list(_iterate(folder))
-
-
-def _iterate(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if not path.name.startswith((".", "__MACOSX")):
-            yield path
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -22,6 +22,8 @@ EUROSAT_CLASSES: Final = (
     "SeaLake",
 )
 
+_ALL_BANDS: Final = "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"
+
 EUROSAT_MS: Final = ClassFolders(
     name="eurosat_ms",
     title="EuroSAT, all 13 Sentinel-2 bands (Helber et al. 2018)",
@@ -30,6 +32,9 @@ EUROSAT_MS: Final = ClassFolders(
     classes=EUROSAT_CLASSES,
     suffixes=(".tif", ".tiff"),
     pool="eurosat",
+    published="Zenodo record 7711810 has it as EuroSAT_MS.zip.",
+    # the first archive that the authors published, unpacked here or in a folder of its name
+    aliases=(_ALL_BANDS, f"EuroSATallBands/{_ALL_BANDS}", "EuroSATallBands"),
     sensor=SENTINEL2,
     file_bands=EUROSAT_BANDS,
 )
@@ -42,4 +47,6 @@ EUROSAT_RGB: Final = ClassFolders(
     classes=EUROSAT_CLASSES,
     suffixes=(".jpg", ".jpeg"),
     pool="eurosat",
+    published="Zenodo record 7711810 has it as EuroSAT_RGB.zip.",
+    aliases=("2750", "EuroSAT/2750", "EuroSAT"),  # EuroSAT.zip of the authors unpacks to 2750
 )

@@ -25,4 +25,5 @@ NWPU_RESISC45: Final = ClassFolders(
     classes=tuple(_CLASSES.split()),
     suffixes=(".jpg", ".jpeg"),
     pool="nwpu_resisc45",
+    published="Its authors at Northwestern Polytechnical University publish NWPU-RESISC45.rar.",
 )

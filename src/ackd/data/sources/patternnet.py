@@ -26,4 +26,5 @@ PATTERNNET: Final = ClassFolders(
     classes=tuple(_CLASSES.split()),
     suffixes=(".jpg", ".jpeg"),
     pool="patternnet",
+    published="Its authors at Wuhan University publish PatternNet.zip.",
 )

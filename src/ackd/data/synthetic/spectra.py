@@ -34,7 +34,7 @@ Array = NDArray[np.float32]
 BANDS: Final[tuple[str, ...]] = SENTINEL2.names
 
 WAVELENGTH: Final[Array] = np.array(
-    [band.wavelength / 1000.0 for band in SENTINEL2.bands], dtype=np.float32
+    [wavelength / 1000.0 for wavelength in SENTINEL2.wavelengths], dtype=np.float32
 )
 """Centre of each band in micrometres, in the order of `BANDS`."""
 

@@ -1,0 +1,48 @@
+"""What lies in a folder, and which names given in a table stay inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ackd.errors import DataError
+
+__all__ = ["inside", "is_image", "visible"]
+
+#: What is an image, whether or not a source uses it: these are never passed over in silence.
+_IMAGE_SUFFIXES: Final = frozenset(
+    {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mat", ".npy", ".npz", ".png", ".tif", ".tiff"}
+    | {".webp"}
+)
+
+
+def visible(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted, without hidden ones and macOS's archive leftovers."""
+    entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    return [path for path in entries if not path.name.startswith((".", "__MACOSX"))]
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is that of an image, of whatever type."""
+    return path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def inside(folder: Path, name: str, where: str) -> Path:
+    """Return the path of ``name`` in ``folder`` once it is sure that it does not lead out of it.
+
+    Args:
+        folder: The folder that the archive unpacked to.
+        name: A relative path as a table of the archive gives it, with ``/`` between.
+        where: The table and row, for the message.
+
+    Raises:
+        DataError: If the name is empty, absolute, or climbs out by ``..``.
+    """
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or ".." in parts or Path(name).is_absolute() or ":" in parts[0]:
+        raise DataError(
+            f"{where} names '{name}', which does not lie in {folder}; expected a file below it, "
+            "without '..' and without a leading '/'. Get the table of the publisher's archive "
+            "again: nothing outside the archive is read."
+        )
+    return folder.joinpath(*parts)

@@ -1,0 +1,91 @@
+"""How a network and its optimiser are computed, where that changes numbers by rounding only."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+from torch.optim import Optimizer
+
+from ackd.backbones import Backbone
+from ackd.modules.classifier import OptimizerFactory
+
+__all__ = ["MemoryFormat", "fused_on_cpu", "memory_format_of", "prepare"]
+
+MemoryFormat = Literal["contiguous", "channels_last"]
+
+# Who names one of these has chosen how the optimiser is computed.
+OTHER_KERNELS = ("fused", "foreach", "capturable", "differentiable")
+
+
+def prepare(
+    backbone: Backbone,
+    memory_format: MemoryFormat = "contiguous",
+    *,
+    compiled: bool = False,
+    backend: str | Callable[..., Any] = "inductor",
+) -> None:
+    """Choose, in place, how a network is computed.
+
+    Its parameters, their names and its checkpoints stay as they are.
+
+    Args:
+        backbone: The network.
+        memory_format: ``"channels_last"`` lays convolution weights out as NHWC; images and
+            features follow them at the first convolution.
+        compiled: Whether calls go through ``torch.compile``.
+        backend: Of ``torch.compile``.
+    """
+    if memory_format == "channels_last":
+        backbone.to(memory_format=torch.channels_last)
+    if compiled:
+        backbone.compile(backend=backend)
+
+
+def memory_format_of(wanted: str, accelerator: object) -> MemoryFormat:
+    """Resolve ``"auto"``: channels_last on the CPU, torch's own default elsewhere.
+
+    Measured on two CPU cores at 64 px, channels_last takes 0.65 to 0.7 of the time for networks
+    with depthwise convolutions and for the smallest ResNet, and 0.98 for a ResNet34.
+
+    Args:
+        wanted: ``"auto"``, ``"contiguous"`` or ``"channels_last"``.
+        accelerator: As the Trainer gets it; None or ``"auto"`` for what the machine has.
+    """
+    if wanted == "contiguous":
+        return "contiguous"
+    if wanted == "channels_last" or accelerator == "cpu":
+        return "channels_last"
+    chosen = accelerator in (None, "auto") and not torch.accelerator.is_available()
+    return "channels_last" if chosen else "contiguous"
+
+
+def fused_on_cpu(factory: OptimizerFactory) -> OptimizerFactory:
+    """Let an optimiser of torch use its fused kernel on the CPU, one pass over the parameters.
+
+    On other devices torch's own default stays. So does any optimiser that has no fused kernel or
+    says itself how it is computed (``optimizer.fused``, ``optimizer.foreach``).
+
+    Args:
+        factory: Builds the optimiser from parameters; a partial of its class.
+
+    Returns:
+        A factory of the same optimiser.
+    """
+    target = getattr(factory, "func", factory)
+    given: dict[str, Any] = getattr(factory, "keywords", {})
+    knows = "fused" in inspect.signature(target).parameters
+    if not knows or any(given.get(option) is not None for option in OTHER_KERNELS):
+        return factory
+
+    def build(parameters: Iterable[Any]) -> Optimizer:
+        listed = list(parameters)
+        fits = all(
+            isinstance(p, torch.Tensor) and p.device.type == "cpu" and p.is_floating_point()
+            for p in listed
+        )
+        return factory(listed, fused=True) if fits else factory(listed)  # type: ignore[call-arg]
+
+    return build

@@ -1,0 +1,162 @@
+"""The frozen teacher's outputs of all MS training images, on disk and mapped into memory.
+
+A store is a folder of ``rows.npy`` (K,) int64, ``logits.npy`` (K, C), ``zbar.npy`` (K, D_zbar),
+``z.npy`` (K, N, D_z) where patches are kept, and ``store.json`` with what the arrays do not say.
+bfloat16, which numpy does not know, is stored as the int16 of the same bits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ackd.backbones import Outputs
+from ackd.errors import DataError
+
+__all__ = ["StoreDtype", "TeacherStore", "open_store", "write_store"]
+
+StoreDtype = Literal["float32", "bfloat16"]
+ABOUT = "store.json"
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherStore:
+    """Outputs of K images.
+
+    Attributes:
+        rows: (K,) int64, ascending: which row of the MS set each image is.
+        z: (K, N, D_z), or None where nothing reads patches.
+        zbar: (K, D_zbar).
+        logits: (K, C), never in reduced precision: they are few and decide the pairs.
+        grid: (h, w) of the patches.
+        z_dim: D_z.
+    """
+
+    rows: Tensor
+    z: Tensor | None
+    zbar: Tensor
+    logits: Tensor
+    grid: tuple[int, int]
+    z_dim: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all outputs."""
+        return sum(part.nbytes for part in (self.z, self.zbar, self.logits) if part is not None)
+
+
+def write_store(
+    folder: Path,
+    rows: NDArray[np.int64],
+    blocks: Iterable[Outputs],
+    dtype: StoreDtype = "float32",
+    *,
+    patches: bool = True,
+) -> None:
+    """Write a store block by block; no more than one block is held.
+
+    Args:
+        folder: Exists; what lies in it is overwritten.
+        rows: (K,) ascending rows of the MS set.
+        blocks: Outputs of those rows, in order, on the CPU.
+        dtype: Of z and zbar; ``"bfloat16"`` rounds them to 8 bits, a named approximation.
+        patches: Whether z is kept.
+
+    Raises:
+        DataError: There is not enough room on the disk.
+        ValueError: The blocks hold more or fewer images than ``rows``.
+    """
+    np.save(folder / "rows.npy", rows)
+    about: dict[str, Any] = {}
+    written = 0
+    with ExitStack() as files:
+        opened: dict[str, BinaryIO] = {}
+        for block in blocks:
+            arrays = _arrays(block, dtype, patches)
+            if not opened:
+                _need_room(folder, arrays, len(rows))
+                about = {
+                    "dtype": dtype, "patches": patches, "grid": list(block.grid),
+                    "z_dim": block.z.shape[-1],
+                }  # fmt: skip
+                for name, array in arrays.items():
+                    opened[name] = files.enter_context((folder / f"{name}.npy").open("wb"))
+                    _write_header(opened[name], array, len(rows))
+            for name, array in arrays.items():
+                # Not through a memory map, whose written pages would count as this process's.
+                array.tofile(opened[name])
+            written += len(block.logits)
+    if written != len(rows):
+        raise ValueError(f"The blocks hold {written} images, but there are {len(rows)} rows.")
+    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
+def open_store(folder: Path) -> TeacherStore:
+    """Map a store into memory; nothing is read until it is looked at.
+
+    Raises:
+        DataError: A file is missing or not whole.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        parts = {
+            # Copy-on-write, since torch warns of memory that it may not write to.
+            name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
+            for name in ("rows", "zbar", "logits", *(["z"] if about["patches"] else []))
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"The teacher's outputs in {folder} cannot be read ({error}); compute them anew with "
+            "'force=[store]'."
+        ) from error
+    if about["dtype"] == "bfloat16":
+        parts |= {n: parts[n].view(torch.bfloat16) for n in ("z", "zbar") if n in parts}
+    height, width = about["grid"]
+    return TeacherStore(
+        parts["rows"], parts.get("z"), parts["zbar"], parts["logits"], (height, width),
+        about["z_dim"],
+    )  # fmt: skip
+
+
+def _arrays(block: Outputs, dtype: StoreDtype, patches: bool) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"logits": block.logits.float().contiguous().numpy()}
+    for name, part in (("zbar", block.zbar), ("z", block.z)):
+        if name == "z" and not patches:
+            continue
+        if dtype == "bfloat16":
+            arrays[name] = part.to(torch.bfloat16).contiguous().view(torch.int16).numpy()
+        else:
+            arrays[name] = part.float().contiguous().numpy()
+    return arrays
+
+
+def _write_header(file: BinaryIO, array: NDArray[Any], count: int) -> None:
+    header = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": (count, *array.shape[1:]),
+    }
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _need_room(folder: Path, arrays: dict[str, NDArray[Any]], count: int) -> None:
+    an_image = sum(array.itemsize * math.prod(array.shape[1:]) for array in arrays.values())
+    needed, free = an_image * count, shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"The teacher's outputs of {count} images take {needed / GIGABYTE:.1f} GB, but "
+            f"{folder} has {free / GIGABYTE:.1f} GB left; choose another folder (artifacts=DIR), "
+            "student.store_dtype=bfloat16, or student.teacher=live."
+        )

@@ -1,0 +1,124 @@
+"""Between the teacher and the student: what the frozen teacher says of every MS training image."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ackd.backbones import Backbone, Outputs
+from ackd.config.schema import Config
+from ackd.data.benchmark import TRAIN
+from ackd.matching import eval_mode
+from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
+from ackd.stages.context import Context
+from ackd.stages.files import read_json, write_json
+from ackd.stages.pairing import compute_device, shown
+from ackd.stages.ranks import first_rank
+
+__all__ = ["StoreStage"]
+
+OURS = "ackd."
+
+
+class StoreStage:
+    """Runs the teacher once over the MS training images: in eval mode, unaugmented, in float32.
+
+    The ranks share the pass; the first one writes, so that any file system will do. Every student
+    with this teacher uses the same store, whatever its seed and its losses, but for patches: they
+    are most of a store, and kept only where a loss may read them.
+    """
+
+    name = "store"
+    format_version = 1
+
+    def __init__(
+        self, context: Context, data: UnpairedDataModule, teacher: Backbone, fingerprint: str
+    ) -> None:
+        """Say what is stored.
+
+        Args:
+            context: Its ``student.store_dtype`` is that of the store.
+            data: Serves the MS images.
+            teacher: Trained.
+            fingerprint: Of the teacher's own stage.
+        """
+        self.context = context
+        self.data = data
+        self.teacher = teacher
+        self.fingerprint = fingerprint
+
+    def shaped_by(self) -> dict[str, Any]:
+        """The teacher to its last bit, for one trained anew has its name; images and format."""
+        config, benchmark = self.context.config, self.context.benchmark
+        return {
+            "teacher": self.fingerprint,
+            "weights": _digest(self.teacher),
+            "ms": benchmark.ms.fingerprint,
+            "normalise": config.data.normalise,
+            "dtype": config.student.store_dtype,
+            "patches": _reads_patches(config),
+        }
+
+    def train(self, folder: Path, *, resume: bool) -> None:
+        """Compute and write the store; what an earlier attempt left is written over."""
+        del resume
+        began = time.perf_counter()
+        config = self.context.config
+        rows = self.data.rows(TRAIN, "ms")
+        device = compute_device(self.context)
+        self.teacher.to(device)
+        with eval_mode(self.teacher):
+            blocks = self._blocks(device)
+            if first_rank():
+                write_store(
+                    folder, rows, blocks, config.student.store_dtype,
+                    patches=_reads_patches(config),
+                )  # fmt: skip
+                write_json(folder / "metrics.json", {"seconds": time.perf_counter() - began})
+            else:
+                for _ in blocks:
+                    pass  # computing its share is all that this rank does
+
+    def _blocks(self, device: torch.device) -> Iterator[Outputs]:
+        grids: list[tuple[int, int]] = []
+        patches = _reads_patches(self.context.config)
+
+        def look(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+            z, zbar, logits, grid = self.teacher(batch["ms"])
+            grids.append(grid)
+            # What is not kept does not travel either.
+            return z if patches else z[:, :0], zbar, logits
+
+        rows = self.data.rows(TRAIN, "ms")
+        swept = self.data.sweep("ms", rows, device, look)
+        for z, zbar, logits in shown(swept, "teacher's outputs", self.data.sweep_length(rows)):
+            yield Outputs(z, zbar, logits, grids[-1])
+
+    @staticmethod
+    def load(folder: Path) -> tuple[TeacherStore, dict[str, Any]]:
+        """Open a finished store, and read what it took."""
+        return open_store(folder), read_json(folder / "metrics.json")
+
+
+def _reads_patches(config: Config) -> bool:
+    """Whether z is looked at: by L_ot1, or perhaps by a loss that is not ours."""
+    if config.aligns and config.ska.ot1:
+        return True
+    terms = config.loss.kd.values() if config.loss.lambda1 > 0 else ()
+    return any(
+        term.weight and not str(term.loss.get("_target_", "")).startswith(OURS) for term in terms
+    )
+
+
+def _digest(network: Backbone) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
