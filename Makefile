@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format types check clean
+.PHONY: help setup demo test test-all lint format types check wandb-sync clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ types: $(VENV)/.ready ## mypy --strict on src
 	$(BIN)/mypy
 
 check: lint types test ## everything that a change must pass
+
+# OUTPUTS=DIR where the runs lie elsewhere; SYNC=--yes or SYNC=--dry-run instead of a question.
+wandb-sync: $(VENV)/.ready ## say which W&B runs lie offline, and send them if you agree
+	@$(BIN)/python -m ackd.dashboard sync $(SYNC) $(OUTPUTS)
 
 clean: ## remove the environment and all caches, never results
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

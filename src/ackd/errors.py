@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["AckdError", "ConfigError", "DataError", "nearest", "unknown"]
+__all__ = ["AckdError", "ConfigError", "DataError", "MissingClassError", "nearest", "unknown"]
 
 
 class AckdError(Exception):
@@ -18,6 +18,18 @@ class ConfigError(AckdError, ValueError):
 
 class DataError(AckdError):
     """A folder, a file or an image is not what it should be."""
+
+
+class MissingClassError(DataError):
+    """A source has no image of one of its classes.
+
+    Attributes:
+        label: The source's own name of the class.
+    """
+
+    def __init__(self, text: str, label: str) -> None:
+        super().__init__(text)
+        self.label = label
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
+from ackd.config.naming import register_resolvers
 from ackd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main"]
 
 BEAT_SECONDS = 0.2
+register_resolvers()
 EXAMPLE = (
     "python -m ackd.search +experiment=s2s_eu_tiny search.trials=20 "
     "'search.space={loss.lambda1: {low: 0.0, high: 1.0}, planner.heads: [2, 4, 8]}'"
@@ -76,7 +78,7 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     study = Study(options, options.study or folder / "study.journal")
     slots = pool_options.share_out(options.trials)
     command = ["python", "-m", "ackd.search", *sys.argv[1:]]
-    pool = Pool(slots, folder)
+    pool = Pool(slots)
     with Record([], folder, command, pool) as record, signals_end_it(), pool:
         _run_trials(study, pool, record, shared)
     FAILURES.extend(record.failures)

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from ackd.config.boundary import last_word
 from ackd.config.hints import flags_first
 from ackd.config.location import config_dir
+from ackd.config.naming import register_resolvers
 from ackd.errors import AckdError, ConfigError
 from ackd.sweeps.failures import FAILURES
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main", "train"]
 
 log = logging.getLogger("ackd")
+
+register_resolvers()
 
 # A rank that Lightning starts inherits this, and works in the folder that rank 0 has chosen.
 RUN_FOLDER = "ACKD_RUN_FOLDER"
@@ -53,6 +56,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     from ackd.stages.logbook import logbook
     from ackd.stages.pipeline import run_pipeline
     from ackd.stages.runs import choose_folder, claimed
+    from ackd.stages.wandb_run import failure_noted
 
     with logbook() as to_file:
         # First the images: where they are not as they should be, no folder is left behind.
@@ -68,7 +72,9 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
             OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
             to_file(folder / "train.log")
             log.info("run folder: %s", folder)
-            return run_pipeline(context, folder, resume=resume)
+            partial = bool(context.benchmark.notes.get("partial", False))
+            with failure_noted(config, folder, partial=partial):
+                return run_pipeline(context, folder, resume=resume)
 
 
 def check(cfg: DictConfig) -> Config:

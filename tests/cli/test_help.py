@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from ackd.config import config_dir
+from ackd.config.location import config_dir
 from tests.cli.running import run, train
 
 HEAVY = ("torch", "lightning", "timm", "torchvision", "wandb", "rasterio", "scipy")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ackd.config import Config
+from ackd.config.schema import Config
 from ackd.train import train
 from tests.cli.running import TINY
 from tests.config.composing import compose_config
@@ -98,15 +98,15 @@ def test_wandb_is_closed_after_an_error_as_well(
 
 
 def test_wandb_online_only_with_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ackd.stages.loggers import _has_account
+    from ackd.stages.wandb_run import has_account
 
-    assert not _has_account()
+    assert not has_account()
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    assert _has_account()
+    assert has_account()
     monkeypatch.delenv("WANDB_API_KEY")
     (tmp_path / ".netrc").write_text("machine some.wandb.server login user password secret\n")
     (tmp_path / ".netrc").chmod(0o600)
-    assert _has_account()
+    assert has_account()
 
 
 def test_a_config_that_was_checked_is_what_runs(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from ackd.config import Config, config_dir
+from ackd.config.location import config_dir
+from ackd.config.schema import Config
 from ackd.train import check
 
 

@@ -96,7 +96,9 @@ def test_modules_and_callbacks_do_not_know_the_stages() -> None:
         assert not [name for name in imported(path) if name.startswith("ackd.stages")], path
 
 
-@pytest.mark.parametrize("package", ["", *PURE, "modules", "callbacks", "stages", "config"])
+@pytest.mark.parametrize(
+    "package", ["", *PURE, "modules", "callbacks", "stages", "config", "report"]
+)
 def test_init_files_only_re_export(package: str) -> None:
     tree = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ackd.config import config_dir
+from ackd.config.location import config_dir
 from tests.config.composing import checked, compose_config, options_of
 
 GROUPS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())

@@ -155,3 +155,41 @@ def test_protocol_paper_validates_on_the_test_images() -> None:
         assert side.indices(VAL).tolist() == side.indices(TEST).tolist()
         assert len(side.indices(TEST)) == 12
         assert not np.intersect1d(side.indices(TRAIN), side.indices(VAL)).size
+
+
+def published(count: int = 60) -> NDArray[np.str_]:
+    return np.resize(np.array(["train", "train", "val", "test"]), count).astype(np.str_)
+
+
+def test_the_publishers_split_is_taken_and_the_other_side_is_strict() -> None:
+    before = benchmark(ms=unsplit("ms", "p"), rgb=unsplit("rgb", "q"), protocol="none")
+    none = np.full(60, "", dtype=np.str_)
+    strict = assign_splits(before, "strict", 3, 1)
+    for fold in (0, 1):
+        after = assign_splits(before, "publisher", 3, fold, {"ms": published(), "rgb": none})
+        names = np.array(["train", "val", "test"])
+        assert names[after.ms.split].tolist() == published().tolist()
+        assert (after.rgb.split == strict.rgb.split).all() == (fold == 1)
+    assert after.notes["splits"] == {"ms": "publisher", "rgb": "strict"}
+
+
+def test_paired_sides_share_the_publishers_split() -> None:
+    before = benchmark(
+        ms=unsplit("ms", "p"),
+        rgb=unsplit("rgb", "p"),
+        protocol="none",
+        notes={"twins": {"mode": "paired"}},
+    )
+    after = assign_splits(before, "publisher", published={"ms": published()})
+    np.testing.assert_array_equal(after.ms.split, after.rgb.split)
+
+
+def test_a_publishers_split_that_is_not_there_or_not_whole() -> None:
+    before = benchmark(ms=unsplit("ms", "p"), rgb=unsplit("rgb", "q"), protocol="none")
+    half = np.where(np.arange(60) < 30, published(), "")
+    for names in (None, {"ms": half}):
+        with pytest.raises(ConfigError, match=r"data\.protocol=publisher needs a side"):
+            assign_splits(before, "publisher", published=names)
+    untested = np.where(published() == "val", "train", published())
+    with pytest.raises(DataError, match="split of the MS side has no image for val"):
+        assign_splits(before, "publisher", published={"ms": untested})

@@ -70,7 +70,7 @@ def information_by_class(
     row_of = {str(scene): row for row, scene in enumerate(ms.scene_ids)}
 
     def shared(rgb_row: int, ms_row: int) -> float:
-        visible = ms.images[ms_row, channels].astype(np.float32)
+        visible = ms.images[ms_row][channels].astype(np.float32)
         stretched = torch.from_numpy(visible * levels).clamp(0, 255)
         return mutual_information(
             _on_grid(stretched, grid), _on_grid(torch.from_numpy(rgb.images[rgb_row]), grid)

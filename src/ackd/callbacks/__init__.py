@@ -1,9 +1,11 @@
 """What watches training and steps in between epochs."""
 
 from ackd.callbacks.clock import Clock
+from ackd.callbacks.confusion import ConfusionMatrix
 from ackd.callbacks.dynm import DynM
 from ackd.callbacks.epoch_seed import EpochSeed
 from ackd.callbacks.noise_floor import NoiseFloor
+from ackd.callbacks.pictures import MatchedPairs
 from ackd.callbacks.progress import EpochLines, progress
 from ackd.callbacks.redraw import RedrawPairs
 from ackd.callbacks.same_config import SameConfig
@@ -11,9 +13,11 @@ from ackd.callbacks.transport import TransportCost
 
 __all__ = [
     "Clock",
+    "ConfusionMatrix",
     "DynM",
     "EpochLines",
     "EpochSeed",
+    "MatchedPairs",
     "NoiseFloor",
     "RedrawPairs",
     "SameConfig",

@@ -50,7 +50,8 @@ def check_buildable(config: Config) -> None:
         for name, term in config.loss.kd.items():
             _check_loss(term.loss, f"loss.kd.{name}.loss")
         _check_trainer(config.trainer)
-        bands = {"teacher": len(config.data.bands), "matcher": 3, "student": 3}
+        # all of the files' bands, however many (data.bands=null), change no width that is checked
+        bands = {"teacher": len(config.data.bands or "RGB"), "matcher": 3, "student": 3}
         z_dims = {
             stage: _z_dim(getattr(config, stage).backbone, bands[stage], f"{stage}.backbone")
             for stage in bands

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ackd.config.data import DATA_NAMES
 from ackd.config.location import config_dir
 from ackd.config.options import nearest_option, option_paths, tree_paths
 from ackd.config.schema import Config
@@ -102,8 +103,9 @@ def _consistent_loss(config: Config) -> None:
 
 
 def _consistent_data(config: Config) -> None:
-    if len(set(config.data.bands)) != len(config.data.bands):
-        raise ConfigError(f"data.bands={config.data.bands} names a band twice.")
+    bands = config.data.bands or []
+    if len(set(bands)) != len(bands):
+        raise ConfigError(f"data.bands={bands} names a band twice.")
 
 
 def _known_kd_defaults(config: Config) -> None:
@@ -136,7 +138,7 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     """Say one pydantic error as: option, value, what was expected, the nearest right name."""
     parts = list(item["loc"])
     # A discriminated union puts its tag into the path; the option has no such part.
-    if len(parts) > 1 and parts[0] == "data" and parts[1] in {"synthetic", "s2s_eu"}:
+    if len(parts) > 1 and parts[0] == "data" and parts[1] in DATA_NAMES:
         parts.pop(1)
     option = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
     value, kind = item.get("input"), item["type"]
@@ -157,7 +159,7 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         return f"The option '{option}' is missing; give it as {option}=VALUE."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = _name_of(tree)
-        known = ["synthetic", "s2s_eu"]
+        known = list(DATA_NAMES)
         close = nearest(str(name), known)
         hint = f" Did you mean data={close}?" if close else ""
         return f"data.name={name} is no data set.{hint} Known: {', '.join(known)}."

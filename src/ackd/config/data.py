@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, PositiveInt
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
-__all__ = ["DataConfig", "S2SEUConfig", "SyntheticConfig"]
+__all__ = [
+    "DATA_NAMES",
+    "ArchivesConfig",
+    "DataConfig",
+    "FoldersConfig",
+    "Seed",
+    "SyntheticConfig",
+]
 
 
 def _three_bands(value: Any) -> Any:
@@ -21,14 +28,23 @@ def _three_bands(value: Any) -> Any:
     )
 
 
+def _given(value: str) -> str:
+    if value in ("", "???"):
+        raise ValueError("a folder with one folder a class; give data.ms=DIR and data.rgb=DIR")
+    return value
+
+
+Size = Annotated[int, Field(ge=8)]
+Bands = Annotated[list[str], Field(min_length=1)]
+Given = Annotated[str, AfterValidator(_given)]
+
+
 class CommonData(BaseModel):
-    """What every data set has: bands, splits, normalisation."""
+    """What every data set has: splits, normalisation, pseudo-RGB."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    bands: Annotated[list[str], Field(min_length=1)]
-    size: Annotated[int, Field(ge=8)]
-    protocol: Literal["strict", "paper"]
+    protocol: Literal["strict", "paper", "publisher"]
     split_seed: Seed
     fold: Annotated[int, Field(ge=0, le=4)]
     normalise: Literal["standard", "image_max"]
@@ -43,19 +59,54 @@ class SyntheticConfig(CommonData):
     """The embedded default: scenes made on the spot."""
 
     name: Literal["synthetic"]
+    bands: Bands
+    size: Size
     seed: Seed
     ms_per_class: PositiveInt
     rgb_per_class: PositiveInt
     classes: Annotated[int, Field(ge=2)] | None
 
 
-class S2SEUConfig(CommonData):
-    """S2S-EU from its publishers' archives under ``root``."""
+class PackedData(CommonData):
+    """Images that are decoded once: ``packs`` is where to, unless ``packed`` is off."""
 
-    name: Literal["s2s_eu"]
+    packed: bool
+    packs: str
+
+
+class ArchivesConfig(PackedData):
+    """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
+
+    name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
     root: str
-    sources: Annotated[list[str], Field(min_length=1)]
+    layout: Literal["publishers", "released"]
+    sources: Bands | None
+    bands: Bands | None
+    size: Size
     twins: Literal["split", "all", "paired"]
+    draw: Literal["paper", "all"]
+    missing_classes: Literal["error", "drop"]
 
 
-DataConfig = Annotated[SyntheticConfig | S2SEUConfig, Field(discriminator="name")]
+class FoldersConfig(PackedData):
+    """The user's own images: a folder a class, on either side."""
+
+    name: Literal["folders"]
+    ms: Given
+    rgb: Given
+    bands: Bands | None
+    size: Size | None
+    sensor: str | None
+    file_bands: Bands | None
+
+
+DataConfig = Annotated[
+    SyntheticConfig | ArchivesConfig | FoldersConfig, Field(discriminator="name")
+]
+
+#: Every value of ``data.name``.
+DATA_NAMES: tuple[str, ...] = tuple(
+    name
+    for model in (SyntheticConfig, ArchivesConfig, FoldersConfig)
+    for name in get_args(model.model_fields["name"].annotation)
+)

@@ -190,17 +190,21 @@ class ExecutionConfig(Section):
 
 
 class WandbConfig(Section):
-    """Weights & Biases."""
+    """Weights & Biases; without a ``name`` a run is called after method and seed."""
 
     project: str = "ackd"
     entity: str | None = None
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
-    group: str | None = None
-    tags: list[str] = []
+    group: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
+    pictures: bool = True
 
 
 class TensorBoardConfig(Section):
-    """TensorBoard has nothing to choose: it writes into the run folder."""
+    """TensorBoard writes into the run folder."""
+
+    pictures: bool = True
 
 
 class LoggerConfig(Section):

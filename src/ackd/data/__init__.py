@@ -1,12 +1,15 @@
 """The data: sensors, sources, benchmarks. Nothing here knows Lightning or Hydra."""
 
-from ackd.data.assemble import load_benchmark
+from ackd.data.assemble import load_benchmark, load_prepared, read_directly
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-from ackd.data.benchmarks import load_s2s_eu
+from ackd.data.benchmarks import BENCHMARKS, find_benchmark, load_s2s_eu
 from ackd.data.class_map import ClassMap, load_class_map
+from ackd.data.manifest import MANIFEST, read_manifest, write_manifest
 from ackd.data.own_folders import own_folders
+from ackd.data.packing import Pack, PackedImages, is_pack, open_pack, pack
 from ackd.data.released import released
 from ackd.data.scenes import Progress, decode, read_ms, read_rgb
+from ackd.data.selection import Selection, select
 from ackd.data.sensors import (
     DEFAULT_BANDS,
     RGB,
@@ -22,8 +25,10 @@ from ackd.data.splits import FOLDS, PROTOCOLS, assign_splits, stratified_split
 from ackd.data.twins import TWINS, select_scenes
 
 __all__ = [
+    "BENCHMARKS",
     "DEFAULT_BANDS",
     "FOLDS",
+    "MANIFEST",
     "PROTOCOLS",
     "RGB",
     "RGB_BANDS",
@@ -36,20 +41,32 @@ __all__ = [
     "Band",
     "Benchmark",
     "ClassMap",
+    "Pack",
+    "PackedImages",
     "Progress",
     "SceneSet",
+    "Selection",
     "Sensor",
     "assign_splits",
     "decode",
+    "find_benchmark",
     "find_sensor",
+    "is_pack",
     "load_benchmark",
     "load_class_map",
+    "load_prepared",
     "load_s2s_eu",
+    "open_pack",
     "own_folders",
+    "pack",
+    "read_directly",
+    "read_manifest",
     "read_ms",
     "read_rgb",
     "released",
     "rgb_bands",
+    "select",
     "select_scenes",
     "stratified_split",
+    "write_manifest",
 ]

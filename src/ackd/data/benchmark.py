@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ackd.data.stored import Images, digests_of, sums_of, totals
+
 __all__ = ["TEST", "TRAIN", "VAL", "VALIDATES_ON_TEST", "Benchmark", "Modality", "SceneSet"]
 
 Modality = Literal["ms", "rgb"]
@@ -22,8 +24,6 @@ TEST: Final = 2
 #: Protocols under which one share of the images serves for validation and for test.
 VALIDATES_ON_TEST: Final = frozenset({"paper"})
 
-_CHUNK = 256  # images summed at once: bounds the memory of band_statistics
-
 
 @dataclass(frozen=True, eq=False)
 class SceneSet:
@@ -31,8 +31,9 @@ class SceneSet:
 
     Attributes:
         modality: ``"ms"`` (multispectral) or ``"rgb"``.
-        images: (N, C, H, W) digital numbers in their native integer type (uint16 MS, uint8 RGB),
-            C-contiguous.
+        images: (N, C, H, W) digital numbers in the native type of their files (uint16 MS, uint8
+            RGB; own MS images also float32): a C-contiguous array, or a store that gives blocks
+            of one (`ackd.data.packing.PackedImages`).
         labels: (N,) int64 class index, or (N, K) bool where an image bears several classes.
         files: (N,) str, the file of each image relative to ``data.root`` with ``/`` between.
         scene_ids: (N,) str; equal ids are the same place and time, seen by both modalities.
@@ -46,7 +47,7 @@ class SceneSet:
     """
 
     modality: Modality
-    images: NDArray[Any]
+    images: Images
     labels: NDArray[Any]
     files: NDArray[np.str_]
     scene_ids: NDArray[np.str_]
@@ -62,12 +63,12 @@ class SceneSet:
             raise ValueError(
                 f"{where}: images has shape {self.images.shape}; expected (N, C, H, W)."
             )
-        if self.images.dtype.kind not in "iu":
+        if self.images.dtype.kind not in "iu" and self.images.dtype != np.float32:
             raise TypeError(
                 f"{where}: images is {self.images.dtype}; expected the integers of the files "
-                "(uint16 for MS, uint8 for RGB), because normalising comes later."
+                "(uint16 for MS, uint8 for RGB) or float32, because normalising comes later."
             )
-        if not self.images.flags.c_contiguous:
+        if isinstance(self.images, np.ndarray) and not self.images.flags.c_contiguous:
             raise ValueError(
                 f"{where}: images is not C-contiguous; pass np.ascontiguousarray(images)."
             )
@@ -143,7 +144,8 @@ class SceneSet:
     def fingerprint(self) -> str:
         """A hex digest of everything that shapes training: pixels, labels, names, split, bands.
 
-        The folder the files lie in does not enter, so the same data elsewhere has the same one.
+        The folder the files lie in does not enter, so the same data elsewhere has the same one,
+        and so has the same data packed.
         """
         digest = hashlib.blake2b(digest_size=16)
         shapes = [(array.shape, str(array.dtype)) for array in (self.images, self.labels)]
@@ -151,14 +153,14 @@ class SceneSet:
         for names in (self.files, self.scene_ids):
             # numpy pads strings to the longest one; joined, the digest sees the names alone
             digest.update("\0".join(names.tolist()).encode() + b"\1")
-        for array in (self.labels, self.split, self.images):
+        for array in (self.labels, self.split, digests_of(self.images)):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def band_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and standard deviation of each band over the training images.
 
-        Sums are exact integers, so neither the order nor the number of images costs precision.
+        Sums of integer images are exact, so neither their order nor their number costs precision.
 
         Returns:
             Mean and (population) standard deviation, each (C,) float64 in digital numbers. A
@@ -171,25 +173,23 @@ class SceneSet:
 
     @cached_property
     def _statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        # Every stage asks; on a whole archive it is gigabytes to read.
+        # Every stage asks; on a whole archive of unpacked images it is gigabytes to look at.
         chosen = self.indices(TRAIN)
         if not chosen.size:
             raise ValueError(
                 f"SceneSet({self.modality}): no image is in the training split, so the bands have "
                 "no statistics; assign the splits first."
             )
-        channels = len(self.bands)
-        total, squares = [0] * channels, [0] * channels
-        for start in range(0, len(chosen), _CHUNK):
-            pixels = self.images[chosen[start : start + _CHUNK]].astype(np.int64)
-            for band in range(channels):
-                total[band] += int(pixels[:, band].sum())
-                squares[band] += int(np.square(pixels[:, band]).sum())
+        total, squares = map(totals, sums_of(self.images, chosen))
         count = len(chosen) * self.images.shape[2] * self.images.shape[3]
         mean = np.array([value / count for value in total])
         variance = [
             (count * q - t * t) / (count * count) for t, q in zip(total, squares, strict=True)
         ]
+        if self.images.dtype.kind == "f":  # what rounding leaves of a constant band
+            variance = [
+                v if v > 1e-12 * m * m else 0.0 for v, m in zip(variance, mean, strict=True)
+            ]
         std = np.sqrt(np.array(variance))
         constant = [name for name, value in zip(self.bands, std, strict=True) if value == 0.0]
         if constant:

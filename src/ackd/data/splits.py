@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd.data.benchmark import TEST, TRAIN, VAL, VALIDATES_ON_TEST, Benchmark
+from ackd.data.benchmark import (
+    TEST,
+    TRAIN,
+    VAL,
+    VALIDATES_ON_TEST,
+    Benchmark,
+    Modality,
+    SceneSet,
+)
 from ackd.data.twins import count_leaks
 from ackd.errors import ConfigError, DataError, unknown
 
@@ -18,18 +26,22 @@ __all__ = [
     "PROTOCOLS",
     "assign_splits",
     "check_split_options",
+    "split_sides",
     "strata",
     "stratified_split",
 ]
 
 #: ``strict`` keeps 64/16/20 % for train/val/test; ``paper`` 80/20, the best epoch being chosen on
-#: the very 20 % it reports.
-PROTOCOLS: Final = ("strict", "paper")
+#: the very 20 % it reports; ``publisher`` takes the publisher's own split where a side has one.
+PROTOCOLS: Final = ("strict", "paper", "publisher")
 
 #: The test images of folds 0 ... 4 of one seed are disjoint and together all images.
 FOLDS: Final = 5
 
 _MS_STREAM, _RGB_STREAM = 0, 1
+
+#: What publishers' splits are called in `ackd.data.sources.Record.split`.
+_PUBLISHED: Final = {"train": TRAIN, "val": VAL, "test": TEST}
 
 
 def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
@@ -126,44 +138,133 @@ def check_split_options(protocol: str, split_seed: int, fold: int) -> None:
         raise ConfigError(f"data.fold={fold} is no fold; expected 0 to {FOLDS - 1}.")
 
 
-def assign_splits(
-    benchmark: Benchmark, protocol: str = "strict", split_seed: int = 0, fold: int = 0
-) -> Benchmark:
-    """Return the benchmark with both sides split anew.
+def split_sides(
+    scene_ids: Mapping[Modality, NDArray[np.str_]],
+    labels: Mapping[Modality, NDArray[Any]],
+    protocol: str,
+    split_seed: int,
+    fold: int,
+    *,
+    paired: bool = False,
+    classes: Sequence[str] = (),
+    published: Mapping[Modality, NDArray[np.str_]] | None = None,
+) -> dict[Modality, NDArray[np.int8]]:
+    """Split both sides: independently, or every scene alike on both where they are paired.
 
-    The sides are split independently, except under ``twins=paired`` (told by the notes), where
-    a scene is in the same split on both. The notes get the number of RGB test images whose twin
-    trains the teacher (``twins.twin_leaks``).
+    Under ``publisher`` a side all of whose images have a published split takes it, whatever seed
+    and fold; the other side is split as under ``strict``.
+
+    Args:
+        scene_ids: Of each side, (N,) str.
+        labels: Of each side, see `stratified_split`.
+        protocol: One of `PROTOCOLS`.
+        split_seed: ``data.split_seed``.
+        fold: Which of the five folds is the test share.
+        paired: Whether both sides are the same scenes.
+        classes: Class names for messages.
+        published: Of each side, (N,) ``train``, ``val``, ``test``, or "" where there is none.
+
+    Returns:
+        Of each side, (N,) int8.
+
+    Raises:
+        ConfigError: If an option is out of range, or ``publisher`` finds no published split.
+        DataError: If a class has fewer scenes than the protocol needs, or a published split has
+            no image in one of its parts.
+    """
+    check_split_options(protocol, split_seed, fold)
+    streams: dict[Modality, int] = {
+        "ms": _MS_STREAM,
+        "rgb": _MS_STREAM if paired else _RGB_STREAM,
+    }
+    given: dict[Modality, NDArray[np.int8]] = {}
+    if protocol == "publisher":
+        given = {
+            side: _published(side, names)
+            for side, names in (published or {}).items()
+            if len(names) and (names != "").all()
+        }
+        if not given:
+            raise ConfigError(
+                "data.protocol=publisher needs a side all of whose images have a split by their "
+                "publisher (BigEarthNet v2 has one), and here neither has; use "
+                "data.protocol=strict."
+            )
+        if paired and len(given) == 1:
+            source = next(iter(given))
+            of_scene = dict(zip(scene_ids[source].tolist(), given[source].tolist(), strict=True))
+            for side, ids in scene_ids.items():
+                given[side] = np.array([of_scene[scene] for scene in ids.tolist()], np.int8)
+    return {
+        side: given[side]
+        if side in given
+        else stratified_split(
+            scene_ids[side],
+            labels[side],
+            protocol,
+            split_seed,
+            fold,
+            classes=classes,
+            side=side.upper(),
+            stream=streams[side],
+        )
+        for side in scene_ids
+    }
+
+
+def _published(side: Modality, names: NDArray[np.str_]) -> NDArray[np.int8]:
+    for part in _PUBLISHED:
+        if not (names == part).any():
+            raise DataError(
+                f"The publisher's split of the {side.upper()} side has no image for {part}; use "
+                "data.protocol=strict, or add the missing part of the archive under data.root."
+            )
+    return np.array([_PUBLISHED[name] for name in names.tolist()], dtype=np.int8)
+
+
+def assign_splits(
+    benchmark: Benchmark,
+    protocol: str = "strict",
+    split_seed: int = 0,
+    fold: int = 0,
+    published: Mapping[Modality, NDArray[np.str_]] | None = None,
+) -> Benchmark:
+    """Return the benchmark with both sides split anew, see `split_sides`.
+
+    Whether the sides are paired (``twins=paired``) is told by the notes. The notes get the number
+    of RGB test images whose twin trains the teacher (``twins.twin_leaks``), and under
+    ``publisher`` which side is split by whom.
 
     Args:
         benchmark: Any benchmark; its own splits are replaced.
         protocol: One of `PROTOCOLS`.
         split_seed: ``data.split_seed``.
         fold: Which of the five folds is the test share.
+        published: Of each side, (N,) ``train``, ``val``, ``test``, or "" where there is none.
 
     Raises:
-        ConfigError: If an option is out of range.
+        ConfigError: If an option is out of range, or ``publisher`` finds no published split.
         DataError: If a class has fewer scenes than the protocol needs.
     """
-    paired = benchmark.notes.get("twins", {}).get("mode") == "paired"
-    streams = {"ms": _MS_STREAM, "rgb": _MS_STREAM if paired else _RGB_STREAM}
-    sides = {
-        side.modality: replace(
-            side,
-            split=stratified_split(
-                side.scene_ids,
-                side.labels,
-                protocol,
-                split_seed,
-                fold,
-                classes=benchmark.classes,
-                side=side.modality.upper(),
-                stream=streams[side.modality],
-            ),
-        )
-        for side in (benchmark.ms, benchmark.rgb)
-    }
-    ms, rgb = sides["ms"], sides["rgb"]
+    twins = benchmark.notes.get("twins", {})
+    sides: dict[Modality, SceneSet] = {"ms": benchmark.ms, "rgb": benchmark.rgb}
+    splits = split_sides(
+        {name: side.scene_ids for name, side in sides.items()},
+        {name: side.labels for name, side in sides.items()},
+        protocol,
+        split_seed,
+        fold,
+        paired=twins.get("mode") == "paired",
+        classes=benchmark.classes,
+        published=published,
+    )
+    ms, rgb = (replace(side, split=splits[name]) for name, side in sides.items())
     leaks = count_leaks(ms.scene_ids[ms.indices(TRAIN)], rgb.scene_ids[rgb.indices(TEST)])
-    notes = {**benchmark.notes, "twins": {**benchmark.notes.get("twins", {}), "twin_leaks": leaks}}
+    notes = {**benchmark.notes, "twins": {**twins, "twin_leaks": leaks}}
+    if protocol == "publisher":
+        by_whom = {
+            name: "publisher" if len(names) and (names != "").all() else "strict"
+            for name, names in (published or {}).items()
+        }
+        notes["splits"] = by_whom
     return replace(benchmark, ms=ms, rgb=rgb, protocol=protocol, notes=notes)

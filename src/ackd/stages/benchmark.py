@@ -10,9 +10,18 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from ackd.config.data import DataConfig, SyntheticConfig
+from ackd.config.data import (
+    ArchivesConfig,
+    DataConfig,
+    FoldersConfig,
+    PackedData,
+    SyntheticConfig,
+)
+from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import Benchmark
-from ackd.data.benchmarks import load_s2s_eu
+from ackd.data.benchmarks import find_benchmark
+from ackd.data.own_folders import own_folders
+from ackd.data.packing import is_pack
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
 
@@ -34,18 +43,67 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         return assign_splits(
             scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
         )
-    with _bar("reading images") as report:
-        return load_s2s_eu(
-            Path(options.root).expanduser(),
+    if isinstance(options, FoldersConfig):
+        return _own_folders(options)
+    return _archives(options)
+
+
+def _archives(options: ArchivesConfig) -> Benchmark:
+    root = Path(options.root).expanduser()
+    if is_pack(root):
+        return load_prepared(
+            root,
+            options.name,
             sources=options.sources,
             bands=options.bands,
             size=options.size,
             twins=options.twins,
+            draw=options.draw,
+            missing=options.missing_classes,
             split_seed=options.split_seed,
             protocol=options.protocol,
             fold=options.fold,
-            progress=report,
         )
+    class_map, known = find_benchmark(options.name, options.layout)
+    with _bar("reading images") as report:
+        return load_benchmark(
+            {"ms": root, "rgb": root},
+            class_map,
+            options.sources,
+            bands=options.bands,
+            size=options.size,
+            twins=options.twins,
+            draw=options.draw,
+            missing=options.missing_classes,
+            split_seed=options.split_seed,
+            protocol=options.protocol,
+            fold=options.fold,
+            packed=_packs(options),
+            progress=report,
+            known=known,
+        )
+
+
+def _own_folders(options: FoldersConfig) -> Benchmark:
+    ms, rgb = Path(options.ms).expanduser(), Path(options.rgb).expanduser()
+    class_map, known = own_folders(ms, rgb, options.file_bands, options.sensor)
+    with _bar("reading images") as report:
+        return load_benchmark(
+            {"ms": ms, "rgb": rgb},
+            class_map,
+            bands=options.bands,
+            size=options.size,
+            split_seed=options.split_seed,
+            protocol=options.protocol,
+            fold=options.fold,
+            packed=_packs(options),
+            progress=report,
+            known=known,
+        )
+
+
+def _packs(options: PackedData) -> Path | None:
+    return Path(options.packs).expanduser() if options.packed else None
 
 
 @lru_cache(maxsize=1)

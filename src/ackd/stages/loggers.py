@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import csv
-import netrc
-import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from ackd.config.schema import Config, WandbConfig
+from ackd.callbacks import ConfusionMatrix, MatchedPairs
+from ackd.config.schema import Config
 from ackd.stages.ranks import first_rank
+from ackd.stages.wandb_run import wandb_run
 
-__all__ = ["run_loggers"]
+__all__ = ["run_loggers", "watchers"]
 
 
 class ContinuedCSVLogger(CSVLogger):
@@ -53,7 +54,13 @@ class ContinuedCSVLogger(CSVLogger):
 
 @contextmanager
 def run_loggers(
-    config: Config, stage: str, folder: Path, *, keep_until_epoch: int = -1, resumed: bool = False
+    config: Config,
+    stage: str,
+    folder: Path,
+    *,
+    keep_until_epoch: int = -1,
+    resumed: bool = False,
+    notes: Mapping[str, Any] | None = None,
 ) -> Iterator[list[Logger]]:
     """Open the loggers of a stage, and close them whatever happens.
 
@@ -63,54 +70,39 @@ def run_loggers(
         folder: Of the stage.
         keep_until_epoch: See :class:`ContinuedCSVLogger`.
         resumed: Noted in W&B, where every attempt is a run of its own.
+        notes: What is special about the images, see ``Benchmark.notes``.
+
+    Raises:
+        AckdError: W&B cannot open a run.
     """
-    loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_epoch)]
-    if config.logger.tensorboard is not None:
-        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
-    if config.logger.wandb is not None:
-        content = config.model_dump(mode="json") | {"stage": stage, "resumed": resumed}
-        loggers.append(_wandb(config.logger.wandb, config, stage, content))
-    exit_code = 1
-    try:
-        yield loggers
-        exit_code = 0
-    finally:
+    with ExitStack() as stack:
+        loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_epoch)]
+        if config.logger.tensorboard is not None:
+            loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
         if config.logger.wandb is not None:
-            # A run that is left open would swallow the next stage, and look finished after a crash.
-            import wandb
-
-            wandb.finish(exit_code=exit_code)
-
-
-def _wandb(
-    options: WandbConfig, config: Config, stage: str, content: Mapping[str, Any]
-) -> WandbLogger:
-    mode = options.mode
-    if mode == "auto":
-        mode = "online" if _has_account() else "offline"
-    shared = stage in ("teacher", "matcher")  # by all methods and student seeds
-    name = f"{config.name}-{stage}" if shared else f"{config.name}-{config.method}-s{config.seed}"
-    mode = os.environ.get("WANDB_MODE", mode)  # type: ignore[assignment]
-    return WandbLogger(
-        project=options.project,
-        entity=options.entity,
-        name=name,
-        # One place for all stages of all runs, as W&B has it; a stage's own folder is renamed.
-        save_dir=Path(config.outputs).expanduser(),
-        group=options.group,
-        job_type=stage,
-        tags=[*options.tags, config.method, config.recipe, config.data.name],
-        config=dict(content),
-        mode=mode,
-    )
+            partial = bool((notes or {}).get("partial", False))
+            run = wandb_run(config, stage, folder, resumed=resumed, partial=partial)
+            loggers.append(stack.enter_context(run))
+        yield loggers
 
 
-def _has_account() -> bool:
-    """Whether wandb would find a key without asking."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        hosts = netrc.netrc().hosts
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return any("wandb" in host for host in hosts)
+def watchers(
+    config: Config, loggers: Sequence[Logger], classes: Sequence[str], *, pairs: bool = False
+) -> list[pl.Callback]:
+    """What shows a stage on dashboards; to be put behind the callbacks that change pairs.
+
+    Args:
+        config: Of the run.
+        loggers: As :func:`run_loggers` opened them.
+        classes: Names in the order of the labels.
+        pairs: Whether there are pairs to show.
+    """
+    if not any(isinstance(logger, WandbLogger | TensorBoardLogger) for logger in loggers):
+        return []
+    options = (config.logger.wandb, WandbLogger), (config.logger.tensorboard, TensorBoardLogger)
+    kinds = tuple(kind for chosen, kind in options if chosen is not None and chosen.pictures)
+    with_pictures = [logger for logger in loggers if isinstance(logger, kinds)]
+    found: list[pl.Callback] = [ConfusionMatrix(classes)]
+    if pairs and with_pictures:
+        found.append(MatchedPairs(with_pictures))
+    return found

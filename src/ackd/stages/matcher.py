@@ -81,6 +81,7 @@ class MatcherStage:
         with run_loggers(
             config, "matcher", folder,
             keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
+            notes=self.context.benchmark.notes,
         ) as loggers:  # fmt: skip
             fitted = fit(
                 module, data, config, stage="matcher", folder=folder, seed=config.matcher.seed,

@@ -33,7 +33,8 @@ def identity(config: Config) -> dict[str, Any]:
     content = config.model_dump(mode="json")
     for name in FREE:
         content.pop(name)
-    content["data"].pop("root", None)
+    for place in ("root", "ms", "rgb", "packs", "packed"):  # where images lie, not what they are
+        content["data"].pop(place, None)
     content["trainer"] = shaping_trainer_options(content["trainer"])
     return content
 

@@ -32,7 +32,7 @@ from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.files import save_tensors
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
-from ackd.stages.loggers import run_loggers
+from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch
 from ackd.stages.predictions import test_metrics, write_predictions
@@ -123,11 +123,15 @@ def train_student(
     with run_loggers(
         config, "student", folder,
         keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
+        notes=benchmark.notes,
     ) as loggers:  # fmt: skip
         fitted = fit(
             module, data, config, stage="student", folder=folder, seed=config.seed,
             max_epochs=config.student.max_epochs, monitor=selection_metric(multilabel=False),
-            mode="max", loggers=loggers, callbacks=callbacks, checkpoint=checkpoint,
+            mode="max", loggers=loggers, checkpoint=checkpoint, callbacks=[
+                *callbacks,
+                *watchers(config, loggers, benchmark.classes, pairs=pairing is not None),
+            ],
         )  # fmt: skip
         metrics = test_metrics(fitted.trainer, module, data)
     if fitted.trainer.is_global_zero:
@@ -207,7 +211,7 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
         "backbone": context.config.student.backbone.model_dump() | {"pretrained": False},
         "bands": list(context.benchmark.rgb.bands),
         "classes": list(context.benchmark.classes),
-        "size": context.config.data.size,
+        "size": context.benchmark.rgb.images.shape[-1],
         "mean": normaliser.mean,
         "std": normaliser.std,
         "state_dict": {

@@ -15,7 +15,7 @@ from ackd.stages.context import Context
 from ackd.stages.files import read_json, save_tensors, write_json
 from ackd.stages.fingerprint import shaping_trainer_options
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
-from ackd.stages.loggers import run_loggers
+from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions
 
 __all__ = ["TeacherStage"]
@@ -61,12 +61,13 @@ class TeacherStage:
         with run_loggers(
             config, "teacher", folder,
             keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
+            notes=benchmark.notes,
         ) as loggers:  # fmt: skip
             fitted = fit(
                 module, data, config, stage="teacher", folder=folder, seed=config.teacher.seed,
                 max_epochs=config.teacher.max_epochs, mode="max",
                 monitor=selection_metric(multilabel=multilabel), loggers=loggers,
-                checkpoint=checkpoint,
+                checkpoint=checkpoint, callbacks=watchers(config, loggers, benchmark.classes),
             )  # fmt: skip
             metrics = test_metrics(fitted.trainer, module, data)
         if fitted.trainer.is_global_zero:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType, TracebackType
 
 from ackd.stages.runs import RESULT
@@ -44,10 +43,9 @@ class Outcome:
 class Pool:
     """Runs jobs; on leaving it, however that comes, none is left running."""
 
-    def __init__(self, slots: Slots, sweep: Path) -> None:
-        """Run jobs in these places; ``sweep`` is the folder whose name the jobs are told."""
+    def __init__(self, slots: Slots) -> None:
+        """Run jobs in these places."""
         self.slots = slots
-        self.sweep = sweep
         self._running: dict[int, tuple[Job, JobProcess, Slot]] = {}
 
     def __enter__(self) -> Pool:
@@ -71,8 +69,7 @@ class Pool:
         slot = self.slots.take(job.devices, on_cpu=job.on_cpu)
         if slot is None:
             return None
-        told = {"ACKD_SWEEP": self.sweep.name, "ACKD_JOB": job.label}
-        environment = job_environment(os.environ) | slot.variables | told
+        environment = job_environment(os.environ) | slot.variables
         process = JobProcess(job.command(), job.folder, environment)
         self._running[job.number] = (job, process, slot)
         return slot

@@ -43,7 +43,7 @@ def run_jobs(jobs: Sequence[Job], folder: Path, slots: Slots, command: Sequence[
     """
     jobs = distinct(jobs)
     refuse_misfits(jobs, slots)
-    pool = Pool(slots, folder)
+    pool = Pool(slots)
     with Record(jobs, folder, command, pool) as record, signals_end_it(), pool:
         waiting = deque(record.worth_starting())
         while waiting or pool.running:

@@ -33,17 +33,16 @@ class Submitted:
     """
 
     job: Job
-    sweep: str
 
     def __call__(self) -> int:
         """Run the job, or one rank of it; returns the exit code."""
         rank = int(os.environ.get("SLURM_PROCID", "0"))
         several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
         kept = {name: value for name, value in os.environ.items() if name.startswith("SLURM_")}
-        told = {"ACKD_SWEEP": self.sweep, "ACKD_JOB": self.job.label}
+        told: dict[str, str] = {}
         if several:
             # The first rank holds the run folder; the others work in it.
-            told |= kept | {"LOCAL_RANK": str(rank), "ACKD_RUN_FOLDER": str(self.job.folder)}
+            told = kept | {"LOCAL_RANK": str(rank), "ACKD_RUN_FOLDER": str(self.job.folder)}
         self.job.folder.mkdir(parents=True, exist_ok=True)
         with (self.job.folder / (f"job-{rank}.log" if rank else LOG)).open("ab") as log:
             return subprocess.run(
@@ -87,7 +86,7 @@ def submit_jobs(
             with signals_end_it():
                 for job in record.worth_starting():
                     executor = _executor(submitit, folder, cluster, parameters, job)
-                    handle = executor.submit(Submitted(job, folder.name))
+                    handle = executor.submit(Submitted(job))
                     running[job] = (handle, time.monotonic())
                     record.start(job, f"submitted as {handle.job_id}")
                 while running:

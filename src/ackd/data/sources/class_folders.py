@@ -14,7 +14,7 @@ from ackd.data.scenes import read_ms, read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible
-from ackd.errors import DataError, nearest
+from ackd.errors import DataError, MissingClassError, nearest
 
 __all__ = ["ClassFolders"]
 
@@ -212,9 +212,10 @@ class ClassFolders:
     def _images(self, folder: Path) -> list[Path]:
         label = folder.name
         if not folder.is_dir():
-            raise DataError(
+            raise MissingClassError(
                 f"{folder.parent} has no folder '{label}', a class of {self.title} that the "
-                f"benchmark uses. Unpack the archive under {self.option} again{self._leave_out()}."
+                f"benchmark uses. Unpack the archive under {self.option} again{self._leave_out()}.",
+                label,
             )
         images: dict[str, Path] = {}
         for path in visible(folder):
@@ -239,9 +240,10 @@ class ClassFolders:
                     f"set was unpacked into {self.folder} ({self.option} leads there)."
                 )
         if not images:
-            raise DataError(
+            raise MissingClassError(
                 f"{folder} is empty: it holds no {' or '.join(self.suffixes)} file, and the "
                 f"benchmark uses the class '{label}' of {self.title}. Unpack the archive under "
-                f"{self.option} again{self._leave_out()}."
+                f"{self.option} again{self._leave_out()}.",
+                label,
             )
         return list(images.values())

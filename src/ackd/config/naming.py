@@ -1,0 +1,142 @@
+"""What a run is called on a dashboard: its sweep, and what was chosen for it on the command line.
+
+Two resolvers, so that the resolved configuration shows both: ``${ackd.sweep:DEFAULT}`` and
+``${ackd.varied:}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+__all__ = ["register_resolvers", "sweep_folder", "swept_options", "varied"]
+
+# Hydra's sweepers leave the sweep's own configuration in its folder under this name.
+SWEEP_RECORD = "multirun.yaml"
+
+# Where a run lies and how it is watched says nothing about what it is.
+SILENT = ("outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "trainer", "name")
+SILENT_OPTIONS = ("data.root",)
+LONGEST_VALUE = 40
+LONGEST = 120  # of a run's name; W&B takes 128 characters
+
+
+def register_resolvers() -> None:
+    """Let configurations use ``${ackd.sweep:DEFAULT}`` and ``${ackd.varied:}``."""
+    OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
+    OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)
+
+
+def sweep_folder() -> Path | None:
+    """The folder of the sweep that the running job belongs to, None outside of one.
+
+    A launcher may start its jobs as single runs: these are in a sweep if the folder above their
+    own is one.
+    """
+    if not HydraConfig.initialized():
+        return None
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        return Path(hydra.sweep.dir)
+    above = Path(hydra.runtime.output_dir).absolute().parent
+    return above if (above / SWEEP_RECORD).is_file() else None
+
+
+def swept_options(folder: Path) -> list[str]:
+    """Names of the options that a sweep varies, as on its command line; none if that is unknown."""
+    record = folder / SWEEP_RECORD
+    if not record.is_file():
+        return []
+    # Not resolved: the file has interpolations of a Hydra that is not running.
+    tree = OmegaConf.load(record)
+    words = list(OmegaConf.select(tree, "hydra.overrides.task") or [])
+    params = OmegaConf.select(tree, "hydra.sweeper.params") or {}
+    words += [f"{key}={value}" for key, value in params.items()]
+    found = [_name(override) for override in _parsed(words) if override.is_sweep_override()]
+    return list(dict.fromkeys(found))
+
+
+def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -> str:
+    """Say in a few words what was chosen: ``"lambda1=0.2 heads=4 seed=1"``.
+
+    Args:
+        words: Overrides of the run, as on the command line.
+        swept: What the sweep varies; where there is any, nothing else is said.
+        options: All options of the configuration; a name is shortened as far as it stays the only
+            one.
+
+    Returns:
+        The empty string where nothing was chosen.
+    """
+    wanted, known = set(swept), list(options)
+    said = []
+    for override in _parsed(words):
+        name = _name(override)
+        if wanted:
+            if name not in wanted:
+                continue
+        elif name.split(".")[0] in SILENT or name in SILENT_OPTIONS:
+            continue
+        # A group that goes elsewhere is no option, so nothing tells how short it may be.
+        short = name if override.package else _short(name, known)
+        if override.is_delete():
+            said.append(f"~{short}")
+            continue
+        # As it was written: parsed, false would become False.
+        value = (override.input_line or "").partition("=")[2].strip("'\"")
+        if len(value) > LONGEST_VALUE:
+            value = "…" + value[1 - LONGEST_VALUE :]
+        said.append(value if name == "experiment" else f"{short}={value}")
+    text = " ".join(said)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _sweep_name(default: str) -> str:
+    folder = sweep_folder()
+    return default if folder is None else folder.absolute().name
+
+
+def _varied(*, _root_: DictConfig) -> str | None:
+    if not HydraConfig.initialized():
+        return None
+    folder = sweep_folder()
+    tree = OmegaConf.to_container(_root_, resolve=False)
+    words = list(HydraConfig.get().overrides.task)
+    return varied(words, swept_options(folder) if folder else (), _leaves(tree)) or None
+
+
+def _parsed(words: Sequence[str]) -> list[Override]:
+    return OverridesParser.create().parse_overrides(overrides=list(words))
+
+
+def _name(override: Override) -> str:
+    """The option that an override sets; a group that goes elsewhere is named after its place."""
+    return override.package or override.key_or_group
+
+
+def _short(name: str, known: Sequence[str]) -> str:
+    parts = name.split(".")
+    for shorter in (parts[-1:], [parts[0], parts[-1]]):
+        alike = [o for o in known if _is_tail(shorter, o.split("."))]
+        if len(alike) <= 1 and len(shorter) < len(parts):
+            return ".".join(shorter)
+    return name
+
+
+def _is_tail(short: Sequence[str], option: Sequence[str]) -> bool:
+    return option[-1] == short[-1] and (len(short) == 1 or option[0] == short[0])
+
+
+def _leaves(tree: Any, path: str = "") -> Iterator[str]:
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path

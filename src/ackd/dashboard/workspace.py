@@ -1,0 +1,153 @@
+"""The panels of a W&B workspace, so that runs can be compared without arranging anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ackd.errors import AckdError
+
+if TYPE_CHECKING:
+    import wandb_workspaces.workspaces as ws
+
+__all__ = ["NAME", "build_workspace", "request", "save"]
+
+NAME = "ackd"
+X = "trainer/global_step"
+
+# Sections of line panels: title, and the metrics of each panel. A pattern is one panel with every
+# metric that fits.
+ACCURACY = ("val/oa", "val/f1")
+LOSSES = ("train/loss", "val/loss", "loss/.*", "weighted/.*", "floor/ot1")
+REMATCHING = (
+    "dynm/share_changed", "dynm/kl_before|dynm/kl_after", "dynm/distinct_teachers",
+    "dynm/agreement_with_first", "dynm/teachers_of_half", "dynm/kl_class/.*",
+)  # fmt: skip
+TRANSPORT = (
+    "transport/features", "transport/logits", "transport/nearest_.*", "transport/pairs_.*",
+)  # fmt: skip
+# Options that the paper's sensitivity plots vary.
+SENSITIVITY = ("loss.lambda1", "planner.heads", "dynm.gamma", "seed")
+
+
+def build_workspace(
+    entity: str, project: str, *, group: str | None = None, name: str = NAME
+) -> ws.Workspace:
+    """Lay out the panels.
+
+    Args:
+        entity: User or team in W&B.
+        project: As ``logger.wandb.project``.
+        group: Show the runs of this sweep only.
+        name: Of the view.
+
+    Raises:
+        AckdError: wandb-workspaces is not installed.
+    """
+    ws, wr = _packages()
+    shown = [ws.Metric("JobType") == "student"]
+    if group is not None:
+        shown.append(ws.Metric("Group") == group)
+    test = [
+        wr.BarPlot(title=f"{name} on the test images", metrics=[f"test/{key}"])
+        for key, name in (("oa", "OA"), ("f1", "macro F1"))
+    ]
+    columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(option)) for option in SENSITIVITY]
+    columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric("test/f1")))
+    sections = {
+        "Accuracy": [*test, *_lines(wr, ACCURACY)],
+        "Losses, raw and weighted": _lines(wr, LOSSES),
+        "What varied": [
+            wr.ParallelCoordinatesPlot(title="options and macro F1", columns=columns),
+            *(
+                wr.ScatterPlot(
+                    title=option, x=wr.Config(option), y=wr.SummaryMetric("test/f1")
+                )
+                for option in SENSITIVITY[:3]
+            ),
+            wr.RunComparer(diff_only="split"),
+        ],
+        "Re-matching": _lines(wr, REMATCHING),
+        "Transport cost": _lines(wr, TRANSPORT),
+        "Matched pairs": [wr.MediaBrowser(title="pairs", media_keys=["pairs/matched"])],
+        "Confusion": [
+            wr.CustomChart(
+                query={"summaryTable": {"tableKey": "test/confusion_table"}},
+                chart_name="wandb/confusion_matrix/v1",
+                chart_fields={
+                    "Actual": "Actual", "Predicted": "Predicted", "nPredictions": "nPredictions",
+                },
+                chart_strings={"title": "Test images"},
+            )
+        ],
+    }  # fmt: skip
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=name,
+        sections=[
+            ws.Section(name=title, panels=panels, is_open=True)
+            for title, panels in sections.items()
+        ],
+        settings=ws.WorkspaceSettings(x_axis=X, smoothing_type="none", max_runs=50),
+        runset_settings=ws.RunsetSettings(
+            filters=ws.And(*shown),
+            pinned_columns=[
+                "run:displayName", "summary:test/oa", "summary:test/f1",
+                *(f"config:{_stored(option)}" for option in SENSITIVITY),
+            ],
+        ),
+    )  # fmt: skip
+
+
+def request(workspace: ws.Workspace) -> dict[str, Any]:
+    """What would be sent to W&B to make the view, as plain values."""
+    content: dict[str, Any] = workspace._to_model().model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    return content
+
+
+def save(workspace: ws.Workspace) -> str:
+    """Make the view in W&B and return its address; needs an account and the network.
+
+    Raises:
+        AckdError: W&B refuses, or cannot be reached.
+    """
+    try:
+        return str(workspace.save().url)
+    except Exception as error:
+        raise AckdError(
+            f"The workspace of {workspace.entity}/{workspace.project} could not be made "
+            f"({type(error).__name__}: {error}). It needs `wandb login`, the network and a project "
+            "that has a run; --dry-run shows the request."
+        ) from error
+
+
+def _lines(wr: Any, metrics: Sequence[str]) -> list[Any]:
+    panels = []
+    for metric in metrics:
+        if any(sign in metric for sign in "*|"):
+            title = metric.replace(".*", "…").replace("|", ", ")
+            panels.append(wr.LinePlot(title=title, x=X, metric_regex=f"^({metric})$"))
+        else:
+            panels.append(wr.LinePlot(title=metric, x=X, y=[metric]))
+    return panels
+
+
+def _stored(option: str) -> str:
+    """Where W&B keeps an option: ``loss.value.lambda1`` for ``loss.lambda1``."""
+    first, *rest = option.split(".")
+    return ".".join([first, "value", *rest])
+
+
+def _packages() -> tuple[Any, Any]:
+    try:
+        import wandb_workspaces.reports.v2 as wr
+        import wandb_workspaces.workspaces as ws
+    except ImportError as error:
+        raise AckdError(
+            "The panels are laid out with the package wandb-workspaces, which is not installed: "
+            "pip install 'ackd[dashboard]'"
+        ) from error
+    return ws, wr

@@ -1,0 +1,209 @@
+"""Packing a selection once: found again while its files are unchanged, else packed anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ackd.data.benchmark import Modality
+from ackd.data.packing.index import SideIndex
+from ackd.data.packing.store import FORMAT, SIDES, Pack, is_pack, open_pack, read_index
+from ackd.data.packing.writing import Reader, write_pack
+from ackd.data.reading import bands_of, reader_of
+from ackd.data.scenes import Progress
+from ackd.data.selection import Selection
+from ackd.errors import DataError
+
+__all__ = ["pack", "pack_among", "source_stamp"]
+
+log = logging.getLogger("ackd")
+
+LOCK = ".pack.lock"
+
+
+def pack(
+    selection: Selection,
+    folder: Path,
+    *,
+    bands: Sequence[str] | None,
+    size: int | None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Pack:
+    """Pack a selection into a folder, or find it packed there already.
+
+    It is packed anew where a source file has another size or modification time than it had, where
+    files came or went, and where the options differ. Of several processes one packs and the others
+    wait. Other files in the folder are left alone.
+
+    Args:
+        selection: Which images.
+        folder: Made where there is none.
+        bands: The MS bands in the order wanted; all of the files where None.
+        size: Height and width of all images in pixels; as found where None.
+        workers: Reading threads; chosen by the machine where None.
+        progress: Called as ``progress(done, total)`` after each image, MS ones first.
+
+    Returns:
+        The pack.
+
+    Raises:
+        ConfigError: If there is no such band.
+        DataError: If an image cannot be read, the disk is full, or ``folder`` is not writable; an
+            earlier pack is then still as it was.
+    """
+    wanted = bands_of(selection, bands)
+    key = _key(selection, size)
+    found = _fresh(folder, key, wanted)
+    if found is not None:
+        return found
+    with _told(folder, selection):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / LOCK, folder):
+            # somebody else may have packed it while this process waited
+            found = _fresh(folder, key, wanted)
+            if found is not None:
+                return found
+            if is_pack(folder):
+                log.info("packing %s anew: its files or options changed", folder)
+            tables: dict[Modality, SideIndex] = {}
+            readers: dict[Modality, Reader] = {}
+            for side in SIDES:
+                listing = selection.side(side)
+                tables[side] = SideIndex.of(listing, wanted[side])
+                readers[side] = reader_of(selection, side, wanted[side], size)
+            write_pack(
+                folder,
+                {
+                    "name": selection.class_map.name,
+                    "classes": list(selection.class_map.classes),
+                    "key": key,
+                    "options": {**selection.options, "size": size},
+                    "notes": dict(selection.notes),
+                },
+                tables,
+                {side: selection.paths(side) for side in SIDES},
+                readers,
+                workers=workers,
+                progress=progress,
+            )
+    return open_pack(folder)
+
+
+def pack_among(
+    selection: Selection,
+    packs: Path,
+    *,
+    bands: Sequence[str] | None,
+    size: int | None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Pack:
+    """Find or make the pack of a selection in a folder of many; arguments as for `pack`.
+
+    A pack of the same images with more bands serves as well.
+    """
+    wanted = bands_of(selection, bands)
+    roots = {side: str(root.absolute()) for side, root in selection.roots.items()}
+    family = _hash([selection.class_map.name, roots, dict(selection.options), size])[:12]
+    name = f"{selection.class_map.name}-{family}"
+    exact = packs / f"{name}-{_hash(list(wanted['ms']))[:6]}"
+    key = _key(selection, size)
+    for folder in (exact, *sorted(packs.glob(f"{name}-*"))):
+        found = _fresh(folder, key, wanted)
+        if found is not None:
+            return found
+    return pack(selection, exact, bands=bands, size=size, workers=workers, progress=progress)
+
+
+def source_stamp(selection: Selection) -> str:
+    """A digest of which files a selection has, their sizes, times of change, and their labels.
+
+    Raises:
+        DataError: If a file has gone since it was listed.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for side in SIDES:
+        listing = selection.side(side)
+        digest.update(listing.labels.tobytes() + "\0".join(listing.splits.tolist()).encode())
+        for record, origin, path in zip(
+            listing.records, listing.origins.tolist(), selection.paths(side), strict=True
+        ):
+            digest.update(f"\1{record.file}\0{record.scene_id}".encode())
+            for file in listing.sources[origin].files(path):
+                try:
+                    about = file.stat()
+                except OSError as error:
+                    raise DataError(f"{file} is not there any more ({error.strerror}).") from error
+                digest.update(f"\0{file.name}\0{about.st_size}\0{about.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _key(selection: Selection, size: int | None) -> str:
+    """What a pack must have been made of to serve again; which bands is looked at apart."""
+    return _hash(
+        [
+            FORMAT,
+            selection.class_map.name,
+            list(selection.class_map.classes),
+            dict(selection.options),
+            size,
+            source_stamp(selection),
+        ]
+    )
+
+
+def _hash(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fresh(folder: Path, key: str, wanted: dict[Modality, tuple[str, ...]]) -> Pack | None:
+    """Open the pack in a folder if it is of this key and has the bands."""
+    if not is_pack(folder):
+        return None
+    try:
+        content = read_index(folder)
+        if content.get("key") != key:
+            return None
+        if not set(wanted["ms"]) <= set(content["sides"]["ms"]["bands"]):
+            return None
+        return open_pack(folder)
+    except DataError as error:
+        log.info("%s Packing it anew.", error)
+        return None
+
+
+@contextmanager
+def _locked(path: Path, folder: Path) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("another process is packing %s; waiting for it", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _told(folder: Path, selection: Selection) -> Iterator[None]:
+    """Say what a disk that refuses means here."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"Packing {selection.class_map.name} into {folder} failed: "
+            f"{error.strerror or error}. Nothing half-written was left, and the archives are "
+            "untouched. Make room or choose another place (data.packs=DIR), or read the images "
+            "directly (data.packed=false)."
+        ) from error

@@ -1,0 +1,131 @@
+"""What a modality needs to know of its pixels: a digest of every plane, sums of every band.
+
+An image set is an array, or anything that gives blocks of one without ever holding it whole. Both
+are asked the same two questions here, and answer alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "DIGEST_BYTES",
+    "ImageStore",
+    "Images",
+    "PlaneSums",
+    "digests_of",
+    "row_blocks",
+    "sums_of",
+    "totals",
+]
+
+DIGEST_BYTES: Final = 16
+
+_BLOCK_BYTES = 2**24  # of images looked at together: bounds the memory of a pass over all of them
+
+Rows = NDArray[np.int64]
+#: Sum and sum of squares of every plane, each (N, C): int64, or float64 for floating-point images.
+PlaneSums = tuple[NDArray[Any], NDArray[Any]]
+
+
+@runtime_checkable
+class ImageStore(Protocol):
+    """(N, C, H, W) images that lie somewhere else than in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The native type of the files."""
+        ...
+
+    @property
+    def ndim(self) -> int:
+        """4."""
+        ...
+
+    def __len__(self) -> int:
+        """N."""
+        ...
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        """A copy of one image (C, H, W), or of several (B, C, H, W)."""
+        ...
+
+    def plane_digests(self) -> NDArray[np.uint8]:
+        """What `digests_of` the images as an array would be."""
+        ...
+
+    def plane_sums(self, rows: Rows) -> PlaneSums:
+        """What `sums_of` these images as an array would be."""
+        ...
+
+
+Images = NDArray[Any] | ImageStore
+
+
+def row_blocks(images: Images, rows: Rows) -> Iterator[Rows]:
+    """Cut ``rows`` into runs whose images together take a bounded amount of memory."""
+    one = int(np.prod(images.shape[1:])) * images.dtype.itemsize
+    length = max(1, _BLOCK_BYTES // max(1, one))
+    for start in range(0, len(rows), length):
+        yield rows[start : start + length]
+
+
+def digests_of(images: Images) -> NDArray[np.uint8]:
+    """Digest every plane, so that a choice of bands needs no second look at the pixels.
+
+    Args:
+        images: (N, C, H, W), an array or a store.
+
+    Returns:
+        (N, C, 16) uint8, BLAKE2b of each (H, W) plane in C order.
+    """
+    if not isinstance(images, np.ndarray):
+        return images.plane_digests()
+    count, channels = images.shape[:2]
+    found = bytearray()
+    for plane in images.reshape(count * channels, -1):
+        found += hashlib.blake2b(plane.data, digest_size=DIGEST_BYTES).digest()
+    return np.frombuffer(bytes(found), np.uint8).reshape(count, channels, DIGEST_BYTES)
+
+
+def sums_of(images: Images, rows: Rows | None = None) -> PlaneSums:
+    """Sum the numbers and their squares over every plane; exactly, where they are integers.
+
+    Args:
+        images: (N, C, H, W), an array or a store.
+        rows: Which images; all where None.
+
+    Returns:
+        Two arrays (len(rows), C), int64 for integers and float64 for floating-point images.
+    """
+    chosen = np.arange(len(images)) if rows is None else rows
+    if not isinstance(images, np.ndarray):
+        return images.plane_sums(chosen)
+    wide = np.float64 if images.dtype.kind == "f" else np.int64
+    total = np.empty((len(chosen), images.shape[1]), wide)
+    squares = np.empty_like(total)
+    done = 0
+    for block in row_blocks(images, chosen):
+        pixels = images[block].reshape(len(block), images.shape[1], -1)
+        part = slice(done, done + len(block))
+        total[part] = pixels.sum(axis=2, dtype=wide)
+        for band in range(images.shape[1]):
+            numbers = pixels[:, band].astype(wide)
+            squares[part, band] = np.einsum("np,np->n", numbers, numbers)
+        done += len(block)
+    return total, squares
+
+
+def totals(values: NDArray[Any]) -> list[Any]:
+    """Add up (N, C) over N in Python's own numbers, because 64 bits may not hold the sum."""
+    return [sum(column) for column in values.T.tolist()]

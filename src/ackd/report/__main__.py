@@ -1,0 +1,5 @@
+"""``python -m ackd.report``."""
+
+from ackd.report.cli import cli
+
+cli()

@@ -1,0 +1,162 @@
+"""Paired differences: is it the method, or the images and the seeds?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ackd.report.conditions import SWITCHES, USUAL, Condition, DataSet, say, short
+from ackd.report.model import Cell, Row, Table, blank
+from ackd.report.pairing import baseline_of, main_variants, plain_of, slices
+from ackd.report.predictions import paired_gains
+from ackd.report.statistics import Interval, holm, over_images, over_seeds
+
+__all__ = ["Comparison", "compare", "comparisons"]
+
+MOST = 60  # comparisons in a table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A difference in OA between two conditions, in shares of one."""
+
+    ours: Condition
+    theirs: Condition
+    seeds: tuple[int, ...]
+    over_seeds: Interval
+    over_images: Interval | None
+    why_no_images: str = ""
+
+
+def compare(ours: Condition, theirs: Condition) -> Comparison | None:
+    """Hold two conditions against each other, seed by seed; None without a common seed."""
+    path = "student.metrics.oa"
+    a, b = ({run.seed: run for run in c.runs} for c in (ours, theirs))
+    seeds = sorted(
+        seed for seed in a.keys() & b.keys()
+        if a[seed].number(path) is not None and b[seed].number(path) is not None
+    )  # fmt: skip
+    if not seeds:
+        return None
+    values = [[runs[seed].number(path) or 0.0 for seed in seeds] for runs in (a, b)]
+    between_seeds = over_seeds(*values)
+    said = [[runs[seed].predictions for seed in seeds] for runs in (a, b)]
+    known = [[p for p in side if p is not None] for side in said]
+    if any(len(side) < len(seeds) for side in known):
+        return Comparison(ours, theirs, tuple(seeds), between_seeds, None, "no predictions.csv")
+    try:
+        images = over_images(paired_gains(*known))
+    except ValueError as error:
+        return Comparison(ours, theirs, tuple(seeds), between_seeds, None, str(error))
+    return Comparison(ours, theirs, tuple(seeds), between_seeds, images)
+
+
+def comparisons(data: DataSet) -> list[Table]:
+    """One table a question, each with its own correction for several comparisons."""
+    questions = (
+        ("gain-baseline", "Against the student alone", _against(data, baseline_of)),
+        ("gain-plain", "SemBridge against the same loss without it", _against(data, plain_of)),
+        ("gain-option", "One option changed", _one_option(data)),
+    )
+    tables = []
+    for name, title, pairs in questions:
+        table = _table(name, title, list(pairs))
+        if table is not None:
+            tables.append(table)
+    return tables
+
+
+def _against(
+    data: DataSet, partner: Callable[[DataSet, Condition], Condition | None]
+) -> Iterator[tuple[str, Condition, Condition]]:
+    for condition in main_variants(data):
+        other = partner(data, condition)
+        if other is not None and condition.method != "baseline":
+            yield f"{condition.label} − {other.label}", condition, other
+
+
+def _one_option(data: DataSet) -> Iterator[tuple[str, Condition, Condition]]:
+    main = {id(condition) for condition in main_variants(data)}
+    for option in data.varied:
+        if option in ("method", "kd"):
+            continue
+        for part in slices(data, option):
+            if option in SWITCHES and id(part.conditions[0]) not in main:
+                continue
+            values = part.values
+            usual = USUAL.get(option)
+            reference = part.conditions[values.index(usual) if usual in values else 0]
+            for condition in part.conditions:
+                if condition is not reference:
+                    new, old = (say(c.settings[option]) for c in (condition, reference))
+                    change = f"{short(option)}: {new} − {old}"
+                    yield f"{change} ({part.rest})", condition, reference
+
+
+def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]]) -> Table | None:
+    tried = [(label, compare(ours, theirs)) for label, ours, theirs in pairs[:MOST]]
+    done = [(label, found) for label, found in tried if found is not None]
+    if not done:
+        return None
+    image_p = [found.over_images.p if found.over_images else None for _, found in done]
+    seed_p = [found.over_seeds.p for _, found in done]
+    rows = [
+        Row(
+            (
+                Cell(label), Cell(str(len(found.seeds))), _points(found.over_seeds.mean),
+                _interval(found.over_images), _p(image_p[i]), _p(image_holm),
+                _verdict(found, image_holm), _interval(found.over_seeds), _p(seed_p[i]),
+                _p(seed_holm),
+            )
+        )
+        for i, ((label, found), image_holm, seed_holm) in enumerate(
+            zip(done, holm(image_p), holm(seed_p), strict=True)
+        )
+    ]  # fmt: skip
+    columns = (
+        "Difference", "Seeds", "Δ OA", "95 % interval over images", "p, images", "Holm",
+        "Reading", "95 % interval over seeds", "p, seeds", "Holm, seeds",
+    )  # fmt: skip
+    images = sorted({found.over_images.n for _, found in done if found.over_images})
+    notes = [
+        "Points of OA. Over images: each test image's gain, averaged over the seeds that both have "
+        f"({', '.join(map(str, images)) or 'no'} images); BCa bootstrap interval and two-sided "
+        "sign-flip permutation test with 9999 resamples. Trained networks are taken as given.",
+        "Over seeds: Student's t for paired seeds. It says nothing (–) of one seed or of equal "
+        "differences, and with fewer than five seeds it can hardly find anything.",
+        "Reading: better or worse, on these images, where Holm's p over images is below 0.05; "
+        "otherwise unclear.",
+        f"Holm: p adjusted for the {len(done)} comparisons of this table. Several tables ask "
+        "several questions; a p just below 0.05 in one of many is no discovery.",
+    ]
+    reasons = sorted({found.why_no_images for _, found in done if found.why_no_images})
+    if reasons:
+        notes.append("Without a test over images: " + " ".join(reasons))
+    if len(pairs) > MOST:
+        notes.append(f"The first {MOST} of {len(pairs)} comparisons.")
+    return Table(name, title, columns, tuple(rows), tuple(notes), frozenset({0, 6}))
+
+
+def _points(value: float) -> Cell:
+    return Cell(f"{100 * value:+.1f}", 100 * value)
+
+
+def _interval(found: Interval | None) -> Cell:
+    if found is None or found.low is None or found.high is None:
+        return blank()
+    return Cell(f"{100 * found.low:+.1f} to {100 * found.high:+.1f}")
+
+
+def _p(value: float | None) -> Cell:
+    if value is None:
+        return blank()
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value)
+
+
+def _verdict(found: Comparison, adjusted: float | None) -> Cell:
+    """In words: could another draw of test images turn the difference round?"""
+    if adjusted is None or found.over_images is None:
+        return blank()
+    if adjusted >= 0.05:
+        return Cell("unclear")
+    return Cell("better" if found.over_images.mean > 0 else "worse")

@@ -1,0 +1,124 @@
+"""The numbers of the paper, and whether ours may stand beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from ackd.report.conditions import Condition, DataSet
+from ackd.report.model import Cell, Row
+
+__all__ = ["MARK", "Reference", "published_row", "reference"]
+
+MARK = "†"
+BENCHMARKS = ("s2s_eu", "s2s_cn", "m2s_gl")
+R_R = "R/R"
+
+
+@cache
+def _content() -> dict[str, Any]:
+    text = files("ackd.report").joinpath("published.yaml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The published numbers of one benchmark.
+
+    Attributes:
+        benchmark: Its name in the paper's tables.
+        obstacles: Why ours cannot be compared with them; empty where they can.
+    """
+
+    benchmark: str
+    obstacles: tuple[str, ...]
+
+    @property
+    def mark(self) -> str:
+        """What marks numbers that are for reference only."""
+        return f" {MARK}" if self.obstacles else ""
+
+    @property
+    def note(self) -> str:
+        """The sentence that belongs below a table with published rows."""
+        source = "Published: arXiv:2511.08901, as printed there, without spread."
+        if not self.obstacles:
+            return source
+        return (
+            f"{MARK} {source} For reference only, not comparable with ours: "
+            + "; ".join(self.obstacles) + "."
+        )  # fmt: skip
+
+    def table(self, number: int) -> Any:
+        """A table's numbers for this benchmark; empty where the paper has none."""
+        return _content()[f"table{number}"].get(self.benchmark, {})
+
+    def methods(self, networks: str) -> dict[str, float]:
+        """Table 4: OA by method for one pair of networks."""
+        column = _content()["table4_networks"].index(networks)
+        return {method: values[column] for method, values in self.table(4).items()}
+
+
+def reference(data: DataSet) -> Reference | None:
+    """Find the published numbers for a data set; None where the paper has none for it."""
+    name = data.about.get("name")
+    if name not in BENCHMARKS or data.about.get("class_map", name) != name:
+        return None
+    obstacles = []
+    if data.about.get("partial"):
+        obstacles.append("our copy of the data set is partial" + _how_partial(data))
+    if data.about.get("protocol") != "paper":
+        obstacles.append(
+            f"protocol={data.about.get('protocol')} reports images that chose no epoch, the "
+            "published ones chose it"
+        )
+    others = sorted(
+        {
+            name
+            for condition in data.conditions
+            for name in condition.networks
+            if name and name not in _content()["networks"]
+        }
+    )
+    if others:
+        obstacles.append(f"other networks ({', '.join(others)}); published: ResNet34 to ResNet34")
+    return Reference(str(name), tuple(obstacles))
+
+
+def _how_partial(data: DataSet) -> str:
+    counts = data.about.get("counts", {})
+    parts = []
+    for side in ("ms", "rgb"):
+        found, paper = (counts.get(key, {}).get(side, {}) for key in ("used", "paper"))
+        if found and paper:
+            parts.append(f"{sum(found.values())} of {sum(paper.values())} {side.upper()} images")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def pair_of(condition: Condition, student_alone: bool = False) -> str:
+    """Networks as the paper writes them, e.g. ``R/S``; ``R/R`` stands in for any other pair."""
+    names = _content()["networks"]
+    teacher, student = condition.networks
+    if student_alone:
+        teacher = student
+    pair = f"{names.get(teacher)}/{names.get(student)}"
+    return pair if pair in _content()["table4_networks"] else R_R
+
+
+def published_row(found: Reference, label: str, values: list[float | None], *, words: int) -> Row:
+    """A row of published numbers.
+
+    Args:
+        found: Says how they are marked.
+        label: Of the row.
+        values: None where the paper has no number.
+        words: How many cells, the first one included, come before the numbers.
+    """
+    head = [Cell(f"published, {label}{found.mark}"), *([Cell("")] * (words - 1))]
+    cells = [Cell("–") if value is None else Cell(f"{value:.1f}", value) for value in values]
+    return Row((*head, *cells), published=True)

@@ -1,0 +1,122 @@
+"""Mean, spread, paired intervals and tests. Numbers in, numbers out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+__all__ = ["Interval", "Spread", "holm", "over_images", "over_seeds", "spread"]
+
+RESAMPLES = 9999
+BATCH = 500  # resamples held in memory at a time
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation of n values; ``sd`` is None for a single one."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean difference with its confidence interval and p-value, None where undefined."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Summarise values over seeds.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not values:
+        raise ValueError("A mean needs at least one value; there are none.")
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Spread(float(np.mean(values)), sd, len(values))
+
+
+def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: int = 0) -> Interval:
+    """Is a difference larger than the choice of test images explains?
+
+    The interval is the bias-corrected and accelerated bootstrap over images (Efron, 1987), the
+    p-value that of a two-sided sign-flip permutation test: without a difference, an image's gain is
+    as likely to have the other sign. The trained networks are taken as they are.
+
+    Args:
+        gains: (N,) differences of correctness, see :func:`ackd.report.predictions.paired_gains`.
+        level: Of the interval, 0 ... 1.
+        seed: Of the resampling; a report made twice is the same.
+
+    Raises:
+        ValueError: There are fewer than two images.
+    """
+    if len(gains) < 2:
+        raise ValueError(f"A paired test needs two images at least; there are {len(gains)}.")
+    mean = float(gains.mean())
+    if np.all(gains == gains[0]):
+        # Nothing varies: no resample can differ.
+        return Interval(mean, mean, mean, 1.0 if mean == 0 else None, len(gains))
+    boot = stats.bootstrap(
+        (gains,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
+        method="BCa", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    test = stats.permutation_test(
+        (gains,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, batch=BATCH,
+        vectorized=True, rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    interval = boot.confidence_interval
+    return Interval(
+        mean, _finite(interval.low), _finite(interval.high), float(test.pvalue), len(gains)
+    )
+
+
+def over_seeds(ours: Sequence[float], theirs: Sequence[float], *, level: float = 0.95) -> Interval:
+    """Is a difference larger than the choice of seeds explains?
+
+    Student's t for paired values. With so few seeds as are usual this assumes normal differences;
+    one seed, or equal differences, give the mean alone.
+
+    Raises:
+        ValueError: The two have different lengths, or none.
+    """
+    if len(ours) != len(theirs) or not ours:
+        raise ValueError(f"Paired seeds are needed; there are {len(ours)} and {len(theirs)}.")
+    gains = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
+    mean, n = float(gains.mean()), len(gains)
+    if n < 2:
+        return Interval(mean, None, None, None, n)
+    error = float(gains.std(ddof=1)) / math.sqrt(n)
+    if error < 1e-12:
+        # Equal differences, as of one test image each: no spread to judge them by.
+        return Interval(mean, None, None, None, n)
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return Interval(mean, mean - half, mean + half, p, n)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p-values for how many there are (Holm, 1979); None stays None and is not counted."""
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, position) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - rank)))
+        adjusted[position] = highest
+    return adjusted
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,185 @@
+"""One W&B run an attempt at a stage: named, filed, and closed whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from signal import SIGINT
+
+from lightning.pytorch.loggers import WandbLogger
+
+from ackd.config.schema import Config
+from ackd.errors import AckdError
+from ackd.stages.ranks import first_rank
+
+__all__ = ["failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
+
+log = logging.getLogger("ackd")
+
+# Set on an error whose W&B run is closed as failed.
+NOTED = "_noted_in_wandb"
+
+LONGEST_TAG = 64  # W&B refuses longer ones
+LONGEST_ERROR = 500
+
+
+@contextmanager
+def wandb_run(
+    config: Config, stage: str, folder: Path, *, resumed: bool = False, partial: bool = False
+) -> Iterator[WandbLogger]:
+    """Open a run for a stage; close it as finished, or as failed where an error or signal ends it.
+
+    Lightning's logger writes into whatever run is open in the process, so none may be left from
+    an earlier stage or job of a sweep.
+
+    Args:
+        config: Of the run; its ``logger.wandb`` is set.
+        stage: The job type.
+        folder: Of the stage, noted in the run.
+        resumed: Whether it goes on from a checkpoint. An offline run cannot be continued, so every
+            attempt is a run of its own in the same group.
+        partial: Whether images of the benchmark are missing.
+
+    Raises:
+        AckdError: W&B cannot open a run, or somebody else's is open in this process.
+    """
+    import wandb
+
+    if wandb.run is not None:
+        raise AckdError(
+            f"The W&B run '{wandb.run.name}' is already open in this process, and the {stage} "
+            "would write into it; call wandb.finish() first, or leave logger=wandb out."
+        )
+    logger = _logger(config, stage, folder, resumed=resumed, partial=partial)
+    exit_code, said = 0, ""
+    try:
+        if first_rank():
+            _open(logger, stage)
+        yield logger
+    except BaseException as error:
+        exit_code, said = _exit_code(error), f"{type(error).__name__}: {error}"
+        vars(error)[NOTED] = True
+        raise
+    finally:
+        _close(exit_code, said)
+
+
+@contextmanager
+def failure_noted(config: Config, folder: Path, *, partial: bool = False) -> Iterator[None]:
+    """See that a job that fails between its stages has a failed run in W&B too.
+
+    Args:
+        config: Of the run.
+        folder: Of the run.
+        partial: See :func:`wandb_run`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if config.logger.wandb is not None and first_rank() and NOTED not in vars(error):
+            with (
+                suppress(Exception),
+                wandb_run(config, config.until, folder, partial=partial),
+            ):
+                raise
+        raise
+
+
+def _logger(
+    config: Config, stage: str, folder: Path, *, resumed: bool, partial: bool
+) -> WandbLogger:
+    options = config.logger.wandb
+    if options is None:
+        raise ValueError("wandb_run needs logger.wandb")
+    mode: str = options.mode
+    if mode == "auto":
+        mode = "online" if has_account() else "offline"
+    content = config.model_dump(mode="json")
+    content |= {"stage": stage, "resumed": resumed, "partial": partial, "folder": str(folder)}
+    return WandbLogger(
+        project=options.project,
+        entity=options.entity,
+        name=run_name(config, stage),
+        # One place for all stages of all runs, as W&B has it; a stage's own folder is renamed.
+        save_dir=Path(config.outputs).expanduser(),
+        group=options.group or config.name,
+        job_type=stage,
+        tags=tags_of(config, partial=partial),
+        config=content,
+        mode=os.environ.get("WANDB_MODE", mode),
+    )
+
+
+def run_name(config: Config, stage: str) -> str:
+    """What a run is called in W&B.
+
+    Teachers and matchers serve all methods and seeds of the students, so they are named after
+    themselves; a student is named after what was varied.
+    """
+    if stage in ("teacher", "matcher"):
+        options = config.teacher if stage == "teacher" else config.matcher
+        return f"{stage} {options.backbone.name} s{options.seed}"
+    chosen = config.logger.wandb.name if config.logger.wandb is not None else None
+    return chosen or f"{config.name} {config.method} s{config.seed}"
+
+
+def tags_of(config: Config, *, partial: bool = False) -> list[str]:
+    """The user's tags, method, active distillation losses, recipe, data and ``partial``."""
+    tags = [*(config.logger.wandb.tags if config.logger.wandb is not None else ()), config.method]
+    if config.distils and config.loss.lambda1 > 0:
+        tags += sorted(name for name, term in config.loss.kd.items() if term.weight)
+    tags += [config.recipe, config.data.name, *(["partial"] if partial else [])]
+    return _unique(tag[:LONGEST_TAG] for tag in tags)
+
+
+def _unique(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def _open(logger: WandbLogger, stage: str) -> None:
+    """Open the run now, so that a failure before the first number is a failed run as well."""
+    import wandb
+
+    try:
+        _ = logger.experiment
+    except wandb.errors.Error as error:
+        raise AckdError(
+            f"W&B could not open a run for the {stage}: {error} With logger.wandb.mode=offline it "
+            "stays on this machine, and `make wandb-sync` sends it later."
+        ) from error
+
+
+def _close(exit_code: int, said: str) -> None:
+    """Close the open run, if there is one; trouble in doing so costs no result."""
+    import wandb
+
+    try:
+        if said and wandb.run is not None:
+            wandb.run.summary["error"] = said[:LONGEST_ERROR]
+        wandb.finish(exit_code=exit_code)
+    except Exception:
+        log.warning("the W&B run could not be closed", exc_info=True)
+
+
+def _exit_code(error: BaseException) -> int:
+    """The exit code that a process with this error would have; never 0."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + SIGINT
+    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code:
+        return error.code
+    return 1
+
+
+def has_account() -> bool:
+    """Whether wandb would find a key without asking."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        hosts = netrc.netrc().hosts
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any("wandb" in host for host in hosts)

@@ -1,0 +1,109 @@
+"""The request that lays out the panels: written out and looked at, never sent."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ackd.dashboard import build_workspace, request
+from ackd.dashboard.__main__ import main
+from ackd.errors import AckdError
+
+# Its own: it is written for an older pydantic.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic V1 style")
+
+# What a run of SemBridge logs, as in its metrics.csv.
+LOGGED = (
+    "val/oa", "val/f1", "test/oa", "test/f1", "train/loss", "val/loss", "loss/task", "loss/ot1",
+    "weighted/task", "weighted/ot2", "floor/ot1", "dynm/share_changed", "dynm/kl_before",
+    "dynm/kl_after", "dynm/distinct_teachers", "dynm/teachers_of_half",
+    "dynm/agreement_with_first", "dynm/kl_class/River", "transport/features", "transport/logits",
+    "transport/nearest_logits", "transport/pairs_features",
+)  # fmt: skip
+
+
+def sections(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    found = content["spec"]["section"]["panelBankConfig"]["sections"]
+    return {section["name"]: section["panels"] for section in found}
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    pytest.importorskip("wandb_workspaces", reason="the extra 'dashboard' is not installed")
+    made = request(build_workspace("team", "ackd", group="table7"))
+    return dict(json.loads(json.dumps(made)))
+
+
+def test_every_logged_number_has_a_panel(content: dict[str, Any]) -> None:
+    configs = [panel["config"] for panels in sections(content).values() for panel in panels]
+    for metric in LOGGED:
+        named = any(metric in config.get("metrics", ()) for config in configs)
+        fits = any(
+            config.get("useMetricRegex") and re.search(config["metricRegex"], metric)
+            for config in configs
+        )
+        assert named or fits, metric
+
+
+def test_no_panel_mixes_what_is_not_comparable(content: dict[str, Any]) -> None:
+    for panels in sections(content).values():
+        for config in (panel["config"] for panel in panels):
+            if config.get("useMetricRegex"):
+                fitting = [m for m in LOGGED if re.search(config["metricRegex"], m)]
+                assert fitting
+                assert len({metric.partition("/")[0] for metric in fitting}) == 1
+
+
+def test_pictures_confusion_and_options(content: dict[str, Any]) -> None:
+    found = sections(content)
+    assert found["Matched pairs"][0]["config"]["mediaKeys"] == ["pairs/matched"]
+    confusion = found["Confusion"][0]["config"]
+    assert confusion["panelDefId"] == "wandb/confusion_matrix/v1"
+    assert "test/confusion_table" in json.dumps(confusion["userQuery"])
+    columns = [c["accessor"] for c in found["What varied"][0]["config"]["columns"]]
+    assert "config:loss.value.lambda1" in columns
+    assert "summary:test/f1" in columns
+
+
+def test_students_of_the_sweep_alone(content: dict[str, Any]) -> None:
+    runs = content["spec"]["section"]["runSets"][0]
+    filters = {f["key"]["name"]: f["value"] for f in runs["filters"]["filters"]}
+    assert filters == {"jobType": "student", "group": "table7"}
+    assert runs["runFeed"]["columnPinned"]["summary:test/oa"] is True
+    assert (content["entity"], content["project"]) == ("team", "ackd")
+
+
+def test_the_command_prints_the_request_and_sends_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb_workspaces", reason="the extra 'dashboard' is not installed")
+    monkeypatch.setattr("ackd.dashboard.__main__.save", lambda _: pytest.fail("it was sent"))
+    main(["workspace", "team", "--project", "p", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["project"] == "p"
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(sys.modules):
+        if name.startswith("wandb_workspaces"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    with pytest.raises(AckdError, match=r"ackd\[dashboard\]"):
+        build_workspace("team", "ackd")
+    with pytest.raises(SystemExit, match="not installed"):
+        main(["workspace", "team"])
+
+
+def test_a_refusal_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    workspaces = pytest.importorskip("wandb_workspaces.workspaces")
+
+    def refuse(self: object) -> None:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(workspaces.Workspace, "save", refuse)
+    with pytest.raises(SystemExit, match=r"team/ackd could not be made .*no network"):
+        main(["workspace", "team"])
