@@ -49,7 +49,9 @@ class Board:
 
     def say(self, job: Job, text: str) -> None:
         """Tell something of a job, where it stays."""
-        self.console.print(f"[{job.number + 1}/{len(self.jobs)}] {job.label}: {text}", markup=False)
+        # A search does not know beforehand how many there will be.
+        of = f"/{len(self.jobs)}" if job.number < len(self.jobs) else ""
+        self.console.print(f"[{job.number + 1}{of}] {job.label}: {text}", markup=False)
 
     def tick(self) -> None:
         """Look again, twice a second at most."""

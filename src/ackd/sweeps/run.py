@@ -120,8 +120,11 @@ class Record:
         return job.mistake is not None or job.finished
 
     def add(self, job: Job) -> None:
-        """Keep record of one more job."""
-        self.jobs = [*(known for known in self.jobs if known.folder != job.folder), job]
+        """Keep record of one more job; the same run again changes nothing while it goes on."""
+        known = any(other.folder == job.folder for other in self.jobs)
+        if known and self.states.of(job)["state"] == State.RUNNING:
+            return
+        self.jobs = [*(other for other in self.jobs if other.folder != job.folder), job]
         self.board.jobs = self.jobs
         self.states.add(job)
 
