@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from ackd.errors import nearest
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 __all__ = ["nearest_option", "option_paths", "tree_paths"]
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     """All option paths of a schema, e.g. ``loss.lambda1``."""
-    from pydantic import BaseModel  # late: asking for --cfg needs names, but no schema
-
     found: list[str] = []
     for name, field in model.model_fields.items():
         found.append(prefix + name)
