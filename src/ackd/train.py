@@ -16,13 +16,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.boundary import last_word
-from ackd.config.hints import flags_first, one_sentence
+from ackd.config.hints import flags_first
 from ackd.config.location import config_dir
 from ackd.config.naming import register_resolvers
 from ackd.errors import AckdError, ConfigError
+from ackd.sweeps.failures import FAILURES
 
 if TYPE_CHECKING:
     from ackd.config.schema import Config
@@ -79,13 +79,9 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
 
 def check(cfg: DictConfig) -> Config:
     """Resolve a composed configuration and find every mistake in it."""
-    from ackd.config.check import check_config
+    from ackd.config.composed import check_composed
 
-    try:
-        tree = OmegaConf.to_container(cfg, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
-    return check_config({key: value for key, value in tree.items() if key != "hydra"})  # type: ignore[union-attr,misc]
+    return check_composed(cfg)
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -93,10 +89,6 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         log.debug("left %s, it is not empty", folder)
-
-
-# Errors of the jobs of a sweep: they are told at the end, after the other jobs have run.
-_failures: list[str] = []
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")
@@ -119,21 +111,21 @@ def main(cfg: DictConfig) -> float | None:
             traceback.print_exc()
         job = HydraConfig.get().job
         said = str(error) if isinstance(error, AckdError) else f"{type(error).__name__}: {error}"
-        _failures.append(f"job {job.num} ({job.override_dirname}): {said}")
-        print(f"ackd: {_failures[-1]}", file=sys.stderr)
+        FAILURES.append(f"job {job.num} ({job.override_dirname}): {said}")
+        print(f"ackd: {FAILURES[-1]}", file=sys.stderr)
         return None
-    measured = (result["student"] or result["teacher"] or {}).get("metrics", {})
-    score = measured.get("oa")
-    return float(measured.get("f1", 0.0) if score is None else score)
+    from ackd.stages.result import score
+
+    return score(result)
 
 
 def _refuse_several_devices(cfg: DictConfig) -> None:
+    """Refuse what the guard before a sweep cannot see: a sweeper's own choice of devices."""
     devices = cfg.trainer.get("devices", 1)
     if devices not in (1, "1", "auto") and cfg.trainer.get("accelerator") != "tpu":
         raise ConfigError(
             f"trainer.devices={devices} in a sweep: every extra process would run the whole sweep "
-            "anew. Use trainer.devices=1 with -m, or start each job on its own: python -m "
-            f"ackd.train {' '.join(HydraConfig.get().overrides.task)}"
+            "anew. Give each job a process tree of its own: hydra/launcher=local_pool"
         )
 
 
@@ -142,8 +134,8 @@ def cli() -> None:
     sys.argv[1:] = flags_first(sys.argv[1:])
     with last_word(sys.argv[1:]):
         main()
-    if _failures:
-        sys.exit(f"ackd: {len(_failures)} of the jobs failed:\n" + "\n".join(_failures))
+    if FAILURES:
+        sys.exit(f"ackd: {len(FAILURES)} of the jobs failed:\n" + "\n".join(FAILURES))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ PACKAGE = Path(ackd.__file__).parent
 PURE = ("data", "backbones", "losses", "matching", "alignment", "analysis")
 FRAMEWORKS = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "wandb"}
 # Modules of the command line: train, demo and their later sisters.
-COMMANDS = {"train", "demo", "evaluate", "report"}
+COMMANDS = {"train", "demo", "evaluate", "report", "search"}
 
 
 def sources(*folders: str) -> list[Path]:

@@ -14,8 +14,9 @@ NEEDS = {
     ("matching", "twins"): ["data=s2s_eu", "data.twins=paired"],
     ("kd", "none"): ["method=sembridge"],
 }
+ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
 CHOICES = [
-    (group, option) for group in GROUPS if group != "experiment" for option in options_of(group)
+    (group, option) for group in GROUPS if group not in ON_DEMAND for option in options_of(group)
 ]
 
 

@@ -21,7 +21,8 @@ from ackd.errors import nearest
 
 __all__ = ["flags_first", "hint", "one_sentence"]
 
-ON_DEMAND = "experiment"  # a group that is in no defaults list, so it is added with +
+# Groups that are in no defaults list, so they are added with +.
+ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
 
 
 def hint(arguments: Sequence[str]) -> str | None:
@@ -77,7 +78,7 @@ def one_sentence(error: Exception) -> str:
         group, _, value = error.missing_cfg_file.partition("/")
         names = list(error.options or [])
         close = nearest(value, names)
-        plus = "+" if group == ON_DEMAND else ""
+        plus = "+" if group in ON_DEMAND else ""
         meant = f" Did you mean {plus}{group}={close}?" if close else ""
         known = f" Known: {', '.join(names)}." if names else ""
         return f"{str(error).splitlines()[0].rstrip('.')}.{meant}{known}"
@@ -129,12 +130,13 @@ def _group_advice(override: Override, folders: Sequence[Path]) -> str | None:
         name = str(getattr(one, "text", one))
         if name not in choices:
             close = nearest(name, choices)
-            plus = "+" if group == ON_DEMAND else ""
+            plus = "+" if group in ON_DEMAND else ""
             meant = f" Did you mean {plus}{key}={close}?" if close else ""
             return f"There is no '{name}' in {group}.{meant} Known: {', '.join(choices)}."
-    if group == ON_DEMAND and not override.is_add():
-        return f"An experiment is added with a plus: +{override.input_line}"
-    if group != ON_DEMAND and override.is_add():
+    if group in ON_DEMAND and not override.is_add():
+        article = "An" if group[0] in "aeiou" else "A"
+        return f"{article} {group} is added with a plus: +{override.input_line}"
+    if group not in ON_DEMAND and override.is_add():
         return f"{key} is chosen already; write it without the plus: {key}={value}"
     return None
 

@@ -14,7 +14,7 @@ import torch
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 
-__all__ = ["SCHEMA_VERSION", "describe_run"]
+__all__ = ["SCHEMA_VERSION", "describe_run", "score"]
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +71,13 @@ def describe_run(
         "versions": {"python": platform.python_version(), "ackd": version("ackd")}
         | {name: version(name) for name in PACKAGES},
     }
+
+
+def score(result: dict[str, Any]) -> float:
+    """What a sweeper is told of a run: its student's OA, macro F1 where there is none."""
+    measured = (result["student"] or result["teacher"] or {}).get("metrics", {})
+    found = measured.get("oa")
+    return float(measured.get("f1", 0.0) if found is None else found)
 
 
 def _sizes(scenes: SceneSet) -> dict[str, int]:

@@ -44,7 +44,8 @@ def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
 
     Args:
         context: Its ``ckpt_path`` is None, ``"auto"`` or a checkpoint file.
-        fresh: The new run folder, used where there is nothing to go on with.
+        fresh: The new run folder, used where there is nothing to go on with. One that was given
+            by hand and holds this run unfinished is what ``"auto"`` goes on with.
 
     Returns:
         The folder, and whether to go on from what lies in it.
@@ -57,6 +58,9 @@ def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
         return fresh, False
     wanted = _stamp(context)
     if config.ckpt_path == "auto":
+        if _unfinished(fresh / IDENTITY, wanted["fingerprint"]):
+            log.info("ckpt_path=auto: going on in %s", fresh)
+            return fresh, True
         found = _latest_unfinished(Path(config.outputs).expanduser(), wanted["fingerprint"])
         if found is None:
             log.info("ckpt_path=auto: no unfinished run with these options; starting anew")
@@ -122,13 +126,15 @@ def _stamp(context: Context) -> dict[str, Any]:
 
 
 def _latest_unfinished(outputs: Path, name: str) -> Path | None:
-    found = [
-        path.parent
-        for path in outputs.rglob(IDENTITY)
-        if not (path.parent / RESULT).is_file() and _fingerprint_in(path) == name
-    ]
+    found = [path.parent for path in outputs.rglob(IDENTITY) if _unfinished(path, name)]
     idle = [folder for folder in found if _idle(folder)]
     return max(idle, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+
+
+def _unfinished(path: Path, name: str) -> bool:
+    """Whether an identity file is that of an unfinished run of this name."""
+    finished = (path.parent / RESULT).is_file()
+    return path.is_file() and not finished and _fingerprint_in(path) == name
 
 
 def _fingerprint_in(path: Path) -> str | None:

@@ -1,0 +1,189 @@
+"""``python -m ackd.search``: a search with Optuna where a grid is too dear.
+
+Every trial is a run of ``ackd.train`` in a process tree of its own, on the pool of
+``hydra/launcher=local_pool``. Runs that fall behind on validation images are ended early. The same
+command goes on with the same search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from ackd.config.boundary import last_word
+from ackd.config.location import config_dir
+from ackd.config.naming import register_resolvers
+from ackd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ackd.config.schema import Config
+    from ackd.sweeps.jobs import Job
+    from ackd.sweeps.options import PoolOptions
+    from ackd.sweeps.pool import Outcome, Pool
+    from ackd.sweeps.run import Record
+    from ackd.sweeps.space import SearchOptions
+    from ackd.sweeps.study import Study, Watched
+
+__all__ = ["cli", "main"]
+
+BEAT_SECONDS = 0.2
+register_resolvers()
+EXAMPLE = (
+    "python -m ackd.search +experiment=s2s_eu_tiny search.trials=20 "
+    "'search.space={loss.lambda1: {low: 0.0, high: 1.0}, planner.heads: [2, 4, 8]}'"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Search, and print the best options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ackd.search", description=__doc__, epilog=f"Example: {EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument(
+        "overrides", nargs="*",
+        help="options of ackd.train that all runs share, and search.NAME=VALUE: space, trials, "
+        "metric, direction, seed, startup, warmup_epochs, prune, study; slots, threads, devices",
+    )  # fmt: skip
+    given = parser.parse_args(arguments).overrides
+    from ackd.sweeps.space import read_search
+
+    options, pool_options, shared = read_search(given)
+    with last_word(shared):
+        from ackd.sweeps.options import read_options
+
+        _search(options, read_options(pool_options, "search"), shared)
+
+
+def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]) -> None:
+    # Late: --help answers without torch.
+    from ackd.sweeps.failures import FAILURES
+    from ackd.sweeps.jobs import sweep_name
+    from ackd.sweeps.pool import Pool, signals_end_it
+    from ackd.sweeps.run import Record
+    from ackd.sweeps.study import Study
+
+    cfg = _compose(shared)
+    searched = [*shared, *(f"{name}={choice}" for name, choice in sorted(options.space.items()))]
+    searched += [f"{options.metric}={options.direction}"]
+    name = sweep_name(searched, list(options.space))
+    folder = (Path(str(cfg.outputs)).expanduser() / str(cfg.name) / "search" / name).absolute()
+    study = Study(options, options.study or folder / "study.journal")
+    slots = pool_options.share_out(options.trials)
+    command = ["python", "-m", "ackd.search", *sys.argv[1:]]
+    pool = Pool(slots)
+    with Record([], folder, command, pool) as record, signals_end_it(), pool:
+        _run_trials(study, pool, record, shared)
+    FAILURES.extend(record.failures)
+    _print_best(study)
+
+
+def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> None:
+    from ackd.sweeps.run import refuse_misfits
+
+    watched: dict[Job, Watched] = {}
+    queue: list[tuple[Job, Watched]] = []
+    failures = 0
+    while True:
+        left = study.options.trials - study.counted - len(watched) - len(queue)
+        # Failed runs are no trials; but if every run fails, so will the next.
+        if left > 0 and not queue and failures < max(3, study.options.startup):
+            queue.append(_next_job(study, record, shared))
+            job, watching = queue[0]
+            refuse_misfits([job], pool.slots)
+            if job.mistake is not None:
+                failures += _settle(study, record, *queue.pop())
+                continue
+        # The same values may be tried twice; the second waits and then takes the first's result.
+        twin = bool(queue) and any(job.folder == queue[0][0].folder for job in watched)
+        if queue and not twin and queue[0][0].finished:
+            failures += _settle(study, record, *queue.pop())
+            continue
+        if queue and not twin and (slot := pool.start(queue[0][0])):
+            job, watching = queue.pop()
+            watched[job] = watching
+            record.start(job, f"starts on {slot}")
+            continue
+        for outcome in pool.ended():
+            failures += _end(study, record, outcome, watched.pop(outcome.job))
+        if not watched and not queue:
+            return
+        for job, watching in watched.items():
+            if not watching.pruned and study.report(watching, job.folder / "metrics.csv"):
+                pool.stop(job)
+        record.board.tick()
+        time.sleep(BEAT_SECONDS)
+
+
+def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Watched]:
+    from ackd.config.composed import check_composed
+    from ackd.sweeps.jobs import make_job
+
+    watching, words = study.ask()
+    overrides = [*shared, *words]
+    config: Config | ConfigError
+    try:
+        config = check_composed(_compose(overrides))
+    except ConfigError as error:
+        config = error
+    job = make_job(
+        watching.trial.number, overrides, list(study.options.space), record.folder, config
+    )
+    record.add(job)
+    return job, watching
+
+
+def _settle(study: Study, record: Record, job: Job, watching: Watched) -> int:
+    """Tell of a trial that needs no run: its options cannot be, or were tried before."""
+    record.settle(job)
+    study.report(watching, job.folder / "metrics.csv")
+    watching.pruned = False
+    return int(study.tell(watching, failed=job.mistake is not None) is None)
+
+
+def _end(study: Study, record: Record, outcome: Outcome, watching: Watched) -> int:
+    stopped = watching.pruned
+    study.report(watching, outcome.job.folder / "metrics.csv")
+    # A run that has come to its end is worth its value, whatever the others reached.
+    watching.pruned = stopped and outcome.code != 0
+    failed = outcome.code != 0 and not watching.pruned
+    value = study.tell(watching, failed=failed)
+    record.end(outcome, pruned=watching.pruned)
+    if value is not None:
+        record.board.say(outcome.job, f"best {study.options.metric} {value:.4f}")
+    return int(failed)
+
+
+def _compose(words: list[str]) -> DictConfig:
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", overrides=words)
+
+
+def _print_best(study: Study) -> None:
+    best = study.best()
+    if best is None:
+        return
+    value, params = best
+    words = " ".join(f"{name}={choice}" for name, choice in params.items())
+    print(f"{study.counted} trials; best {study.options.metric} {value:.4f} with {words}")
+
+
+def cli() -> None:
+    """Run the command line; exit code 1 where a run failed."""
+    from ackd.sweeps.failures import FAILURES
+
+    with last_word([]):
+        main()
+    if FAILURES:
+        sys.exit(f"ackd: {len(FAILURES)} of the runs failed:\n" + "\n".join(FAILURES))
+
+
+if __name__ == "__main__":
+    cli()

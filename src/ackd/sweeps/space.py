@@ -1,0 +1,140 @@
+"""What a search varies, and how: the options of ``search.*``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from ackd.errors import ConfigError, nearest
+
+__all__ = ["Range", "SearchOptions", "read_search"]
+
+
+class Range(BaseModel):
+    """Numbers from ``low`` to ``high``, both included; whole ones where both ends are.
+
+    Attributes:
+        low: The least.
+        high: The greatest.
+        step: From one to the next; None: any (whole numbers: 1).
+        log: Whether small ones are tried as often as large ones, by their logarithm.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    low: int | float
+    high: int | float
+    step: Annotated[int | float, Field(gt=0)] | None = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"low={self.low} below high={self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log=true with low above 0 and without a step")
+        return self
+
+
+class SearchOptions(BaseModel):
+    """How a search goes.
+
+    Attributes:
+        space: Option -> a list of values, or a :class:`Range`.
+        trials: How many runs, all attempts at this search together; pruned ones count.
+        metric: A column of ``metrics.csv``, of validation images.
+        direction: Whether more of it is better.
+        seed: Of the sampler.
+        startup: Runs that are drawn at random and never pruned, before the sampler has learnt.
+        warmup_epochs: No run is pruned before this epoch.
+        prune: Whether runs that fall behind the median of the earlier ones are ended.
+        study: The journal that keeps it all; None: beside the runs, by what is searched.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Annotated[dict[str, list[str | bool | int | float] | Range], Field(min_length=1)]
+    trials: PositiveInt = 20
+    metric: str = "val/oa"
+    direction: Literal["maximize", "minimize"] = "maximize"
+    seed: NonNegativeInt = 0
+    startup: NonNegativeInt = 5
+    warmup_epochs: NonNegativeInt = 5
+    prune: bool = True
+    study: Path | None = None
+
+
+def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[str]]:
+    """Part the words of ``python -m ackd.search``.
+
+    Args:
+        words: E.g. ``["search.trials=20", "search.space={planner.heads: [2, 4]}", "seed=1"]``.
+
+    Returns:
+        The options of the search; those of the pool (``search.slots`` and so on) as they were
+        given; and the overrides that all runs share.
+
+    Raises:
+        ConfigError: A name or a value cannot be.
+    """
+    given: dict[str, Any] = {}
+    shared = []
+    for word in words:
+        key, found, text = word.partition("=")
+        if not found or not key.startswith("search."):
+            shared.append(word)
+            continue
+        try:
+            given[key.removeprefix("search.")] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"{key}={text} cannot be read; write it as YAML, in quotes: "
+                "'search.space={loss.lambda1: {low: 0.0, high: 1.0}, planner.heads: [2, 4, 8]}'"
+            ) from error
+    pool: dict[str, Any] = {
+        name: given.pop(name) for name in ("devices", "slots", "threads") if name in given
+    }
+    known = SearchOptions.model_fields
+    for name in given:
+        if name not in known:
+            close = nearest(name, [*known, "devices", "slots", "threads"])
+            meant = f" Did you mean 'search.{close}'?" if close else ""
+            raise ConfigError(f"There is no option 'search.{name}'.{meant}")
+    if "space" not in given:
+        raise ConfigError(
+            "Say what to search, e.g. 'search.space={loss.lambda1: {low: 0.0, high: 1.0}, "
+            "planner.heads: [2, 4, 8]}'."
+        )
+    try:
+        return SearchOptions.model_validate(given), pool, shared
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error, given))) from error
+
+
+def _sentences(error: ValidationError, given: dict[str, Any]) -> list[str]:
+    found = []
+    for item in error.errors(include_url=False):
+        place = [str(part) for part in item["loc"]]
+        if place[:1] == ["space"] and len(place) > 1:
+            expected = (
+                "a list of values, or {low: 0.0, high: 1.0} with low below high and, if need be, "
+                "step or log: true (low above 0)"
+            )
+            found.append(
+                f"search.space.{place[1]}={given['space'][place[1]]} cannot be: expected {expected}"
+            )
+        else:
+            text = str(item["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+            found.append(f"search.{'.'.join(place)}={item['input']!r} cannot be: expected {text}")
+    return list(dict.fromkeys(found))

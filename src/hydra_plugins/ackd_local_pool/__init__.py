@@ -1,0 +1,1 @@
+"""Hydra launchers that start every job of a sweep as a single run of its own."""

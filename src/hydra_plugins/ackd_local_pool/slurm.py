@@ -1,0 +1,62 @@
+"""``hydra/launcher=slurm``: jobs through submitit, on a Slurm cluster or as local processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.ackd_local_pool.planning import (
+    command,
+    job_returns,
+    plan_jobs,
+    settle_folder,
+    typed,
+)
+
+__all__ = ["Slurm"]
+
+
+class Slurm(Launcher):
+    """Submits every job as a fresh ``python -m ackd.train`` and waits for all of them."""
+
+    def __init__(self, cluster: str = "slurm", **parameters: Any) -> None:
+        """Take what goes to submitit.
+
+        Args:
+            cluster: ``"slurm"``, or ``"local"`` for processes on this machine.
+            parameters: Of ``submitit.AutoExecutor.update_parameters``; None leaves one out.
+        """
+        self.cluster = cluster
+        self.parameters = {name: typed(value) for name, value in parameters.items()}
+        self.config: DictConfig | None = None
+        self.context: HydraContext | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Settle where the sweep lies; the jobs are processes, so nothing of ours is called."""
+        del task_function
+        self.config, self.context = config, hydra_context
+        settle_folder(config)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Submit a batch of jobs and wait; the command line tells of the failed ones at its end."""
+        from ackd.sweeps.submitting import submit_jobs
+
+        assert self.config is not None
+        assert self.context is not None
+        jobs = plan_jobs(
+            self.config, self.context, job_overrides, initial_job_idx,
+            elsewhere=self.cluster == "slurm",
+        )  # fmt: skip
+        folder = Path(str(self.config.hydra.sweep.dir)).absolute()
+        submit_jobs(jobs, folder, self.cluster, self.parameters, command())
+        return job_returns(jobs)

@@ -1,0 +1,117 @@
+"""The search: what it may vary, what it learns from a run, and how it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ackd.errors import ConfigError
+from ackd.sweeps.space import Range, SearchOptions, read_search
+from ackd.sweeps.study import Study, read_metric
+
+SPACE = "search.space={loss.lambda1: {low: 0.1, high: 0.9}, planner.heads: [2, 4]}"
+
+
+def test_the_words_are_parted() -> None:
+    options, pool, shared = read_search(
+        ["+experiment=s2s_eu_tiny", SPACE, "search.trials=7", "search.slots=2", "seed=1"]
+    )
+    assert shared == ["+experiment=s2s_eu_tiny", "seed=1"]
+    assert pool == {"slots": 2}
+    assert options.trials == 7
+    assert options.space["loss.lambda1"] == Range(low=0.1, high=0.9)
+    assert options.space["planner.heads"] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Say what to search"),
+        ([SPACE, "search.trails=3"], "Did you mean 'search.trials'"),
+        ([SPACE, "search.trials=0"], r"search\.trials=0 cannot be"),
+        (["search.space={a: {low: 2, high: 1}}"], r"search\.space\.a=.*low below high"),
+        (["search.space={a: {low: 0, high: 1, log: true}}"], "low above 0"),
+        (["search.space={a: 3}"], r"search\.space\.a=3 cannot be: expected a list"),
+        (["search.space={a: [1"], "in quotes"),
+    ],
+)
+def test_mistakes_are_told(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_search(words)
+
+
+def metrics(path: Path, *values: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["epoch,train/loss,val/oa"]
+    for epoch, value in enumerate(values):
+        lines += [f"{epoch},0.5,", f"{epoch},,{value}"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_metric_is_read_while_the_file_is_written(tmp_path: Path) -> None:
+    path = metrics(tmp_path / "metrics.csv", 0.25, 0.5)
+    assert read_metric(path, "val/oa") == {0: 0.25, 1: 0.5}
+    path.write_text(path.read_text() + "2,,0.\n3,")
+    assert read_metric(path, "val/oa") == {0: 0.25, 1: 0.5, 2: 0.0}
+    assert read_metric(tmp_path / "none.csv", "val/oa") == {}
+    with pytest.raises(ConfigError, match=r"val/accuracy is no column .*val/oa"):
+        read_metric(path, "val/accuracy")
+
+
+def options(**changed: Any) -> SearchOptions:
+    space = {"loss.lambda1": Range(low=0.0, high=1.0)}
+    return SearchOptions(**{"space": space, "startup": 2, "warmup_epochs": 1, **changed})
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    pytest.importorskip("optuna", reason="the extra 'search' is not installed")
+    return Study(options(), tmp_path / "study.journal")
+
+
+def finish(study: Study, path: Path, *values: float) -> float | None:
+    watched, _ = study.ask()
+    study.report(watched, metrics(path, *values))
+    return study.tell(watched, failed=False)
+
+
+def test_a_run_that_falls_behind_is_pruned(study: Study, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    assert finish(study, path, 0.5, 0.7, 0.6) == 0.7
+    assert finish(study, path, 0.5, 0.6, 0.8) == 0.8
+    watched, words = study.ask()
+    assert words[0].startswith("loss.lambda1=0.")
+    assert not study.report(watched, metrics(path, 0.1)), "within the warm-up"
+    assert study.report(watched, metrics(path, 0.1, 0.1))
+    assert study.tell(watched, failed=False) == 0.1
+    assert study.counted == 3
+    found = study.best()
+    assert found is not None
+    assert found[0] == 0.8
+
+
+def test_a_search_that_died_goes_on_with_what_it_was_trying(study: Study, tmp_path: Path) -> None:
+    finish(study, tmp_path / "metrics.csv", 0.5)
+    _, words = study.ask()
+    again = Study(options(), tmp_path / "study.journal")
+    assert again.counted == 1
+    assert again.ask()[1] == words
+    assert again.ask()[1] != words
+
+
+def test_a_failed_run_is_no_trial(study: Study) -> None:
+    watched, _ = study.ask()
+    assert study.tell(watched, failed=True) is None
+    assert study.counted == 0
+    assert study.best() is None
+
+
+def test_less_may_be_better(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="the extra 'search' is not installed")
+    down = Study(options(direction="minimize"), tmp_path / "down.journal")
+    assert finish(down, tmp_path / "metrics.csv", 0.5, 0.2, 0.3) == 0.2
+    with pytest.raises(ConfigError, match=r"search\.direction=maximize"):
+        Study(options(), tmp_path / "down.journal")
