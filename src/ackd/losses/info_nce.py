@@ -58,9 +58,6 @@ def info_nce_terms(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -
                 f"but its shape is {tuple(logit_scale.shape)}."
             )
         logit_scale = logit_scale.reshape(())
-        # On an accelerator this comparison would wait for the device in every step.
-        if logit_scale.device.type == "cpu" and not torch.compiler.is_compiling():
-            require_positive("logit_scale", logit_scale.item())
     else:
         require_positive("logit_scale", logit_scale)
     logits = logit_scale * (ms @ rgb.mT)
