@@ -26,7 +26,6 @@ from ackd.losses import (
     hyperbolic_relational_kd,
     hyperbolic_relational_terms,
     info_nce,
-    info_nce_terms,
     kd_divergence,
     logit_mse,
     relational_angle,

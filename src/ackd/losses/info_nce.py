@@ -28,7 +28,8 @@ def info_nce(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -> Tens
         A scalar >= 0 in nats; log(B) when all similarities agree.
 
     Raises:
-        ValueError: Shapes differ, there are fewer than two pairs, or the scale is not > 0.
+        ValueError: Shapes differ, there are fewer than two pairs, or the scale is a
+            number that is not > 0.
     """
     terms = info_nce_terms(ms, rgb, logit_scale)
     return (terms["ms_to_rgb"] + terms["rgb_to_ms"]) / 2
@@ -48,7 +49,8 @@ def info_nce_terms(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -
         classes.
 
     Raises:
-        ValueError: Shapes differ, there are fewer than two pairs, or the scale is not > 0.
+        ValueError: Shapes differ, there are fewer than two pairs, or the scale is a
+            number that is not > 0.
     """
     require_features("ms", ms, "rgb", rgb, _WHY_TWO)
     if isinstance(logit_scale, Tensor):
