@@ -13,6 +13,7 @@ STAGES = ("teacher", "matcher", "student")
 NEEDS = {
     ("matching", "twins"): ["data=s2s_eu", "data.twins=paired"],
     ("kd", "none"): ["method=sembridge"],
+    ("data", "folders"): ["data.ms=ms", "data.rgb=rgb"],
 }
 ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
 CHOICES = [

@@ -109,7 +109,8 @@ def test_no_image_is_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyP
     build = toy.ToyBackbone.run
 
     def counted(self: toy.ToyBackbone, x: Tensor) -> Any:
-        if x.shape[1] == len(toy.BANDS) and not torch.is_grad_enabled():
+        # A black image is asked for its patch grid alone.
+        if x.shape[1] == len(toy.BANDS) and not torch.is_grad_enabled() and x.any():
             seen.append(len(x))
         return build(self, x)
 

@@ -154,9 +154,14 @@ def _known(selected: Sequence[str | None], folders: Sequence[Path]) -> list[str]
 
 def _option_advice(key: str, known: list[str], folders: Sequence[Path]) -> str:
     head = key.partition(".")[0]
-    for choice in _choices(head, folders):
-        if key in (_known([f"{head}={choice}"], folders) or []):
-            return f"'{key}' is an option of {head}={choice} only; add {head}={choice}."
+    having = [
+        f"{head}={choice}"
+        for choice in _choices(head, folders)
+        if key in (_known([f"{head}={choice}"], folders) or [])
+    ]
+    if having:
+        one = "it" if len(having) == 1 else "one of them"
+        return f"'{key}' is an option of {', '.join(having)} only; add {one}."
     close = nearest_option(key, [*known, *_groups(folders)])
     meant = f" Did you mean '{close}'?" if close else ""
     return f"There is no option '{key}'.{meant} (See --cfg job for all of them.)"

@@ -28,7 +28,8 @@ def info_nce(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -> Tens
         A scalar >= 0 in nats; log(B) when all similarities agree.
 
     Raises:
-        ValueError: Shapes differ, there are fewer than two pairs, or the scale is not > 0.
+        ValueError: Shapes differ, there are fewer than two pairs, or the scale is a
+            number that is not > 0.
     """
     terms = info_nce_terms(ms, rgb, logit_scale)
     return (terms["ms_to_rgb"] + terms["rgb_to_ms"]) / 2
@@ -48,7 +49,8 @@ def info_nce_terms(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -
         classes.
 
     Raises:
-        ValueError: Shapes differ, there are fewer than two pairs, or the scale is not > 0.
+        ValueError: Shapes differ, there are fewer than two pairs, or the scale is a
+            number that is not > 0.
     """
     require_features("ms", ms, "rgb", rgb, _WHY_TWO)
     if isinstance(logit_scale, Tensor):
@@ -58,9 +60,6 @@ def info_nce_terms(ms: Tensor, rgb: Tensor, logit_scale: float | Tensor = 1.0) -
                 f"but its shape is {tuple(logit_scale.shape)}."
             )
         logit_scale = logit_scale.reshape(())
-        # On an accelerator this comparison would wait for the device in every step.
-        if logit_scale.device.type == "cpu" and not torch.compiler.is_compiling():
-            require_positive("logit_scale", logit_scale.item())
     else:
         require_positive("logit_scale", logit_scale)
     logits = logit_scale * (ms @ rgb.mT)
