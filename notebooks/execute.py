@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         client.execute()
     except CellExecutionError as error:
-        sys.exit(f"{given.notebook} was not written, because a cell failed.\n{error}")
+        said = f"{error.ename}: {error.evalue}"
+        sys.exit(f"{given.notebook} was not written, because a cell failed. {said}")
     book.metadata.language_info = {"name": "python"}
     target = given.out or given.notebook
     beside = target.with_name(f".{target.name}.part")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from PIL import Image
 
 from tests.cli.running import environment
@@ -110,6 +111,7 @@ def test_it_runs_on_small_data(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.ipynb*")) == ["small.ipynb"]
 
 
+@pytest.mark.slow
 def test_it_runs_on_archives_with_twins(tmp_path: Path, shared_data: Path) -> None:
     chosen = f"data=s2s_eu data.root={shared_data} data.sources=[eurosat] data.size=24"
     done = execute(tmp_path, str(NOTEBOOK), "--out", "real.ipynb", ACKD_NOTEBOOK_DATA=chosen)

@@ -47,10 +47,11 @@ def pair_asymmetry(classes: Sequence[str], information: Mapping[str, ArrayLike])
     axes = figure.subplots()
     plain_axes(axes, "both")
     table = np.stack(list(values.values()))
-    for row in rows.tolist():
-        found = table[np.isfinite(table[:, row]), row]
+    for height, own in enumerate(table.T):
+        found = own[np.isfinite(own)]
         if found.size:
-            axes.plot([found.min(), found.max()], [row, row], color=GREY, linewidth=1.2, zorder=1)
+            span = [found.min(), found.max()]
+            axes.plot(span, [height, height], color=GREY, linewidth=1.2, zorder=1)
     for (name, points), (colour, marker) in zip(values.items(), _MARKS, strict=False):
         size, width = (160, 2.2) if marker == "|" else (52, 0.8)
         axes.scatter(

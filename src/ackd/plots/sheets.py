@@ -132,7 +132,7 @@ def _sheet(
     for column, head in enumerate(heads):
         figure.text(
             (_LABELS + column * step + 0.5 * _TILE) / width, 1 - 0.55 * _TITLE / height, head,
-            ha="center", va="center", fontsize=9, color=INK,
+            ha="center", va="center", fontsize=min(9.0, 120 / len(head)), color=INK,
         )  # fmt: skip
     for number, (name, explanation, pictures) in enumerate(rows):
         bottom = height - _TITLE - (number + 1) * step + _GAP
