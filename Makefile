@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format types check wandb-sync clean
+.PHONY: help setup demo notebooks test test-all lint format types check wandb-sync clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,10 @@ setup: $(VENV)/.ready ## set up .venv with ackd and its development tools
 
 demo: $(VENV)/.ready ## teacher, matcher and three students on the embedded data, then a table
 	$(BIN)/python -m ackd.demo
+
+# In place they always show the embedded data; see notebooks/execute.py for other data.
+notebooks: $(VENV)/.ready ## execute the notebooks anew, on the embedded data
+	$(BIN)/python notebooks/execute.py notebooks/01_benchmark.ipynb
 
 test: $(VENV)/.ready ## the test suite (without the slow ones)
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from ackd.data.synthetic.scenes import paint_scene
 from ackd.data.synthetic.spectra import BANDS
 from ackd.errors import ConfigError
 
-__all__ = ["make_synthetic"]
+__all__ = ["make_synthetic", "make_synthetic_twins"]
 
 #: ``progress(done, total)``, called after each scene.
 Progress = Callable[[int, int], None]
@@ -106,6 +107,54 @@ def make_synthetic(
             "ms_scenes": len(names) * ms_per_class,
             "rgb_scenes": len(names) * rgb_per_class,
         },
+    )
+
+
+def make_synthetic_twins(
+    seed: int = 0,
+    per_class: int = 60,
+    size: int = 32,
+    bands: Sequence[str] = DEFAULT_BANDS,
+    classes: int | None = None,
+) -> Benchmark:
+    """Make the symmetric counterpart: every scene is seen by both instruments at one time.
+
+    The multispectral side is that of :func:`make_synthetic`, byte for byte. The photographs show
+    the same ground in the same light, at its 10 m pixels.
+
+    Args:
+        seed: Which world to make, >= 0.
+        per_class: Scenes in each class, >= 1.
+        size: Side of every image in pixels, 8 .. 256.
+        bands: Names of the Sentinel-2 bands to keep, in the order wanted.
+        classes: How many of the classes to make, from the first on; None makes all.
+
+    Returns:
+        A benchmark named "synthetic" with protocol "none", whose two sides have equal scene ids;
+        its notes say ``twins.mode`` is ``paired``.
+
+    Raises:
+        ConfigError: An option is of the wrong kind, out of range or unknown.
+    """
+    alone = make_synthetic(seed, per_class, 1, size, bands, classes)
+    side = fine_side(alone.ms.images.shape[2])
+    rgb = np.empty((len(alone.ms), 3, *alone.ms.images.shape[2:]), dtype=np.uint8)
+    for row, label in enumerate(alone.ms.labels.tolist()):
+        k = row % per_class
+        ground, light = paint_scene(
+            _stream(seed, 0, label, k), alone.classes[label], side, MS_GSD / 2, MS_REGION,
+            len(BANDS),
+        )  # fmt: skip
+        rgb[row] = photograph(
+            _stream(seed, 2, label, k), ground[:CAMERA_BANDS], light, rgb.shape[2]
+        )
+    photographs = _scene_set(
+        "rgb", rgb.reshape(-1, per_class, *rgb.shape[1:]), alone.classes, RGB_BANDS, seed
+    )
+    return replace(
+        alone,
+        rgb=replace(photographs, scene_ids=alone.ms.scene_ids),
+        notes={**alone.notes, "twins": {"mode": "paired"}, "rgb_scenes": len(rgb)},
     )
 
 
