@@ -38,8 +38,7 @@ class Command:
         try:
             code = main([str(word) for word in words])
         except SystemExit as leaving:  # argparse
-            assert isinstance(leaving.code, int)
-            code = leaving.code
+            code = leaving.code if isinstance(leaving.code, int) else 1
         printed = self._capsys.readouterr()
         return Said(code, printed.out, printed.err)
 

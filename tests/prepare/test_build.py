@@ -150,7 +150,7 @@ def test_s2s_cn_without_patternnet(tmp_path: Path, prepare: Command) -> None:
     assert bench.ms.images.shape == (50, 14, 8, 8)
 
 
-def _full(*_: Any) -> None:
+def _full(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -80,7 +80,7 @@ def test_a_path_that_escapes_is_refused(tmp_path: Path, kind: str, name: str) ->
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     archive = write_tar(tmp_path / "x.tar", link=kind)
-    with pytest.raises(DataError, match="'EuroSAT_RGB/link', which is a (link|device or pipe)"):
+    with pytest.raises(DataError, match=r"'EuroSAT_RGB/link', which is a (link|device or pipe)"):
         unpack(archive, tmp_path / "raw")
     assert not contents(tmp_path / "raw")
 
@@ -120,12 +120,12 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
     for archive in archives:
-        with pytest.raises(DataError, match="No space left on device. Nothing half-written"):
+        with pytest.raises(DataError, match=r"No space left on device. Nothing half-written"):
             unpack(archive, tmp_path / "raw")
         assert not list((tmp_path / "raw").iterdir())
     usage = shutil.disk_usage(tmp_path)._replace(free=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="GB left. Make room"):
+    with pytest.raises(DataError, match=r"GB left. Make room"):
         unpack(archives[0], tmp_path / "raw")
 
 

@@ -146,6 +146,7 @@ def _from_archives(request: Request, console: Console) -> Selection:
     check_split_options(protocol, seed, 0)
     rgb = list(class_map.rgb) if request.sources is None else list(request.sources)
     found = look_for(request.raw, class_map, rgb, known)
+    console.print(f"looking under {request.raw}", soft_wrap=True, highlight=False)
     console.print(found_table(request.name, request.raw, found))
     for said in missing_text(found, request.raw):
         console.print(f"missing: {said}", soft_wrap=True, highlight=False)

@@ -81,7 +81,8 @@ def scan_present(
     Raises:
         DataError: If the source is missing, or wrong in another way than lacking classes.
     """
-    present, absent = list(classes), []
+    present = list(classes)
+    absent: list[str] = []
     while True:
         try:
             return source.scan(root, present), absent

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ackd.data import MANIFEST, Pack, load_class_map, open_pack
 from ackd.data.benchmark import Modality, SceneSet
@@ -57,10 +59,12 @@ def _class_map(pack: Pack) -> ClassMap:
     return ClassMap(pack.name, pack.classes, {}, {}, known)
 
 
-def _table(scenes: SceneSet, classes: int) -> np.ndarray:
-    if scenes.multilabel:
-        return scenes.labels
-    return np.eye(classes, dtype=np.bool_)[scenes.labels]
+def _table(scenes: SceneSet, classes: int) -> NDArray[np.bool_]:
+    """(N, K), which image bears which class."""
+    table: NDArray[np.bool_] = (
+        scenes.labels if scenes.multilabel else np.eye(classes, dtype=np.bool_)[scenes.labels]
+    )
+    return table
 
 
 def _check_pixels(scenes: SceneSet, report: Report) -> None:
@@ -90,7 +94,7 @@ def _check_pixels(scenes: SceneSet, report: Report) -> None:
     same_files(files, side, report)
 
 
-def _check_image(image: np.ndarray, name: str, scenes: SceneSet, report: Report) -> None:
+def _check_image(image: NDArray[Any], name: str, scenes: SceneSet, report: Report) -> None:
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         text = f"{name} holds NaN or infinite pixels."
         report.add("error", "NaN", scenes.modality, text, [name])

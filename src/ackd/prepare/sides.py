@@ -129,7 +129,7 @@ def check_sides(class_map: ClassMap, sides: Sides, name: str, report: Report) ->
             f"{len(twins):,} scenes are on both sides, such as {min(twins)}; data.twins=split "
             "(the default) gives each to one side.",
         )
-    for column, side in enumerate(("ms", "rgb")):
+    for column, side in enumerate(scenes):
         short = [
             f"{label} {len(scenes[side][label]):,} of {pair[column]:,}"
             for label, pair in class_map.paper_counts.items()

@@ -15,7 +15,7 @@ __all__ = ["counts_table", "found_table", "missing_text"]
 
 def found_table(name: str, root: Path, found: Sequence[Found]) -> Table:
     """A row a source: side, folder, images, what is wrong."""
-    table = Table(title=f"{name}: sources under {root}")
+    table = Table(title=f"{name}: sources")
     for column in ("source", "side", "folder", "images", ""):
         table.add_column(column, justify="right" if column == "images" else "left")
     for one in found:
