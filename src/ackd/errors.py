@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["AckdError", "ConfigError", "DataError", "MissingClassError", "nearest", "unknown"]
+__all__ = [
+    "AckdError",
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "MissingClassError",
+    "nearest",
+    "unknown",
+]
 
 
 class AckdError(Exception):
@@ -18,6 +26,20 @@ class ConfigError(AckdError, ValueError):
 
 class DataError(AckdError):
     """A folder, a file or an image is not what it should be."""
+
+
+class ImageError(DataError):
+    """An image file is not what its publisher promises.
+
+    Attributes:
+        kind: What is wrong in a few words, for lists: ``missing``, ``no permission``,
+            ``empty file``, ``web page``, ``unreadable``, ``wrong bands``, ``wrong type``,
+            ``NaN`` or ``nodata``.
+    """
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class MissingClassError(DataError):

@@ -26,7 +26,7 @@ from ackd.data.selection import Selection
 from ackd.data.sources import SOURCES, Record, Source
 from ackd.errors import DataError, unknown
 
-__all__ = ["MANIFEST", "read_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "checksum", "read_head", "read_manifest", "write_manifest"]
 
 #: What the file is called beside a pack.
 MANIFEST: Final = "manifest.csv"
@@ -105,7 +105,7 @@ def write_manifest(
                     "|".join(record.labels),
                     record.scene_id,
                     record.split or "",
-                    _checksum(source, file),
+                    checksum(source, file),
                     _SPLITS[splits[side][i]],
                 )
             )
@@ -166,7 +166,7 @@ def read_manifest(
             source = known[row.source]
             if not all(part.is_file() for part in source.files(file)) or not file.exists():
                 missing.append(row.file)
-            elif verify and _checksum(source, file) != row.sha256:
+            elif verify and checksum(source, file) != row.sha256:
                 changed.append(row.file)
             done += 1
             if progress is not None:
@@ -191,12 +191,30 @@ def read_manifest(
     )
 
 
+def read_head(path: Path) -> dict[str, Any]:
+    """Read what a manifest says of the whole set: ``name``, ``options``, ``splits``, ``notes``.
+
+    Raises:
+        DataError: If it is no manifest that can be read.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return _head(lines.readline().rstrip("\n"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no manifest that can be read: {error}.") from error
+
+
+def _head(line: str) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(line.removeprefix(_HEAD))
+    if not line.startswith(_HEAD) or about["format"] != _FORMAT:
+        raise ValueError(f"its first line is not '{_HEAD}...' of format {_FORMAT}")
+    return about
+
+
 def _parse(path: Path) -> tuple[dict[str, Any], list[_Row]]:
     try:
         head, _, body = path.read_text(encoding="utf-8").partition("\n")
-        about: dict[str, Any] = json.loads(head.removeprefix(_HEAD))
-        if not head.startswith(_HEAD) or about["format"] != _FORMAT:
-            raise ValueError(f"its first line is not '{_HEAD}...' of format {_FORMAT}")
+        about = _head(head)
         table = csv.reader(io.StringIO(body))
         if tuple(next(table, ())) != _COLUMNS:
             raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
@@ -256,8 +274,12 @@ def _position(label: str, classes: Sequence[str]) -> int:
     return classes.index(label)
 
 
-def _checksum(source: Source, path: Path) -> str:
-    """SHA-256 of an image's file; of several, that of what ``sha256sum`` would print of them."""
+def checksum(source: Source, path: Path) -> str:
+    """SHA-256 of an image's file; of several, that of what ``sha256sum`` would print of them.
+
+    Raises:
+        DataError: If a file is missing or cannot be read.
+    """
     files = source.files(path)
     try:
         sums = {file.name: _sha256(file) for file in files}

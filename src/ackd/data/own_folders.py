@@ -158,7 +158,7 @@ def _count_bands(ms: Path, classes: tuple[str, ...]) -> int:
                         with rasterio.open(path) as dataset:
                             return int(dataset.count)
                 except RasterioError as error:
-                    raise DataError(unreadable(path, "a GeoTIFF", error)) from error
+                    raise unreadable(path, "a GeoTIFF", error) from error
     raise DataError(
         f"No class folder of {ms} has a .tif or .tiff file; expected the MS images there "
         f"(data.ms={ms})."

@@ -19,7 +19,7 @@ from rasterio.errors import (
     RasterioError,
 )
 
-from ackd.errors import DataError, unknown
+from ackd.errors import DataError, ImageError, unknown
 
 __all__ = [
     "Progress",
@@ -78,16 +78,17 @@ def read_ms(
             rasterio.open(path) as dataset,
         ):
             if dataset.count != len(file_bands):
-                raise DataError(
+                raise ImageError(
                     f"{path} has {_count(dataset.count, 'band')}; expected {len(file_bands)} "
                     f"({', '.join(file_bands)}, in this order). data.bands chooses among these by "
-                    f"name, so the whole file is needed. {_MEND}"
+                    f"name, so the whole file is needed. {_MEND}",
+                    "wrong bands",
                 )
             # all bands, so that a cut file is found whichever bands are wanted
             pixels = dataset.read()[[position - 1 for position in positions]]
             nodata = [dataset.nodatavals[position - 1] for position in positions]
     except RasterioError as error:
-        raise DataError(unreadable(path, "a GeoTIFF", error)) from error
+        raise unreadable(path, "a GeoTIFF", error) from error
     check_pixels(path, pixels, bands, nodata, dtypes)
     return resize_bands(pixels, size)
 
@@ -115,20 +116,23 @@ def check_pixels(
         for what, test in (("NaN", np.isnan), ("infinite", np.isinf)):
             missing = int(test(band).sum()) if band.dtype.kind == "f" else 0
             if missing:
-                raise DataError(
+                raise ImageError(
                     f"{path} has {_count(missing, f'{what} pixel')} in band {name}; expected a "
-                    f"measured value in each. {_MEND}"
+                    f"measured value in each. {_MEND}",
+                    "NaN",
                 )
         missing = int((band == marker).sum()) if marker is not None else 0
         if missing:
-            raise DataError(
+            raise ImageError(
                 f"{path} has {_count(missing, 'pixel')} in band {name} marked as nodata "
-                f"({marker:g}); expected a measured value in each. {_MEND}"
+                f"({marker:g}); expected a measured value in each. {_MEND}",
+                "nodata",
             )
     if pixels.dtype.name not in dtypes:
-        raise DataError(
+        raise ImageError(
             f"{path} holds {pixels.dtype}; expected {' or '.join(dtypes)} digital numbers, "
-            f"as published. {_MEND}"
+            f"as published. {_MEND}",
+            "wrong type",
         )
 
 
@@ -171,23 +175,24 @@ def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             if image.mode not in _EIGHT_BIT:
-                raise DataError(
+                raise ImageError(
                     f"{path} is an image of Pillow's mode {image.mode}; expected a photograph of "
-                    f"eight bits a channel. {_MEND}"
+                    f"eight bits a channel. {_MEND}",
+                    "wrong type",
                 )
             photograph = image.convert("RGB")
     except UnidentifiedImageError as error:
-        raise DataError(unreadable(path, "a photograph", None)) from error
+        raise unreadable(path, "a photograph", None) from error
     # Pillow's decoders also raise SyntaxError and ValueError on broken files
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(unreadable(path, "a photograph", error)) from error
+        raise unreadable(path, "a photograph", error) from error
     if size is not None and photograph.size != (size, size):
         photograph = photograph.resize((size, size), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(photograph).transpose(2, 0, 1))
 
 
-def unreadable(path: Path, expected: str, error: Exception | None) -> str:
-    """Say what is wrong with a file that a library refused, better than the library does.
+def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError:
+    """Build the error for a file that a library refused: it says more than the library does.
 
     Args:
         path: The file.
@@ -195,26 +200,32 @@ def unreadable(path: Path, expected: str, error: Exception | None) -> str:
         error: What the library raised.
     """
     if not path.is_file():
-        return f"{path} is not there (any more); expected {expected}. {_MEND}"
+        return ImageError(
+            f"{path} is not there (any more); expected {expected}. {_MEND}", "missing"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip().lower()
     except OSError as denied:
-        return f"{path} cannot be opened ({denied.strerror}); make it readable."
+        return ImageError(
+            f"{path} cannot be opened ({denied.strerror}); make it readable.", "no permission"
+        )
     length = path.stat().st_size
     if length == 0:
-        return f"{path} is empty (0 bytes); expected {expected}. {_MEND}"
+        return ImageError(f"{path} is empty (0 bytes); expected {expected}. {_MEND}", "empty file")
     if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
-        return (
+        return ImageError(
             f"{path} is a web page, not {expected}: a download that failed and left the server's "
-            f"answer. {_MEND}"
+            f"answer. {_MEND}",
+            "web page",
         )
     # of a message of several lines the last one has the cause; the path stands in ours already
     lines = str(error.__cause__ or error).strip().splitlines() if error else []
     said = f" The library said: {lines[-1].strip()}" if lines else ""
-    return (
+    return ImageError(
         f"{path} cannot be read: truncated, damaged, or another kind of file ({length} bytes; "
-        f"expected {expected}).{said.rstrip('.')}{'.' if said else ''} {_MEND}"
+        f"expected {expected}).{said.rstrip('.')}{'.' if said else ''} {_MEND}",
+        "unreadable",
     )
 
 

@@ -34,6 +34,7 @@ def pack(
     *,
     bands: Sequence[str] | None,
     size: int | None,
+    force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Pack:
@@ -48,6 +49,7 @@ def pack(
         folder: Made where there is none.
         bands: The MS bands in the order wanted; all of the files where None.
         size: Height and width of all images in pixels; as found where None.
+        force: Whether to pack anew what is packed already.
         workers: Reading threads; chosen by the machine where None.
         progress: Called as ``progress(done, total)`` after each image, MS ones first.
 
@@ -61,14 +63,14 @@ def pack(
     """
     wanted = bands_of(selection, bands)
     key = _key(selection, size)
-    found = _fresh(folder, key, wanted)
+    found = None if force else _fresh(folder, key, wanted)
     if found is not None:
         return found
     with _told(folder, selection):
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / LOCK, folder):
             # somebody else may have packed it while this process waited
-            found = _fresh(folder, key, wanted)
+            found = None if force else _fresh(folder, key, wanted)
             if found is not None:
                 return found
             if is_pack(folder):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ackd.data.scenes import check_pixels, resize_bands, unreadable
 from ackd.data.sources.base import Record
 from ackd.data.sources.class_folders import ClassFolders
-from ackd.errors import DataError, unknown
+from ackd.errors import DataError, ImageError, unknown
 
 __all__ = ["MatFolders"]
 
@@ -55,10 +55,11 @@ class MatFolders(ClassFolders):
         image = _load(path, "msi", ("msi", "label"))
         count = len(self.file_bands)
         if image.ndim != 3 or image.shape[2] != count:
-            raise DataError(
+            raise ImageError(
                 f"{path} has 'msi' of shape {image.shape}; expected (height, width, {count}), the "
                 f"bands being {', '.join(self.file_bands)}. Put the file of the archive in its "
-                "place."
+                "place.",
+                "wrong bands",
             )
         if image.dtype == np.float64:  # MATLAB's own type, whatever the numbers were before
             image = image.astype(np.float32)
@@ -95,7 +96,7 @@ def _load(path: Path, name: str, together: Sequence[str]) -> NDArray[Any]:
         ) from error
     # scipy raises almost anything on damaged files: zlib, struct, type and index errors among them
     except Exception as error:
-        raise DataError(unreadable(path, "a MATLAB file", error)) from error
+        raise unreadable(path, "a MATLAB file", error) from error
     if name not in content:
         raise DataError(
             f"{path} has no variable '{name}'; expected 'msi' and 'label'. Put the file of the "

@@ -36,6 +36,7 @@ class Patches:
         published: One sentence: where the archive is published, and what to get.
         modality: Always ``"ms"``.
         sensor: Always Sentinel-2.
+        file_bands: The bands that a patch has.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Patches:
     published: str
     modality: Modality = "ms"
     sensor: Sensor = SENTINEL2
+    file_bands: tuple[str, ...] = _BANDS
 
     def files(self, path: Path) -> tuple[Path, ...]:
         """Return the tifs of a patch, one a band; the stacked tif where ``path`` is one.

@@ -1,0 +1,1 @@
+"""From downloaded archives to a folder that every run reads: build, check, download, unpack."""

@@ -1,0 +1,5 @@
+"""``python -m ackd.prepare``."""
+
+from ackd.prepare.cli import cli
+
+cli()

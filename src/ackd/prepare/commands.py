@@ -1,0 +1,115 @@
+"""What each command does with its options."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from ackd.errors import DataError
+from ackd.prepare.options import BENCHMARKS
+
+__all__ = ["COMMANDS"]
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    # a pipe or a log has no width of its own; tables of nine columns need more than 80
+    return console if console.is_terminal else Console(stderr=stderr, width=140)
+
+
+def _build(given: argparse.Namespace) -> int:
+    # Late, as everywhere here: --help needs neither torch nor rasterio.
+    from ackd.prepare.build import Request, build
+
+    request = Request(
+        name=given.command,
+        raw=given.raw.expanduser(),
+        out=given.out.expanduser(),
+        sources=_names(given.sources),
+        bands=_names(given.bands),
+        size=given.size,
+        twins=given.twins,
+        draw=given.draw,
+        missing=given.missing,
+        protocol=given.protocol,
+        split_seed=given.split_seed,
+        layout=given.layout,
+        manifest=given.manifest,
+        force=given.force,
+        workers=given.workers,
+    )
+    build(request, _console())
+    return 0
+
+
+def _names(given: list[str] | None) -> tuple[str, ...] | None:
+    """Names apart by blanks, commas, or both, as in a list of Hydra's."""
+    if given is None:
+        return None
+    return tuple(name for word in given for name in word.strip("[]").split(",") if name)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from ackd.prepare.check import check
+    from ackd.stages.files import write_json
+
+    report = check(given.folder.expanduser(), given.benchmark, given.workers)
+    if given.json == "-":
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+    elif given.json:
+        try:
+            write_json(Path(given.json), report.to_json())
+        except OSError as error:
+            raise DataError(
+                f"The findings cannot be written to {given.json}: {error.strerror or error}."
+            ) from error
+    report.show(_console(stderr=given.json == "-"), None if given.all else 5)
+    return 1 if report.breaks else 0
+
+
+def _unpack(given: argparse.Namespace) -> int:
+    from ackd.prepare.bar import bar
+    from ackd.prepare.unpack import archives_in, unpack
+
+    raw = given.raw.expanduser()
+    archives = given.archives
+    if not archives and raw.is_dir():
+        archives = archives_in(raw)
+    if not archives:
+        raise DataError(f"There is no archive in {raw} (--raw); name one, or another folder.")
+    failed = 0
+    for archive in archives:
+        try:
+            with bar(archive.name) as progress:
+                made = unpack(archive, raw, progress)
+        except DataError as error:
+            # the others are unpacked all the same
+            failed += 1
+            _console(stderr=True).print(
+                f"ackd: {error}", soft_wrap=True, markup=False, highlight=False
+            )
+            continue
+        print(f"{archive} -> {', '.join(map(str, made))}")
+    return 1 if failed else 0
+
+
+def _download(given: argparse.Namespace) -> int:
+    from ackd.prepare.download import download
+
+    folder, images = download(given.name, given.raw.expanduser())
+    print(f"{folder}: {images:,} images")
+    return 0
+
+
+#: Command -> what it does; gives the exit code.
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    **dict.fromkeys(BENCHMARKS, _build),
+    "check": _check,
+    "unpack": _unpack,
+    "download": _download,
+}

@@ -1,0 +1,190 @@
+"""Opening every image of a source: what cannot be read, and what looks wrong in what can."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+
+from ackd.data.manifest import checksum
+from ackd.data.scenes import Progress
+from ackd.data.sources import Record, Source
+from ackd.errors import DataError, ImageError
+from ackd.prepare.findings import Report
+
+__all__ = ["flat_bands", "inspect_source", "same_files", "unmeasured"]
+
+_AHEAD = 1024  # images handed to the threads at a time: bounds the memory, whatever the archive
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of an image after it was opened."""
+
+    record: Record
+    sha256: str | None
+    size: tuple[int, ...]
+    error: str | None = None
+    kind: str = ""
+    flat: tuple[str, ...] = ()
+    unmeasured: int = 0
+
+
+def inspect_source(
+    source: Source,
+    root: Path,
+    records: Sequence[Record],
+    report: Report,
+    *,
+    any_size: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Open every image and note down what is wrong with it.
+
+    Args:
+        source: The data set.
+        root: The folder that the records' files are relative to.
+        records: Which images.
+        report: Gets the findings.
+        any_size: Whether images of several sizes are in order, because a run resizes them.
+        workers: Reading threads; one a processor, at most 8, where None.
+        progress: Called as ``progress(done, total)`` after each image.
+    """
+    seen = []
+    for one in _look(source, root, records, workers):
+        seen.append(one)
+        _tell(one, source, report)
+        if progress is not None:
+            progress(len(seen), len(records))
+    report.images[source.name] = len(seen)
+    same_files(
+        [(one.record.file, one.sha256, one.record.labels) for one in seen if one.sha256],
+        source.name,
+        report,
+    )
+    sizes = Counter(one.size for one in seen if one.size)
+    if len(sizes) > 1 and not any_size:
+        usual, count = sizes.most_common(1)[0]
+        odd = [one.record.file for one in seen if one.size and one.size != usual]
+        report.add(
+            "error",
+            "several sizes",
+            source.name,
+            f"{count:,} images are {_pixels(usual)} pixels and {len(odd):,} are not, such as "
+            f"{odd[0]}; set data.size=N, and all are resized.",
+            odd,
+        )
+
+
+def _look(
+    source: Source, root: Path, records: Sequence[Record], workers: int | None
+) -> Iterator[_Seen]:
+    bands = tuple(getattr(source, "file_bands", ())) or source.sensor.names
+    threads = min(8, os.cpu_count() or 1) if workers is None else workers
+    # the filter is the process's, and set here once because threads setting it would race
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for start in range(0, len(records), _AHEAD):
+            part = records[start : start + _AHEAD]
+            yield from pool.map(lambda record: _open(source, root, record, bands), part)
+
+
+def _open(source: Source, root: Path, record: Record, bands: Sequence[str]) -> _Seen:
+    path = root / record.file
+    try:
+        digest = checksum(source, path)
+    except DataError as error:
+        return _Seen(record, None, (), str(error), "unreadable")
+    try:
+        image = source.read(path, bands, None)
+    except ImageError as error:
+        return _Seen(record, digest, (), str(error), error.kind)
+    except DataError as error:
+        return _Seen(record, digest, (), str(error), "unreadable")
+    return _Seen(
+        record,
+        digest,
+        image.shape[1:],
+        flat=flat_bands(image, bands),
+        unmeasured=unmeasured(image) if source.modality == "ms" else 0,
+    )
+
+
+def flat_bands(image: NDArray[Any], bands: Sequence[str]) -> tuple[str, ...]:
+    """The bands of a (C, H, W) image that have one value everywhere."""
+    low, high = image.min(axis=(1, 2)), image.max(axis=(1, 2))
+    return tuple(name for name, flat in zip(bands, low == high, strict=True) if flat)
+
+
+def unmeasured(image: NDArray[Any]) -> int:
+    """The number of pixels that are 0 in every band, which is how tifs without a mark have nodata.
+
+    A single band cannot tell: there 0 is a value like others.
+    """
+    return int((image == 0).all(axis=0).sum()) if len(image) > 1 else 0
+
+
+def _tell(one: _Seen, source: Source, report: Report) -> None:
+    file = (one.record.file,)
+    if one.error is not None:
+        report.add("error", one.kind, source.name, one.error, file)
+    if one.flat:
+        what = f"band{'s' if len(one.flat) > 1 else ''} {', '.join(one.flat)}"
+        report.add(
+            "warning",
+            "constant band",
+            source.name,
+            f"{one.record.file} has one value everywhere in {what}.",
+            file,
+        )
+    if one.unmeasured:
+        report.add(
+            "warning",
+            "zero in every band",
+            source.name,
+            f"{one.record.file} has {one.unmeasured:,} of {one.size[0] * one.size[1]:,} pixels "
+            "that are 0 in every band, which Sentinel-2 products use for nodata.",
+            file,
+        )
+
+
+def same_files(
+    files: Sequence[tuple[str, str, tuple[str, ...]]], source: str, report: Report
+) -> None:
+    """Note down images that are the same to the byte.
+
+    Args:
+        files: Of each image its file, a digest, and its classes.
+        source: Where they are from.
+        report: Gets the findings.
+    """
+    groups: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for file, digest, labels in files:
+        groups.setdefault(digest, []).append((file, labels))
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        names = [file for file, _ in group]
+        classes = {labels for _, labels in group}
+        conflict = ", and they are of different classes" if len(classes) > 1 else ""
+        report.add(
+            "warning",
+            "duplicates of another class" if conflict else "exact duplicates",
+            source,
+            f"{' = '.join(names)}: the same image to the byte{conflict}; copies on both sides of "
+            "a split make a result too good.",
+            names,
+        )
+
+
+def _pixels(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))

@@ -1,0 +1,245 @@
+"""What can be typed after ``python -m ackd.prepare``, and the nearest right name of what cannot."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from ackd.errors import nearest
+
+__all__ = ["BENCHMARKS", "in_words_of_this_command", "parser"]
+
+#: The benchmarks, each a command of its own, as `ackd.data.BENCHMARKS` has them.
+BENCHMARKS: Final = {
+    "s2s_eu": "S2S-EU: EuroSAT (Sentinel-2), and RGB of EuroSAT, NWPU-RESISC45, PatternNet",
+    "s2s_cn": "S2S-CN: NaSC-TG2 (Tiangong-2), and RGB of NWPU-RESISC45, PatternNet, RSI-CB128",
+    "m2s_gl": "M2S-GL: BigEarthNet v1, and RGB of NWPU-RESISC45, PatternNet, RSI-CB128, EuroSAT",
+    "m2s_gl_v2": "what BigEarthNet v2's 19 classes can reach of M2S-GL",
+}
+
+_EXAMPLES: Final = """examples:
+  python -m ackd.prepare download eurosat_ms --raw raw
+  python -m ackd.prepare unpack --raw raw
+  python -m ackd.prepare check raw --benchmark s2s_eu
+  python -m ackd.prepare s2s_eu --raw raw --out s2s_eu
+  python -m ackd.train data=s2s_eu data.root=s2s_eu
+
+exit code: 0 all is well, 1 the data are not as they should be, 2 the command line is not
+"""
+
+#: Options of ackd.train in messages -> what they are called here.
+_HERE: Final = {
+    "root": "--raw", "sources": "--sources", "bands": "--bands", "size": "--size",
+    "twins": "--twins", "draw": "--draw", "missing_classes": "--missing",
+    "protocol": "--protocol", "split_seed": "--split-seed", "layout": "--layout",
+    "packs": "--out",
+}  # fmt: skip
+
+
+def in_words_of_this_command(text: str) -> str:
+    """Call the options in a message what they are called here: ``--raw DIR`` for data.root=DIR."""
+
+    def here(match: re.Match[str]) -> str:
+        option = _HERE.get(match["option"])
+        if option is None:
+            return match[0]
+        names = match["names"]
+        if names is not None:
+            return f"{option} {names.replace(',', ' ')}"
+        return f"{option} " if match["value"] else option
+
+    return re.sub(r"data\.(?P<option>[a-z_]+)(?P<value>=(\[(?P<names>[^\]]*)\])?)?", here, text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest right word; exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"ackd: {message[:1].upper()}{message[1:]}.{self._meant(message)}\n")
+
+    def _meant(self, message: str) -> str:
+        quoted = re.search(r"invalid choice: '([^']*)'", message)
+        if quoted:
+            known = re.findall(r"'?([\w-]+)'?(?=[,)])", message.partition("choose from")[2])
+            near = nearest(quoted[1], known)
+            return f" Did you mean '{near}'?" if near else ""
+        words = message.partition("unrecognized arguments: ")[2].split()
+        strangers = [word.partition("=")[0] for word in words if word.startswith("-")]
+        near = nearest(strangers[0], _flags(self)) if strangers else None
+        return f" Did you mean '{near}'?" if near else f" (See {self.prog} --help.)"
+
+
+def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                yield from _flags(sub)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; the command is in ``command``."""
+    top = _Parser(
+        prog="python -m ackd.prepare",
+        description="Get, look at and pack the images of a benchmark, once for all runs.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = top.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+
+    def add(name: str, title: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=title, description=description, allow_abbrev=False)
+
+    for name, title in BENCHMARKS.items():
+        _benchmark_options(
+            add(
+                name,
+                title,
+                f"{title}. Says what lies under --raw and what is missing, counts the images a "
+                "class, and writes the packed images and manifest.csv into --out, which "
+                f"ackd.train data={name} data.root=OUT reads without the archives.",
+            )
+        )
+    _check_options(
+        add(
+            "check",
+            "open every file under a folder and say what is wrong",
+            "Opens every image of every known source under DIR, of a prepared folder, or of MS and "
+            "RGB with a folder a class. Exit code 1 if anything found would break training.",
+        )
+    )
+    _unpack_options(
+        add(
+            "unpack",
+            "unpack downloaded archives (zip, tar), safely",
+            "Unpacks zip and tar archives into --raw. Links, and paths that lead out of the "
+            "archive's folder, are refused.",
+        )
+    )
+    _download_options(
+        add(
+            "download",
+            "fetch a source by torchgeo or torchvision",
+            "Fetches, verifies and unpacks one source where a library knows its address and the "
+            "network allows; else says what to get and where to put it.",
+        )
+    )
+    return top
+
+
+def _raw(to: Any) -> None:
+    to.add_argument(
+        "--raw",
+        type=Path,
+        default=Path(os.environ.get("ACKD_DATA", "data")),
+        metavar="DIR",
+        help="folder of the archives, unpacked (default: $ACKD_DATA, else data)",
+    )
+
+
+def _workers(to: Any) -> None:
+    to.add_argument("--workers", type=_count, metavar="N", help="reading threads")
+
+
+def _benchmark_options(to: argparse.ArgumentParser) -> None:
+    _raw(to)
+    to.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    to.add_argument(
+        "--sources",
+        nargs="+",
+        metavar="NAME",
+        help="RGB sources (default: all of the benchmark; fewer mark the set partial)",
+    )
+    to.add_argument(
+        "--bands",
+        nargs="+",
+        metavar="BAND",
+        help="MS bands by name, or 'all' of the files (default: the benchmark's)",
+    )
+    to.add_argument(
+        "--size", type=_count, metavar="N", help="pixels a side (default: the benchmark's)"
+    )
+    to.add_argument(
+        "--missing",
+        choices=("error", "drop"),
+        help="drop: leave out RGB sources and classes that are not there, and mark the set partial "
+        "(default: error)",
+    )
+    to.add_argument(
+        "--twins",
+        choices=("split", "all", "paired"),
+        help="scenes that both sides show: on one side only, on both, or nothing else "
+        "(default: split)",
+    )
+    to.add_argument(
+        "--draw",
+        choices=("paper", "all"),
+        help="at most Table 10's images a class and side, or every image (default: paper)",
+    )
+    to.add_argument(
+        "--protocol",
+        choices=("strict", "paper", "publisher"),
+        help="of the splits in the manifest; a run chooses its own (default: strict)",
+    )
+    to.add_argument(
+        "--split-seed", type=_seed, metavar="N", help="of twins, draw and splits (default: 0)"
+    )
+    to.add_argument(
+        "--layout",
+        choices=("publishers", "released"),
+        default="publishers",
+        help="archives as published, or the authors' MS/ and RGB/ folders (default: publishers)",
+    )
+    to.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="rebuild the very set that a manifest.csv lists; every checksum is verified",
+    )
+    to.add_argument("--force", action="store_true", help="pack anew, also over another set")
+    _workers(to)
+
+
+def _check_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("folder", type=Path, metavar="DIR", help="what to look at")
+    to.add_argument(
+        "--benchmark", metavar="NAME", help="judge it as this benchmark and look at nothing else"
+    )
+    to.add_argument("--json", metavar="FILE", help="write the findings as JSON; - for the screen")
+    to.add_argument("--all", action="store_true", help="show every finding, not five of a kind")
+    _workers(to)
+
+
+def _unpack_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "archives",
+        nargs="*",
+        type=Path,
+        metavar="ARCHIVE",
+        help="what to unpack (default: every archive in --raw that is not unpacked yet)",
+    )
+    _raw(to)
+
+
+def _download_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument("name", metavar="NAME", help="a source, such as eurosat_ms")
+    _raw(to)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0 to {2**32 - 1}")
+    return int(text)

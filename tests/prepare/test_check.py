@@ -1,0 +1,194 @@
+"""``ackd.prepare check``: every kind of fault, with its severity, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ackd.data.sources import EUROSAT_MS
+from ackd.prepare.check import check
+from tests.data.layouts import ms_pixels, write_jpg, write_tif
+from tests.data.patch_layouts import write_mat
+from tests.data.small_archives import write_archives
+from tests.prepare.running import Command, two_classes
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve tifs and 32 jpgs in order, of which each test spoils some."""
+    two_classes(monkeypatch)
+    root = write_archives(tmp_path / "raw")
+    for label, start in (("Forest", 100), ("River", 200)):  # all different
+        for number in range(1, 17):
+            write_jpg(root / f"EuroSAT_RGB/{label}/{label}_{number}.jpg", start + number)
+            if number < 7:
+                write_tif(
+                    root / f"EuroSAT_MS/{label}/{label}_{number}.tif", ms_pixels(start + number)
+                )
+    return root
+
+
+def kinds(root: Path) -> dict[tuple[str, str], list[str]]:
+    """(severity, kind) -> the files named, or the sentences where none are."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in check(root, "s2s_eu").findings:
+        found.setdefault((one.severity, one.kind), []).extend(one.files or (one.text,))
+    return found
+
+
+def test_sound_images_are_no_error(raw: Path, prepare: Command) -> None:
+    said = prepare("check", raw, "--benchmark", "s2s_eu")
+    assert said.code == 0
+    assert "eurosat_ms 12, eurosat 32" in said.out
+    assert "0 errors, 0 warnings" in said.out
+    assert set(kinds(raw)) == {("note", "twins"), ("note", "classes without images")}
+
+
+def test_every_fault_of_a_file(raw: Path) -> None:
+    ms, rgb = raw / "EuroSAT_MS/Forest", raw / "EuroSAT_RGB/Forest"
+    whole = (ms / "Forest_1.tif").read_bytes()
+    (ms / "Forest_1.tif").write_bytes(whole[: len(whole) // 2])
+    write_tif(ms / "Forest_2.tif", ms_pixels(2)[:12])
+    write_tif(ms / "Forest_3.tif", ms_pixels(3), nodata=float(ms_pixels(3)[4, 0, 0]))
+    flat = ms_pixels(4)
+    flat[EUROSAT_MS.file_bands.index("B09")] = 7
+    write_tif(ms / "Forest_4.tif", flat)
+    blank = ms_pixels(5)
+    blank[:, 0, :3] = 0
+    write_tif(ms / "Forest_5.tif", blank)
+    write_tif(ms / "Forest_6.tif", ms_pixels(6).astype(np.float32))
+    (rgb / "Forest_1.jpg").write_bytes(b"<!DOCTYPE html><p>Sign in</p>")
+    (rgb / "Forest_2.jpg").write_bytes(b"")
+    shutil.copy(rgb / "Forest_3.jpg", rgb / "Forest_4.jpg")
+    shutil.copy(rgb / "Forest_5.jpg", raw / "EuroSAT_RGB/River/River_5.jpg")
+    found = kinds(raw)
+
+    def names(severity: str, kind: str) -> set[str]:
+        return {Path(file).name for file in found[severity, kind]}
+
+    assert names("error", "unreadable") == {"Forest_1.tif"}
+    assert names("error", "wrong bands") == {"Forest_2.tif"}
+    assert names("error", "nodata") == {"Forest_3.tif"}
+    assert names("error", "wrong type") == {"Forest_6.tif"}
+    assert names("error", "web page") == {"Forest_1.jpg"}
+    assert names("error", "empty file") == {"Forest_2.jpg"}
+    assert names("warning", "constant band") == {"Forest_4.tif"}
+    assert names("warning", "zero in every band") == {"Forest_5.tif"}
+    assert names("warning", "exact duplicates") == {"Forest_3.jpg", "Forest_4.jpg"}
+    assert names("warning", "duplicates of another class") == {"Forest_5.jpg", "River_5.jpg"}
+
+
+def test_classes_short_of_images(raw: Path, prepare: Command) -> None:
+    for number in range(1, 5):
+        (raw / f"EuroSAT_MS/River/River_{number}.tif").unlink()
+    shutil.rmtree(raw / "EuroSAT_RGB/Forest")
+    said = prepare("check", raw, "--benchmark", "s2s_eu")
+    assert said.code == 1
+    assert "class 'River' has 2 scenes on the MS side; 5 are needed" in said.out
+    assert "eurosat has no image of Forest, which s2s_eu takes from it" in said.out
+
+
+def test_a_missing_source_and_a_wrong_layout(raw: Path, prepare: Command) -> None:
+    (raw / "EuroSAT_RGB/Forrest").mkdir()
+    write_jpg(raw / "EuroSAT_RGB/Forrest/1.jpg")
+    said = prepare("check", raw, "--benchmark", "s2s_eu")
+    assert said.code == 1
+    assert "Did you mean 'Forest'?" in said.out
+    shutil.rmtree(raw / "EuroSAT_MS")
+    (raw / "EuroSAT_MS.zip").write_bytes(b"")
+    assert ("error", "source missing") in kinds(raw)
+    prepare("check", raw, "--benchmark", "s2s_ue").assert_sentence(2, "Did you mean 's2s_eu'?")
+    prepare("check", raw / "no").assert_sentence(1, "no folder")
+    shutil.rmtree(raw / "EuroSAT_RGB")
+    said = prepare("check", raw, "--benchmark", "s2s_eu")
+    said.assert_sentence(1, "nothing that can be checked", "unpack first: EuroSAT_MS.zip")
+
+
+def test_findings_as_json(raw: Path, tmp_path: Path, prepare: Command) -> None:
+    (raw / "EuroSAT_RGB/River/River_2.jpg").write_bytes(b"")
+    said = prepare("check", raw, "--benchmark", "s2s_eu", "--json", "-")
+    assert said.code == 1
+    content = json.loads(said.out)
+    assert content["breaks_training"] is True
+    assert content["counts"]["error"] == 1
+    assert content["images"] == {"eurosat_ms": 12, "eurosat": 32}
+    (error,) = (one for one in content["findings"] if one["severity"] == "error")
+    assert error["kind"] == "empty file"
+    assert error["files"] == ["EuroSAT_RGB/River/River_2.jpg"]
+    assert "1 errors" in said.err
+    assert prepare("check", raw, "--benchmark", "s2s_eu", "--json", tmp_path / "x.json").code == 1
+    assert json.loads((tmp_path / "x.json").read_text()) == content
+    (tmp_path / "file").write_text("")
+    said = prepare("check", raw, "--benchmark", "s2s_eu", "--json", tmp_path / "file" / "x.json")
+    said.assert_sentence(1, "findings cannot be written")
+
+
+def test_a_long_list_is_cut_unless_all_is_asked_for(raw: Path, prepare: Command) -> None:
+    for number in range(1, 8):
+        (raw / f"EuroSAT_RGB/River/River_{number}.jpg").write_bytes(b"")
+    command = ("check", raw, "--benchmark", "s2s_eu")
+    assert "... and 2 more (--all shows them)" in prepare(*command).out
+    assert "River_7.jpg is empty" in prepare(*command, "--all").out
+
+
+def test_a_prepared_folder(raw: Path, tmp_path: Path, prepare: Command) -> None:
+    out = tmp_path / "out"
+    prepare("s2s_eu", "--raw", raw, "--out", out, "--size", 8)
+    assert prepare("check", out).code == 0
+    with (out / "rgb.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    said = prepare("check", out)
+    assert said.code == 1
+    assert "in rgb.npy is not what was packed" in said.out
+    (out / "ms.npy").write_bytes(b"")
+    assert "ms.npy cannot be read" in prepare("check", out).out
+
+
+def own(root: Path, size: int = 8) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("bog", "heath"):
+        for number in range(6):
+            pixels = rng.normal(size=(3, size, size)).astype(np.float32)
+            write_tif(root / f"MS/{label}/{number}.tif", pixels)
+            write_jpg(root / f"RGB/{label}/{number}.jpg", number + 10 * (label == "bog"))
+
+
+def test_class_folders_of_ones_own(tmp_path: Path, prepare: Command) -> None:
+    own(tmp_path)
+    assert prepare("check", tmp_path).code == 0
+    pixels = np.ones((3, 8, 8), np.float32) * np.arange(8, dtype=np.float32)
+    pixels[1, 2, 3] = np.nan
+    write_tif(tmp_path / "MS/bog/0.tif", pixels)
+    write_tif(tmp_path / "MS/bog/1.tif", pixels[:, 4:, 4:] + 1)
+    found = {one.kind for one in check(tmp_path).findings if one.severity == "error"}
+    assert found == {"NaN", "several sizes"}
+    shutil.rmtree(tmp_path / "RGB/bog")
+    assert "Class 'bog' is in" in prepare("check", tmp_path).out
+
+
+def test_the_authors_mat_files(tmp_path: Path) -> None:
+    write_jpg(tmp_path / "RGB/forest/1.jpg")
+    write_mat(tmp_path / "MS/forest/1.mat", [1] + [0] * 14)
+    report = check(tmp_path)
+    (error,) = report.findings
+    assert error.kind == "wrong layout"  # of fifteen classes fourteen are not there
+    assert "no folder" in error.text
+
+
+@pytest.mark.slow
+def test_the_real_constant_band(shared_data: Path) -> None:
+    report = check(shared_data, "s2s_eu")
+    (flat,) = (one for one in report.findings if one.kind == "constant band")
+    assert flat.files == ("EuroSAT_MS/SeaLake/SeaLake_2159.tif",)
+    assert "B09" in flat.text
+    assert not report.breaks
+    assert report.images == {"eurosat_ms": 276, "eurosat": 2276, "nwpu_resisc45": 3150}
+    (twins,) = (one for one in report.findings if one.kind == "twins")
+    assert twins.text.startswith("276 scenes")
