@@ -17,7 +17,7 @@ from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.data.packing import PackedImages
 from ackd.stages.context import Context
 from ackd.stages.pipeline import run_pipeline
-from benchmarks.arms import ARMS, configure, noise, step_of
+from benchmarks.arms import configure, noise, step_of
 from benchmarks.measure import in_process, peak_gb, watched_memory
 from benchmarks.scale import Scale
 from benchmarks.section import Row, Section
@@ -46,7 +46,7 @@ def run(scale: Scale) -> Section:
             "memory", "step_peak",
             arm=arm, pairing=pairing, size=size, batch=batch, threads=threads,
         )
-        for arm in ARMS
+        for arm in scale.memory_arms
     }  # fmt: skip
     runs: dict[str, Row] = {}
     for images in scale.data_sizes:

@@ -25,6 +25,7 @@ class Scale:
         coral: Rows and columns of the batches that CORAL compares.
         packed: Images a class and side that are packed.
         passes: Over the packed images, reading.
+        memory_arms: Whose steps are looked at for their peak memory.
         data_sizes: Images a side of two packed data sets that are trained on.
     """
 
@@ -41,9 +42,11 @@ class Scale:
     coral: tuple[tuple[int, int], ...]
     packed: int
     passes: int
+    memory_arms: tuple[str, ...]
     data_sizes: tuple[int, int]
 
 
+EVERY_ARM = ("plain", "kd live", "kd stored", "sembridge live", "sembridge stored")
 SHAPES = ((128, 512), (128, 1024), (128, 2048), (128, 4096), (128, 8192), (512, 512), (512, 64))
 
 SCALES = {
@@ -61,6 +64,7 @@ SCALES = {
         coral=SHAPES,
         packed=80,
         passes=9,
+        memory_arms=EVERY_ARM,
         data_sizes=(6_000, 24_000),
     ),
     "quick": Scale(
@@ -77,6 +81,7 @@ SCALES = {
         coral=SHAPES,
         packed=20,
         passes=5,
+        memory_arms=EVERY_ARM,
         data_sizes=(4_000, 8_000),
     ),
     "toy": Scale(
@@ -93,6 +98,7 @@ SCALES = {
         coral=((8, 16),),
         packed=4,
         passes=1,
+        memory_arms=("sembridge stored",),
         data_sizes=(100, 200),
     ),
 }
