@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks test test-all lint format types check wandb-sync clean
+.PHONY: help setup demo notebooks test test-all bench lint format types check wandb-sync clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ test: $(VENV)/.ready ## the test suite (without the slow ones)
 
 test-all: $(VENV)/.ready ## the slow tests too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: $(VENV)/.ready ## measure speed and memory on this machine; BENCH=--quick takes minutes
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/.ready ## style
 	$(BIN)/ruff check .

@@ -1,25 +1,52 @@
-"""Matching at scale: 10^4 to 10^6 students and teachers in ten classes, and the naive loop.
-
-    python benchmarks/matching.py [--sizes 10000 100000 1000000] [--json FILE]
+"""Matching at scale, in ten classes: DynM's search, SSM's search, and the naive loop.
 
 Each size runs in a process of its own, so that its peak memory is its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
-
 import torch
-from measure import in_process, once, peak_gb, write
 from torch import Tensor
 from torch.nn import functional
 
 from ackd.matching import match_by_divergence, match_by_similarity
+from benchmarks.measure import in_process, once, peak_gb
+from benchmarks.scale import Scale
+from benchmarks.section import Row, Section
+
+__all__ = ["measure", "naive", "run"]
 
 CLASSES = 10
 GAMMA = 3.0
+LOGITS, EMBEDDING = 10, 256
+
+
+def run(scale: Scale) -> Section:
+    """Measure every size.
+
+    Columns: seconds, GB, and ``per pair``: processor time a student and teacher, over that of
+    DynM's search at the second size (the first, if it is the only one); it stays the same where
+    cost grows as N * K / classes.
+    """
+    kinds = (("naive", scale.naive), ("logits", scale.matched), ("embeddings", scale.embeddings))
+    found = {
+        (kind, n): in_process(
+            "matching", "measure", kind=kind, n=n, threads=torch.get_num_threads()
+        )
+        for kind, sizes in kinds
+        for n in sizes
+    }
+    n = scale.matched[min(1, len(scale.matched) - 1)]
+    reference = found["logits", n]["cpu"] / n**2
+    rows: dict[str, Row] = {
+        f"{kind}, {n:,} x {n:,}": {
+            "wall s": row["wall"], "cpu s": row["cpu"], "peak GB": row["peak"],
+            "of it data GB": row["before"], "per pair": row["cpu"] / n**2 / reference,
+        }
+        for (kind, n), row in found.items()
+    }  # fmt: skip
+    absolute = frozenset({"wall s", "cpu s", "peak GB", "of it data GB"})
+    return Section("matching", "Re-matching, search only, ten classes", rows, absolute)
 
 
 def draw(n: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -43,49 +70,18 @@ def naive(s: Tensor, t: Tensor, s_class: Tensor, t_class: Tensor) -> Tensor:
 
 
 def measure(kind: str, n: int, threads: int) -> dict[str, float]:
-    """Match once and count seconds and memory."""
+    """Match once and count seconds and memory; the first, small call loads the kernels."""
     torch.set_num_threads(threads)
-    data = draw(n, 256 if kind == "embeddings" else 10)
+    data = draw(n, EMBEDDING if kind == "embeddings" else LOGITS)
     before = peak_gb()
-    if kind == "embeddings":
-        wall, cpu = once(lambda: match_by_similarity(*data))
-    elif kind == "naive":
-        wall, cpu = once(lambda: naive(*data))
-    else:
-        match_by_divergence(*(x[:256] for x in data), GAMMA)  # the first call loads kernels
-        wall, cpu = once(lambda: match_by_divergence(*data, GAMMA))
-    return {"wall": wall, "cpu": cpu, "peak_gb": peak_gb(), "peak_gb_before": before}
 
+    def match(*rows: Tensor) -> Tensor:
+        if kind == "embeddings":
+            return match_by_similarity(*rows)
+        if kind == "naive":
+            return naive(*rows)
+        return match_by_divergence(*rows, temperature=GAMMA)
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--sizes", type=int, nargs="*", default=[10_000, 27_000, 100_000, 1_000_000]
-    )
-    parser.add_argument("--embeddings", type=int, nargs="*", default=[100_000])
-    parser.add_argument("--naive", type=int, nargs="*", default=[2_000, 10_000])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--one", nargs=2, metavar=("KIND", "N"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(measure(given.one[0], int(given.one[1]), given.threads)))
-        return
-    rows: dict[str, dict[str, float]] = {}
-    print(f"{'':12}{'N = K':>10}{'wall s':>10}{'cpu s':>10}{'peak GB':>10}")
-    for kind, sizes in (
-        ("naive", given.naive), ("logits", given.sizes), ("embeddings", given.embeddings),
-    ):  # fmt: skip
-        for n in sizes:
-            row = in_process(Path(__file__), "--one", kind, str(n), "--threads", str(given.threads))
-            rows[f"{kind}/{n}"] = row
-            print(
-                f"{kind:12}{n:>10}{row['wall']:>10.2f}{row['cpu']:>10.2f}{row['peak_gb']:>10.2f}",
-                flush=True,
-            )
-    write(given.json, rows)
-
-
-if __name__ == "__main__":
-    main()
+    match(*(x[:256] for x in data))
+    taken = once(lambda: match(*data))
+    return {"wall": taken.wall, "cpu": taken.cpu, "peak": peak_gb(), "before": before}

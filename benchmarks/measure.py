@@ -13,92 +13,164 @@ import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["Timing", "in_process", "in_turns", "machine", "once", "peak_gb", "write"]
+__all__ = [
+    "ROOT",
+    "Seconds",
+    "Timing",
+    "compare",
+    "in_process",
+    "in_turns",
+    "machine",
+    "once",
+    "peak_gb",
+    "watched_memory",
+]
+
+ROOT = Path(__file__).resolve().parents[1]
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What one call took.
+
+    Attributes:
+        wall: By the clock on the wall.
+        cpu: Of the processor, all threads; other processes hardly touch it.
+    """
+
+    wall: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one arm.
+    """One arm of a comparison.
 
     Attributes:
-        wall: Median of the wall clock.
-        cpu: Median of the processor time of all threads; other processes hardly touch it.
+        wall: Median of the wall clock, in seconds.
+        cpu: Median of the processor time, in seconds.
         ratio: Median, over the turns, of processor time over that of the first arm.
+        spread: Half of the distance from the smallest to the largest of these ratios.
     """
 
     wall: float
     cpu: float
     ratio: float
+    spread: float
+
+
+def once(function: Callable[[], Any]) -> Seconds:
+    """Time one call."""
+    began, busy = time.perf_counter(), time.process_time()
+    function()
+    return Seconds(time.perf_counter() - began, time.process_time() - busy)
 
 
 def in_turns(arms: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, Timing]:
     """Call every arm once to warm up, then all of them ``turns`` times in turns."""
     for arm in arms.values():
         arm()
-    wall: dict[str, list[float]] = {name: [] for name in arms}
-    cpu: dict[str, list[float]] = {name: [] for name in arms}
+    found: dict[str, list[Seconds]] = {name: [] for name in arms}
     for _ in range(turns):
         for name, arm in arms.items():
-            seconds = once(arm)
-            wall[name].append(seconds[0])
-            cpu[name].append(seconds[1])
-    first = next(iter(arms))
-    return {
-        name: Timing(
-            statistics.median(wall[name]),
-            statistics.median(cpu[name]),
-            statistics.median(a / b for a, b in zip(cpu[name], cpu[first], strict=True)),
+            found[name].append(once(arm))
+    return compare(found)
+
+
+def compare(found: Mapping[str, Sequence[Seconds]]) -> dict[str, Timing]:
+    """Hold the arms against the first one, turn by turn."""
+    first = next(iter(found.values()))
+    timings = {}
+    for name, taken in found.items():
+        ratios = [a.cpu / b.cpu for a, b in zip(taken, first, strict=True)]
+        timings[name] = Timing(
+            statistics.median(s.wall for s in taken),
+            statistics.median(s.cpu for s in taken),
+            statistics.median(ratios),
+            (max(ratios) - min(ratios)) / 2,
         )
-        for name in arms
-    }
-
-
-def once(function: Callable[[], Any]) -> tuple[float, float]:
-    """Wall and processor seconds of one call."""
-    began, busy = time.perf_counter(), time.process_time()
-    function()
-    return time.perf_counter() - began, time.process_time() - busy
+    return timings
 
 
 def peak_gb() -> float:
-    """The largest resident memory of this process so far, in GB."""
+    """The largest resident memory of this process so far, in GB; mapped files count."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+@contextmanager
+def watched_memory() -> Iterator[list[float]]:
+    """Collect the memory, in GB, that is this process's own: no pages of mapped files.
+
+    Empty on systems without ``/proc``.
+    """
+    seen: list[float] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        status = Path("/proc/self/status")
+        while status.exists():
+            for line in status.read_text().splitlines():
+                if line.startswith("RssAnon:"):
+                    seen.append(int(line.split()[1]) * 1024 / 1e9)
+            if done.wait(POLL_SECONDS):
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
 
 
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     return {
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "load": os.getloadavg()[0],
+        "load": round(os.getloadavg()[0], 2),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
-def write(path: Path | None, rows: Mapping[str, Any]) -> None:
-    """Write rows and the machine as JSON, where a path is given."""
-    if path is None:
-        return
-    plain = {k: asdict(v) if isinstance(v, Timing) else v for k, v in rows.items()}
-    path.write_text(json.dumps({"machine": machine(), "rows": plain}, indent=2) + "\n")
+def _processor() -> str:
+    about = Path("/proc/cpuinfo")
+    if about.exists():
+        for line in about.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
-def in_process(script: Path, *arguments: str) -> dict[str, Any]:
-    """Run a benchmark as a process of its own, for its peak memory; its last line is JSON."""
+def in_process(module: str, function: str, **arguments: Any) -> dict[str, Any]:
+    """Call a function of a benchmark in a process of its own, for its peak memory.
+
+    Args:
+        module: Its name within this package.
+        function: Gives a mapping that JSON can hold.
+        arguments: Its keyword arguments, which JSON can hold.
+    """
+    words = ["-m", "benchmarks.child", module, function, json.dumps(arguments)]
     done = subprocess.run(
-        [sys.executable, str(script), *arguments], check=True, capture_output=True, text=True
+        [sys.executable, *words], check=False, capture_output=True, text=True, cwd=ROOT
     )
+    if done.returncode:
+        raise RuntimeError(f"{module}.{function}({arguments}) failed:\n{done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

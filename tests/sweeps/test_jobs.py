@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd.config import Config
+from ackd.config.schema import Config
 from ackd.errors import ConfigError
 from ackd.sweeps.jobs import Job, devices_of, make_job, sweep_name
 from ackd.sweeps.run import distinct

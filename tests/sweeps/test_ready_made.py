@@ -11,7 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ackd.config import Config, config_dir
+from ackd.config.location import config_dir
+from ackd.config.schema import Config
 from tests.config.composing import checked, options_of
 
 # Rows without seeds; all but the training time are repeated over three.

@@ -1,0 +1,150 @@
+"""The five ways to train a student that are held against each other, on images of noise.
+
+Nothing here measures accuracy, so the pixels do not matter; the classes, bands and sizes do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from ackd.backbones import Backbone
+from ackd.callbacks import DynM, NoiseFloor, TransportCost
+from ackd.config.location import config_dir
+from ackd.config.schema import Config
+from ackd.data import DEFAULT_BANDS
+from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.modules import DistillModule, LiveTeacher, StoredTeacher, UnpairedDataModule, open_store
+from ackd.stages.context import Context
+from ackd.stages.pairing import make_pairing
+from ackd.stages.store import StoreStage
+
+# What is measured must be what a run does, so its own parts are used although they are not public.
+from ackd.stages.student import _dynm, _objective
+from ackd.stages.teacher import TeacherStage
+from ackd.train import check
+
+__all__ = ["ARMS", "NETWORKS", "Lesson", "configure", "lesson", "noise", "step_of", "teacher_of"]
+
+NETWORKS = {"R": "resnet34", "M": "mobilenetv2", "S": "shufflenetv2_x0_5", "T": "test_resnet"}
+"""By the letters of the paper's tables; T is timm's smallest ResNet, for trying things out."""
+
+ARMS: dict[str, tuple[str, ...]] = {
+    "plain": ("method=baseline",),
+    "kd live": ("method=kd", "student.teacher=live"),
+    "kd stored": ("method=kd",),
+    "sembridge live": ("student.teacher=live",),
+    "sembridge stored": (),
+}
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A student with everything that it is trained with."""
+
+    context: Context
+    module: DistillModule
+    data: UnpairedDataModule
+    callbacks: list[pl.Callback]
+
+
+def noise(ms: int, rgb: int, size: int) -> Benchmark:
+    """Make ``ms`` and ``rgb`` training images, and a quarter as many for validation and test."""
+
+    def scenes(modality: Any, count: int, bands: tuple[str, ...], top: int) -> SceneSet:
+        rng = np.random.default_rng([0, count])
+        held = max(CLASSES, count // 8)
+        split = np.repeat(np.array([TRAIN, VAL, TEST], dtype=np.int8), [count, held, held])
+        names = np.array([f"{modality}/{i}" for i in range(len(split))])
+        kind = np.uint16 if modality == "ms" else np.uint8
+        return SceneSet(
+            modality=modality,
+            images=rng.integers(0, top, (len(split), len(bands), size, size)).astype(kind),
+            labels=np.arange(len(split), dtype=np.int64) % CLASSES,
+            files=names,
+            scene_ids=names,
+            split=split,
+            bands=bands,
+            sensor="sentinel2" if modality == "ms" else "rgb",
+        )
+
+    classes = tuple(f"class {i}" for i in range(CLASSES))
+    sides = scenes("ms", ms, DEFAULT_BANDS, 3000), scenes("rgb", rgb, ("R", "G", "B"), 256)
+    return Benchmark("noise", classes, *sides, "strict", {})
+
+
+def configure(pairing: str, folder: Path, *overrides: str) -> Config:
+    """Compose a run of a pairing such as ``"R/S"``, on the CPU, with files under ``folder``."""
+    teacher, student = (NETWORKS[letter] for letter in pairing.split("/"))
+    backbone = {name: "tiny" if name == NETWORKS["T"] else name for name in (teacher, student)}
+    common = [
+        f"backbone@teacher.backbone={backbone[teacher]}",
+        f"backbone@student.backbone={backbone[student]}",
+        f"outputs={folder}/outputs",
+        f"artifacts={folder}/artifacts",
+        "trainer.accelerator=cpu",
+        "+trainer.enable_progress_bar=false",
+    ]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return check(compose("train", overrides=[*common, *overrides]))
+
+
+def teacher_of(context: Context) -> Backbone:
+    """A teacher as it was initialised: what it says costs the same."""
+    torch.manual_seed(1)
+    return TeacherStage(context).build().eval()
+
+
+def lesson(context: Context, folder: Path) -> Lesson:
+    """Build the student's training of a configuration with random first pairs."""
+    config = context.config
+    data = context.data("student", "rgb")
+    torch.manual_seed(config.seed)
+    student = context.backbone(
+        config.student.backbone, len(context.benchmark.rgb.bands), context.classes, "student"
+    )
+    outputs: LiveTeacher | StoredTeacher | None = None
+    callbacks: list[pl.Callback] = []
+    if config.distils:
+        teacher, store = teacher_of(context), None
+        if config.student.teacher == "stored":
+            folder.mkdir(parents=True, exist_ok=True)
+            StoreStage(context, data, teacher, "noise").train(folder, resume=False)
+            store = open_store(folder)
+        pairing = make_pairing(context, data, teacher, None, store)
+        data.set_pairs(pairing.pairs, 0)
+        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
+        data.reads_partners = outputs.reads_images
+        callbacks.append(NoiseFloor())
+        if config.transport.enabled:
+            options = config.transport
+            callbacks.append(TransportCost(options.sample, options.every, options.seed))
+        if config.dynm.enabled:
+            dynm: DynM = _dynm(context, pairing)
+            callbacks.append(dynm)
+    objective = _objective(context, student, outputs)
+    module = DistillModule(student, objective, outputs, context.optimizer("student"))
+    return Lesson(context, module, data, callbacks)
+
+
+def step_of(lesson: Lesson) -> Callable[[], None]:
+    """One optimiser step on a batch that is at hand: forward, backward, update."""
+    module, optimizer = lesson.module, lesson.module.configure_optimizers()
+    batch: dict[str, Tensor] = lesson.data.prepare(next(iter(lesson.data.train_dataloader())))
+    module.train()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        module.training_step(batch, 0)["loss"].backward()
+        optimizer.step()
+
+    return step

@@ -1,0 +1,77 @@
+"""The time of one training step, as ratios to the student alone, beside the method's floor."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+
+from ackd.backbones import Backbone
+from ackd.matching import eval_mode
+from ackd.stages.context import Context
+from benchmarks.arms import ARMS, Lesson, configure, lesson, noise, step_of, teacher_of
+from benchmarks.floor import operations, products
+from benchmarks.measure import in_turns
+from benchmarks.scale import Scale
+from benchmarks.section import SPREAD, Row, Section
+
+__all__ = ["run", "step_lesson"]
+
+
+def run(scale: Scale) -> Section:
+    """Measure every pairing at every size.
+
+    Columns: the plain step in seconds of processor time; each other arm as a ratio to it;
+    ``arithmetic``: the operations of a SemBridge step (stored) over those of a plain step;
+    ``floor``: 1 + the time of the products alone over that of the plain step; ``over floor``:
+    SemBridge stored over the floor.
+    """
+    rows: dict[str, Row] = {}
+    for size, batch in scale.batches.items():
+        for pairing in scale.pairings:
+            with tempfile.TemporaryDirectory() as folder:
+                rows[f"{pairing} {size} px, {batch}"] = _measure(
+                    pairing, size, batch, scale.turns, Path(folder)
+                )
+    title = "Step time over the plain student's (teacher/student, pixels, images a batch)"
+    return Section("steps", title, rows, frozenset({"plain s"}))
+
+
+def step_lesson(arm: str, pairing: str, size: int, batch: int, folder: Path) -> Lesson:
+    """An arm with two batches of images."""
+    overrides = (*ARMS[arm], "matching=random", f"student.batch_size={batch}")
+    config = configure(pairing, folder, *overrides)
+    context = Context(config, noise(2 * batch, 2 * batch, size))
+    return lesson(context, folder / arm.replace(" ", "-"))
+
+
+def _measure(pairing: str, size: int, batch: int, turns: int, folder: Path) -> Row:
+    with warnings.catch_warnings():
+        # Outside of a Trainer there is nobody to log to, and nothing to log.
+        warnings.filterwarnings("ignore", message="You are trying to `self.log")
+        lessons = {arm: step_lesson(arm, pairing, size, batch, folder) for arm in ARMS}
+        steps = {arm: step_of(made) for arm, made in lessons.items()}
+        student, teacher = lessons["plain"].module.backbone, teacher_of(lessons["kd live"].context)
+        patches = min(_patches(network, size) for network in (student, teacher))
+        alone = products(student, teacher, batch, patches)
+        timings = in_turns({**steps, "products": alone}, turns)
+        plain, bridged = (operations(steps[arm]) for arm in ("plain", "sembridge stored"))
+    row: Row = {"plain s": timings["plain"].cpu}
+    for arm in list(ARMS)[1:]:
+        row |= {arm: timings[arm].ratio, arm + SPREAD: timings[arm].spread}
+    floor = 1 + timings["products"].ratio
+    row |= {
+        "arithmetic": bridged / plain,
+        "floor": floor,
+        "over floor": row["sembridge stored"] / floor,
+    }
+    return row
+
+
+@torch.no_grad()
+def _patches(network: Backbone, size: int) -> int:
+    with eval_mode(network):
+        height, width = network(torch.zeros(1, network.bands, size, size)).grid
+    return height * width
