@@ -27,6 +27,7 @@ __all__ = ["run", "run_peak", "step_peak", "write_packed"]
 
 STEPS = 3
 SIZE = 64
+BATCH = 64
 BLOCK = 256
 
 
@@ -86,7 +87,7 @@ def run_peak(folder: str, images: int, threads: int) -> Row:
     place = Path(folder)
     config = configure(
         "T/T", place, "matching=random", "teacher.max_epochs=1", "student.max_epochs=1",
-        "dynm.e0=0", "dynm.count=1",
+        "dynm.e0=0", "dynm.count=1", f"teacher.batch_size={BATCH}", f"student.batch_size={BATCH}",
     )  # fmt: skip
     work = place / "run"
     work.mkdir()
