@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import TINY, environment, run, train
+from ackd.errors import ConfigError
+from ackd.sweeps.options import read_options
+from ackd.sweeps.submitting import submit_jobs
+from tests.cli.running import TINY, environment, train
 from tests.sweeps.scripted import wait_for
 
 POOL = ("-m", *TINY, "hydra/launcher=local_pool", "trainer.accelerator=cpu")
@@ -67,18 +70,23 @@ def test_several_devices_under_one_process_are_refused_before_anything_starts(
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("name", "value", "said"),
     [
-        ("+hydra.launcher.slot=2", "Did you mean hydra.launcher.slots?"),
-        ("hydra.launcher.slots=0", "expected a whole number from 1"),
-        ("hydra.launcher.devices=gpu", "expected auto or a list"),
+        ("slot", 2, r"Did you mean hydra\.launcher\.slots\?"),
+        ("slots", 0, r"hydra\.launcher\.slots=0 .*expected a whole number from 1"),
+        ("devices", "gpu", "expected auto or a list"),
     ],
 )
-def test_a_wrong_option_of_the_pool_is_told(tmp_path: Path, option: str, said: str) -> None:
-    done = train(*POOL, option, "seed=0,1", cwd=tmp_path)
+def test_a_wrong_option_of_the_pool_is_told(name: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_options({name: value}, "hydra.launcher")
+
+
+def test_a_misspelt_option_of_the_pool_ends_the_command(tmp_path: Path) -> None:
+    done = train(*POOL, "+hydra.launcher.slot=2", "seed=0,1", cwd=tmp_path)
     assert done.code == 1
-    assert said in done.last
-    assert not list(tmp_path.rglob("result.json"))
+    assert "Did you mean hydra.launcher.slots?" in done.last
+    assert not list(tmp_path.rglob("job.log"))
 
 
 @pytest.mark.slow
@@ -170,10 +178,7 @@ def test_submitit_runs_the_same_jobs(tmp_path: Path) -> None:
     assert "finished already" in again.out
 
 
-def test_slurm_is_missed_with_a_sentence(tmp_path: Path) -> None:
-    done = run(
-        "-c", "import sys; sys.modules['submitit'] = None\n"
-        "from ackd.sweeps.submitting import submit_jobs\nfrom pathlib import Path\n"
-        "submit_jobs([], Path('x'), 'local', {}, [])", cwd=tmp_path,
-    )  # fmt: skip
-    assert "pip install 'ackd[slurm]'" in done.last
+def test_slurm_is_missed_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(ConfigError, match=r"pip install 'ackd\[slurm\]'"):
+        submit_jobs([], tmp_path, "local", {}, [])
