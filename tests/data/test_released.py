@@ -23,10 +23,10 @@ def vector(classes: tuple[str, ...], *borne: str) -> list[int]:
     return [int(label in borne) for label in classes]
 
 
-def write_released(root: Path, benchmark: str) -> Path:
+def write_released(root: Path, benchmark: str, per_class: int = 2) -> Path:
     classes = released(benchmark)[0].classes
     for label in classes:
-        for number in (1, 2):
+        for number in range(1, per_class + 1):
             name = f"{label}_{number}"
             if benchmark == "m2s_gl":
                 labels = vector(classes, label, "sea")

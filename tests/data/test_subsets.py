@@ -14,12 +14,12 @@ from ackd.errors import DataError
 from tests.data.patch_layouts import write_nasc_tg2, write_patch, write_photographs, write_stacked
 
 
-def write_rgb_side(root: Path, benchmark: str) -> None:
+def write_rgb_side(root: Path, benchmark: str, per_class: int = 1) -> None:
     for name, mapping in load_class_map(benchmark).rgb.items():
         source = SOURCES[name]
         assert isinstance(source, ClassFolders)
         # RSI-CB128 has its classes in groups
-        write_photographs(root, source, mapping, 1, "a group" if source.grouped else "")
+        write_photographs(root, source, mapping, per_class, "a group" if source.grouped else "")
 
 
 def sides(root: Path, benchmark: str) -> tuple[Listing, Listing]:
