@@ -30,6 +30,7 @@ def assert_sentence(done: Done, *words: str) -> None:
         (["name=${nope}"], ["nope"]),
         (["--config-dir", "nowhere"], ["nowhere"]),
         (["-m", "seed=0,1", "loss.lamda1=0.3"], ["'loss.lamda1'", "'loss.lambda1'"]),
+        (["-m", "hydra/launcher=local_pol"], ["hydra/launcher=local_pool"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

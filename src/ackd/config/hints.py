@@ -75,7 +75,7 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
 def one_sentence(error: Exception) -> str:
     """Reduce an error of Hydra or OmegaConf to what it says about the configuration."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, value = error.missing_cfg_file.partition("/")
+        group, _, value = error.missing_cfg_file.rpartition("/")
         names = list(error.options or [])
         close = nearest(value, names)
         plus = "+" if group in ON_DEMAND else ""
