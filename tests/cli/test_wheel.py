@@ -75,7 +75,9 @@ def test_the_wheel_holds_the_whole_configuration(wheel: Path) -> None:
 
 
 def test_it_runs_from_elsewhere(python: Path, tmp_path: Path) -> None:
-    where = run(python, "-c", "import ackd.config.location as c; print(c.config_dir())", cwd=tmp_path)
+    where = run(
+        python, "-c", "import ackd.config.location as c; print(c.config_dir())", cwd=tmp_path
+    )
     assert Path(where.strip()).parts[-3:] == ("site-packages", "ackd", "conf")
     assert str(CHECKOUT) not in where
     shown = run(python, "-m", "ackd.train", "--cfg", "job", "+experiment=s2s_eu_rr", cwd=tmp_path)
