@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import time
 from dataclasses import replace
@@ -13,7 +14,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from rich.logging import RichHandler
 
+from ackd.modules.allocator import keep_freed_memory
 from benchmarks.measure import machine
 from benchmarks.scale import SCALES
 from benchmarks.section import Section, markdown, table
@@ -23,6 +26,8 @@ __all__ = ["BENCHMARKS", "LAST", "main"]
 BENCHMARKS = (
     "steps", "epochs", "stages", "matching", "coral", "packing", "startup", "memory",
 )  # fmt: skip
+log = logging.getLogger("benchmarks")
+
 LAST = Path(__file__).with_name("last.json")
 
 
@@ -31,18 +36,24 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     given = _parser().parse_args(arguments)
     torch.set_num_threads(given.threads)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # of processes that are started
+    keep_freed_memory()  # as a run on the CPU does
     scale = SCALES[given.scale]
     if given.pairings:
         scale = replace(scale, pairings=tuple(given.pairings), stages=tuple(given.pairings))
+    log.addHandler(RichHandler(console=Console(stderr=True), show_path=False, show_level=False))
+    log.setLevel(logging.INFO)
     console = Console(width=None if Console().is_terminal else 200)
     before = _sections(LAST, scale.name)
     sections: dict[str, Section] = {}
     seconds: dict[str, float] = {}
     for name in given.only or BENCHMARKS:
         began = time.perf_counter()
+        log.info("%s", name)
         sections[name] = importlib.import_module(f"benchmarks.{name}").run(scale)
         seconds[name] = round(time.perf_counter() - began, 1)
         console.print(table(sections[name], before.get(name, {})))
+        if given.save:
+            _save(scale.name, machine(), name, sections[name])
     about = machine()
     found = {
         "scale": scale.name,
@@ -55,8 +66,6 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         given.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if given.markdown is not None:
         given.markdown.write_text("\n".join(map(markdown, sections.values())), encoding="utf-8")
-    if given.save:
-        _save(scale.name, about, sections)
     return found
 
 
@@ -91,12 +100,11 @@ def _sections(path: Path, scale: str) -> dict[str, dict[str, dict[str, float]]]:
     return {name: section["ratios"] for name, section in found.items()}
 
 
-def _save(scale: str, about: dict[str, Any], sections: dict[str, Section]) -> None:
+def _save(scale: str, about: dict[str, Any], name: str, section: Section) -> None:
     """Replace the rows that were measured, and keep all others."""
     content = json.loads(LAST.read_text(encoding="utf-8")) if LAST.is_file() else {}
-    for name, section in sections.items():
-        kept = content.setdefault(scale, {}).get(name, {"ratios": {}})["ratios"]
-        content[scale][name] = {"machine": about, "ratios": kept | section.ratios()}
+    kept = content.setdefault(scale, {}).get(name, {"ratios": {}})["ratios"]
+    content[scale][name] = {"machine": about, "ratios": kept | section.ratios()}
     beside = LAST.with_suffix(".json.part")
     beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     beside.replace(LAST)

@@ -23,6 +23,8 @@ from benchmarks.section import SPREAD, Row, Section
 
 __all__ = ["run"]
 
+log = logging.getLogger("benchmarks")
+
 EPOCHS = 4
 """The first one warms up, and in the last one the transport cost is measured."""
 
@@ -61,9 +63,10 @@ def run(scale: Scale) -> Section:
     rows: dict[str, Row] = {}
     images = scale.epoch_batches * batch
     for pairing in scale.pairings:
+        log.info("epochs of %s", pairing)
         with tempfile.TemporaryDirectory() as folder:
             rows[f"{pairing} {size} px, {images}"] = _measure(
-                pairing, size, batch, images, scale.turns, Path(folder)
+                pairing, size, batch, images, scale.long_turns, Path(folder)
             )
     title = "Epoch through the Trainer over the plain student's (pixels, images an epoch)"
     return Section("epochs", title, rows, frozenset({"plain s", "plain images/s"}))

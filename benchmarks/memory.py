@@ -15,6 +15,7 @@ import torch
 
 from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.data.packing import PackedImages
+from ackd.modules.allocator import keep_freed_memory
 from ackd.stages.context import Context
 from ackd.stages.pipeline import run_pipeline
 from benchmarks.arms import configure, noise, step_of
@@ -69,6 +70,7 @@ def run(scale: Scale) -> Section:
 def step_peak(arm: str, pairing: str, size: int, batch: int, threads: int) -> Row:
     """Peak of a few steps of one arm."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     with (
         warnings.catch_warnings(),
         tempfile.TemporaryDirectory() as folder,

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from ackd.modules.allocator import keep_freed_memory
 from benchmarks.arms import ARMS, step_of
 from benchmarks.steps import step_lesson
 
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
+    keep_freed_memory()
     print(profiled(given.pairing, given.arm, given.size, given.batch, rows=given.rows))
 
 

@@ -14,6 +14,7 @@ class Scale:
     Attributes:
         name: As the JSON has it.
         turns: How often all arms of a comparison take turns.
+        long_turns: The same where an arm is a whole training.
         pairings: Teacher and student of the steps and epochs, by their letters.
         stages: Those of whole student stages.
         batches: Pixels of an image's side -> images a batch.
@@ -31,6 +32,7 @@ class Scale:
 
     name: str
     turns: int
+    long_turns: int
     pairings: tuple[str, ...]
     stages: tuple[str, ...]
     batches: dict[int, int]
@@ -52,7 +54,8 @@ SHAPES = ((128, 512), (128, 1024), (128, 2048), (128, 4096), (128, 8192), (512, 
 SCALES = {
     "full": Scale(
         name="full",
-        turns=7,
+        turns=15,
+        long_turns=3,
         pairings=("R/R", "M/M", "S/S", "R/S"),
         stages=("R/R", "R/M", "R/S"),
         batches={64: 128, 120: 32},
@@ -70,6 +73,7 @@ SCALES = {
     "quick": Scale(
         name="quick",
         turns=3,
+        long_turns=3,
         pairings=("R/R", "M/M", "S/S", "R/S"),
         stages=("R/R", "R/M", "R/S"),
         batches={64: 32, 120: 8},
@@ -87,6 +91,7 @@ SCALES = {
     "toy": Scale(
         name="toy",
         turns=1,
+        long_turns=1,
         pairings=("T/T",),
         stages=("T/T",),
         batches={16: 8},

@@ -18,6 +18,8 @@ from benchmarks.section import SPREAD, Row, Section
 
 __all__ = ["run"]
 
+log = logging.getLogger("benchmarks")
+
 COMPARED = ("kd live", "kd stored", "sembridge stored")
 EPOCHS, REMATCHES = 200, 4
 """Of the paper's S2S-EU runs, which a short run is carried over to by its parts."""
@@ -53,7 +55,8 @@ def _measure(pairing: str, size: int, batch: int, images: int, scale: Scale, fol
     taken: dict[str, list[Seconds]] = {arm: [] for arm in COMPARED}
     parts: dict[str, list[Parts]] = {arm: [] for arm in COMPARED}
     matcher = 0.0
-    for turn in range(scale.turns + 1):
+    for turn in range(scale.long_turns + 1):
+        log.info("stages of %s, turn %d of %d", pairing, turn, scale.long_turns)
         for arm in COMPARED:
             config = configure(
                 pairing, folder, *ARMS[arm], f"student.max_epochs={epochs}", "force=[store]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -19,6 +20,8 @@ from benchmarks.section import SPREAD, Row, Section
 
 __all__ = ["run", "step_lesson"]
 
+log = logging.getLogger("benchmarks")
+
 
 def run(scale: Scale) -> Section:
     """Measure every pairing at every size.
@@ -31,6 +34,7 @@ def run(scale: Scale) -> Section:
     rows: dict[str, Row] = {}
     for size, batch in scale.batches.items():
         for pairing in scale.pairings:
+            log.info("steps of %s at %d px", pairing, size)
             with tempfile.TemporaryDirectory() as folder:
                 rows[f"{pairing} {size} px, {batch}"] = _measure(
                     pairing, size, batch, scale.turns, Path(folder)

@@ -5,14 +5,14 @@ Deep CORAL is Sun and Saenko 2016, arXiv 1607.01719.
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
 from torch import Tensor
 
 from ackd.errors import unknown
 from ackd.losses._checks import require_matrix, require_two_rows
-from ackd.losses._precision import exact_gram, exact_matmul, full_precision
+from ackd.losses._precision import exact_gram, full_precision
+from ackd.losses.gram_distance import gram_distance
 
 CoralScaling = Literal["paper", "official", "deep_coral"]
 CoralPath = Literal["auto", "gram", "direct"]
@@ -63,17 +63,15 @@ def coral(
         raise unknown("CORAL scaling", str(scaling), get_args(CoralScaling), "scaling")
     if path not in get_args(CoralPath):
         raise unknown("CORAL path", str(path), get_args(CoralPath), "path")
-    a, b = (_centred(x, scaling) for x in (source, target))
-    squared = _by_gram(a, b) if _takes_gram(a, b, path) else _by_covariance(a, b)
+    scales = [1.0 if scaling == "official" else (len(x) - 1) ** -0.5 for x in (source, target)]
+    if _takes_gram(source, target, path):
+        squared = gram_distance(source, target, *scales).clamp_min(0.0)
+    else:
+        a, b = (x - x.mean(dim=0) for x in (source, target))
+        squared = (exact_gram(scales[0] * a.mT) - exact_gram(scales[1] * b.mT)).square().sum()
     width = source.shape[1]
     power = {"paper": 1, "deep_coral": 2, "official": 3}[scaling]
     return squared / (4.0 * float(width) ** power)
-
-
-def _centred(x: Tensor, scaling: CoralScaling) -> Tensor:
-    """Return A with A^T A the covariance, or the raw scatter for ``official``."""
-    centred = x - x.mean(dim=0)
-    return centred if scaling == "official" else centred / math.sqrt(x.shape[0] - 1)
 
 
 def _takes_gram(a: Tensor, b: Tensor, path: CoralPath) -> bool:
@@ -81,12 +79,3 @@ def _takes_gram(a: Tensor, b: Tensor, path: CoralPath) -> bool:
         return path == "gram"
     rows_a, rows_b, width = a.shape[0], b.shape[0], a.shape[1]
     return rows_a**2 + rows_b**2 + rows_a * rows_b < width * (rows_a + rows_b)
-
-
-def _by_gram(a: Tensor, b: Tensor) -> Tensor:
-    within = exact_gram(a).square().sum() + exact_gram(b).square().sum()
-    return (within - 2 * exact_matmul(a, b.mT).square().sum()).clamp_min(0.0)
-
-
-def _by_covariance(a: Tensor, b: Tensor) -> Tensor:
-    return (exact_gram(a.mT) - exact_gram(b.mT)).square().sum()

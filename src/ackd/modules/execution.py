@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ackd.backbones import Backbone
 from ackd.modules.classifier import OptimizerFactory
 
-__all__ = ["MemoryFormat", "fused_on_cpu", "memory_format_of", "prepare"]
+__all__ = ["MemoryFormat", "fused_on_cpu", "memory_format_of", "prepare", "runs_on_cpu"]
 
 MemoryFormat = Literal["contiguous", "channels_last"]
 
@@ -54,12 +54,16 @@ def memory_format_of(wanted: str, accelerator: object) -> MemoryFormat:
         wanted: ``"auto"``, ``"contiguous"`` or ``"channels_last"``.
         accelerator: As the Trainer gets it; None or ``"auto"`` for what the machine has.
     """
-    if wanted == "contiguous":
-        return "contiguous"
-    if wanted == "channels_last" or accelerator == "cpu":
-        return "channels_last"
-    chosen = accelerator in (None, "auto") and not torch.accelerator.is_available()
-    return "channels_last" if chosen else "contiguous"
+    if wanted != "auto":
+        return "channels_last" if wanted == "channels_last" else "contiguous"
+    return "channels_last" if runs_on_cpu(accelerator) else "contiguous"
+
+
+def runs_on_cpu(accelerator: object) -> bool:
+    """Whether a Trainer with this ``accelerator`` computes on the CPU; None is ``"auto"``."""
+    if accelerator in (None, "auto"):
+        return not torch.accelerator.is_available()
+    return accelerator == "cpu"
 
 
 def fused_on_cpu(factory: OptimizerFactory) -> OptimizerFactory:

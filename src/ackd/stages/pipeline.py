@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.modules.allocator import handle_freed_memory
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
 from ackd.stages.files import write_json
@@ -39,6 +40,7 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
         The content of ``result.json``.
     """
     config = context.config
+    handle_freed_memory(config.execution.freed_memory, config.trainer.get("accelerator"))
     meet(config.trainer)
     _introduce(context.benchmark)
     seconds = dict.fromkeys(SECONDS, 0.0)

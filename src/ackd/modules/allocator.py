@@ -1,0 +1,69 @@
+"""What happens to memory that a training step has freed."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+from typing import Literal
+
+from ackd.modules.execution import runs_on_cpu
+
+__all__ = ["FreedMemory", "handle_freed_memory", "keep_freed_memory"]
+
+log = logging.getLogger("ackd")
+
+FreedMemory = Literal["auto", "keep", "return"]
+
+# Of glibc's malloc.h.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+LARGEST_KEPT = 1 << 30
+NEVER_TRIM = (1 << 31) - 1
+
+# Who sets one of these has chosen how the allocator works.
+CHOSEN_BY_USER = (
+    "GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
+)  # fmt: skip
+
+
+def handle_freed_memory(wanted: FreedMemory, accelerator: object) -> None:
+    """Do what ``execution.freed_memory`` says.
+
+    Args:
+        wanted: ``"keep"`` calls :func:`keep_freed_memory`, ``"return"`` leaves the system's own
+            way, ``"auto"`` keeps where networks are computed on the CPU and nobody has set
+            glibc's own variables.
+        accelerator: As the Trainer gets it; None or ``"auto"`` for what the machine has.
+    """
+    if wanted == "return":
+        return
+    if wanted == "auto":
+        chosen = [name for name in CHOSEN_BY_USER if name in os.environ]
+        if chosen or not runs_on_cpu(accelerator):
+            return
+    if not keep_freed_memory() and wanted == "keep":
+        log.warning(
+            "execution.freed_memory=keep: this system's allocator is not glibc's; it decides itself"
+        )
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep freed memory for its next step, instead of giving it back each time.
+
+    Every step of a training frees and asks for the same activations and gradients. glibc returns
+    large ones to the system at once, which hands them out again page by page, each filled with
+    zeros first. Numbers stay the same, bit for bit; the process's memory stays at its peak.
+
+    Measured on two CPU cores at 64 px and batch 128, a plain step takes 0.86 of the time for
+    MobileNetV2 and ShuffleNetV2; a ResNet34, busy with its convolutions, takes the same.
+
+    Returns:
+        Whether glibc took it; False on other systems.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None:
+        return False
+    # Older glibc refuses more than 32 MB.
+    large = mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) or mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    return bool(large) and bool(mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
