@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ackd.losses._precision import exact_gram, exact_matmul
 
@@ -23,7 +22,7 @@ def gram_distance(
     those of the gradient. Left to autograd, the same takes two products, an addition and a passage
     of each batch through the centring for every one of the three terms.
 
-    Neither autocast nor TF32 touches the products. The gradient cannot be differentiated again.
+    Neither autocast nor TF32 touches the products.
 
     Args:
         source: (B_s, D) features.
@@ -33,6 +32,9 @@ def gram_distance(
 
     Returns:
         A scalar; below 0 by rounding where the covariances agree.
+
+    Raises:
+        NotImplementedError: In the backward pass, if the gradient is to be differentiated again.
     """
     return cast(Tensor, _GramDistance.apply(source, target, scale_s, scale_t))
 
@@ -50,8 +52,12 @@ class _GramDistance(torch.autograd.Function):
         return within - 2 * cross.square().sum()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        if torch.is_grad_enabled():
+            raise NotImplementedError(
+                "The fast CORAL has no second derivative (create_graph=True); take coral(..., "
+                "path='direct') for one."
+            )
         a, b, gram_a, gram_b, cross = ctx.saved_tensors
         scale_s, scale_t = ctx.scales
         both = torch.cat((a, b))
