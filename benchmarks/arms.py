@@ -10,29 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from ackd.backbones import Backbone
-from ackd.callbacks import DynM, NoiseFloor, TransportCost
 from ackd.config.location import config_dir
 from ackd.config.schema import Config
 from ackd.data import DEFAULT_BANDS
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-from ackd.modules import DistillModule, LiveTeacher, StoredTeacher, UnpairedDataModule, open_store
+from ackd.modules import UnpairedDataModule, open_store
 from ackd.stages.context import Context
+from ackd.stages.lesson import Lesson, make_lesson
 from ackd.stages.pairing import make_pairing
 from ackd.stages.store import StoreStage
-
-# What is measured must be what a run does, so its own parts are used although they are not public.
-from ackd.stages.student import _dynm, _objective
 from ackd.stages.teacher import TeacherStage
 from ackd.train import check
 
-__all__ = ["ARMS", "NETWORKS", "Lesson", "configure", "lesson", "noise", "step_of", "teacher_of"]
+__all__ = ["ARMS", "NETWORKS", "Arm", "configure", "make_arm", "noise", "step_of", "teacher_of"]
 
 NETWORKS = {"R": "resnet34", "M": "mobilenetv2", "S": "shufflenetv2_x0_5", "T": "test_resnet"}
 """By the letters of the paper's tables; T is timm's smallest ResNet, for trying things out."""
@@ -48,13 +44,12 @@ CLASSES = 10
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A student with everything that it is trained with."""
+class Arm:
+    """A student's training that is ready to begin."""
 
     context: Context
-    module: DistillModule
+    lesson: Lesson
     data: UnpairedDataModule
-    callbacks: list[pl.Callback]
 
 
 def noise(ms: int, rgb: int, size: int) -> Benchmark:
@@ -104,42 +99,25 @@ def teacher_of(context: Context) -> Backbone:
     return TeacherStage(context).build().eval()
 
 
-def lesson(context: Context, folder: Path) -> Lesson:
+def make_arm(context: Context, folder: Path) -> Arm:
     """Build the student's training of a configuration with random first pairs."""
-    config = context.config
     data = context.data("student", "rgb")
-    torch.manual_seed(config.seed)
-    student = context.backbone(
-        config.student.backbone, len(context.benchmark.rgb.bands), context.classes, "student"
-    )
-    outputs: LiveTeacher | StoredTeacher | None = None
-    callbacks: list[pl.Callback] = []
-    if config.distils:
-        teacher, store = teacher_of(context), None
-        if config.student.teacher == "stored":
+    teacher = pairing = store = None
+    if context.config.distils:
+        teacher = teacher_of(context)
+        if context.config.student.teacher == "stored":
             folder.mkdir(parents=True, exist_ok=True)
             StoreStage(context, data, teacher, "noise").train(folder, resume=False)
             store = open_store(folder)
         pairing = make_pairing(context, data, teacher, None, store)
-        data.set_pairs(pairing.pairs, 0)
-        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
-        data.reads_partners = outputs.reads_images
-        callbacks.append(NoiseFloor())
-        if config.transport.enabled:
-            options = config.transport
-            callbacks.append(TransportCost(options.sample, options.every, options.seed))
-        if config.dynm.enabled:
-            dynm: DynM = _dynm(context, pairing)
-            callbacks.append(dynm)
-    objective = _objective(context, student, outputs)
-    module = DistillModule(student, objective, outputs, context.optimizer("student"))
-    return Lesson(context, module, data, callbacks)
+    torch.manual_seed(context.config.seed)
+    return Arm(context, make_lesson(context, data, teacher, pairing, store), data)
 
 
-def step_of(lesson: Lesson) -> Callable[[], None]:
+def step_of(arm: Arm) -> Callable[[], None]:
     """One optimiser step on a batch that is at hand: forward, backward, update."""
-    module, optimizer = lesson.module, lesson.module.configure_optimizers()
-    batch: dict[str, Tensor] = lesson.data.prepare(next(iter(lesson.data.train_dataloader())))
+    module, optimizer = arm.lesson.module, arm.lesson.module.configure_optimizers()
+    batch: dict[str, Tensor] = arm.data.prepare(next(iter(arm.data.train_dataloader())))
     module.train()
 
     def step() -> None:

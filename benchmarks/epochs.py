@@ -16,7 +16,7 @@ from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.fitting import fit
 from ackd.stages.loggers import run_loggers
-from benchmarks.arms import ARMS, configure, lesson, noise
+from benchmarks.arms import ARMS, configure, make_arm, noise
 from benchmarks.measure import Seconds, compare
 from benchmarks.scale import Scale
 from benchmarks.section import SPREAD, Row, Section
@@ -101,13 +101,13 @@ def _measure(pairing: str, size: int, batch: int, images: int, turns: int, folde
 
 
 def _fit(context: Context, folder: Path) -> list[Seconds]:
-    made, laps = lesson(context, folder / "store"), Laps()
+    arm, laps = make_arm(context, folder / "store"), Laps()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings(), run_loggers(context.config, "student", folder) as loggers:
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         fit(
-            made.module, made.data, context.config, stage="student", folder=folder, seed=0,
+            arm.lesson.module, arm.data, context.config, stage="student", folder=folder, seed=0,
             max_epochs=EPOCHS, monitor=selection_metric(multilabel=False), mode="max",
-            loggers=loggers, callbacks=[*made.callbacks, laps],
+            loggers=loggers, callbacks=[*arm.lesson.callbacks, laps],
         )  # fmt: skip
     return laps.laps

@@ -105,8 +105,22 @@ def compare(found: Mapping[str, Sequence[Seconds]]) -> dict[str, Timing]:
 
 def peak_gb() -> float:
     """The largest resident memory of this process so far, in GB; mapped files count."""
+    own = _memory("VmHWM")
+    if own is not None:
+        # A child's ru_maxrss begins with what its parent had.
+        return own
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def _memory(name: str) -> float | None:
+    """An entry of Linux's status of this process in GB; None elsewhere."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024 / 1e9
+    return None
 
 
 @contextmanager
@@ -119,11 +133,8 @@ def watched_memory() -> Iterator[list[float]]:
     done = threading.Event()
 
     def watch() -> None:
-        status = Path("/proc/self/status")
-        while status.exists():
-            for line in status.read_text().splitlines():
-                if line.startswith("RssAnon:"):
-                    seen.append(int(line.split()[1]) * 1024 / 1e9)
+        while (now := _memory("RssAnon")) is not None:
+            seen.append(now)
             if done.wait(POLL_SECONDS):
                 return
 

@@ -22,7 +22,7 @@ from benchmarks.arms import configure, noise, step_of
 from benchmarks.measure import in_process, peak_gb, watched_memory
 from benchmarks.scale import Scale
 from benchmarks.section import Row, Section
-from benchmarks.steps import step_lesson
+from benchmarks.steps import step_arm
 
 __all__ = ["run", "run_peak", "step_peak", "write_packed"]
 
@@ -77,7 +77,7 @@ def step_peak(arm: str, pairing: str, size: int, batch: int, threads: int) -> Ro
         watched_memory() as own,
     ):
         warnings.simplefilter("ignore")
-        step = step_of(step_lesson(arm, pairing, size, batch, Path(folder)))
+        step = step_of(step_arm(arm, pairing, size, batch, Path(folder)))
         for _ in range(STEPS):
             step()
     return _peaks(own)

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from ackd.modules.allocator import keep_freed_memory
 from benchmarks.arms import ARMS, step_of
-from benchmarks.steps import step_lesson
+from benchmarks.steps import step_arm
 
 __all__ = ["main", "profiled"]
 
@@ -24,7 +24,7 @@ def profiled(pairing: str, arm: str, size: int, batch: int, *, rows: int, steps:
     """Return a table of the operators that take the most processor time in a few steps."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        step = step_of(step_lesson(arm, pairing, size, batch, Path(folder)))
+        step = step_of(step_arm(arm, pairing, size, batch, Path(folder)))
         step()
         with profile(activities=[ProfilerActivity.CPU]) as found:
             for _ in range(steps):

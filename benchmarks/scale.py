@@ -19,6 +19,7 @@ class Scale:
         stages: Those of whole student stages.
         batches: Pixels of an image's side -> images a batch.
         epoch_batches: Batches of an epoch through the Trainer.
+        stage_batches: Batches of an epoch of a student stage.
         stage_epochs: Epochs of a student stage.
         matched: Students (and teachers) of a re-match.
         embeddings: The same for SSM's search in 256 dimensions; empty leaves it out.
@@ -37,6 +38,7 @@ class Scale:
     stages: tuple[str, ...]
     batches: dict[int, int]
     epoch_batches: int
+    stage_batches: int
     stage_epochs: int
     matched: tuple[int, ...]
     embeddings: tuple[int, ...]
@@ -60,6 +62,7 @@ SCALES = {
         stages=("R/R", "R/M", "R/S"),
         batches={64: 128, 120: 32},
         epoch_batches=8,
+        stage_batches=4,
         stage_epochs=4,
         matched=(10_000, 27_000, 100_000, 1_000_000),
         embeddings=(100_000,),
@@ -78,6 +81,7 @@ SCALES = {
         stages=("R/R", "R/M", "R/S"),
         batches={64: 32, 120: 8},
         epoch_batches=3,
+        stage_batches=3,
         stage_epochs=3,
         matched=(10_000, 27_000, 100_000),
         embeddings=(),
@@ -96,6 +100,7 @@ SCALES = {
         stages=("T/T",),
         batches={16: 8},
         epoch_batches=2,
+        stage_batches=2,
         stage_epochs=2,
         matched=(300,),
         embeddings=(200,),

@@ -38,7 +38,7 @@ def run(scale: Scale) -> Section:
     the paper; ``matcher epoch``: an epoch of the matcher's training over one of Vanilla KD.
     """
     size, batch = next(iter(scale.batches.items()))
-    images = scale.epoch_batches * batch
+    images = scale.stage_batches * batch
     rows: dict[str, Row] = {}
     for pairing in scale.stages:
         with tempfile.TemporaryDirectory() as folder:

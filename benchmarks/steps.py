@@ -12,13 +12,13 @@ import torch
 from ackd.backbones import Backbone
 from ackd.matching import eval_mode
 from ackd.stages.context import Context
-from benchmarks.arms import ARMS, Lesson, configure, lesson, noise, step_of, teacher_of
+from benchmarks.arms import ARMS, Arm, configure, make_arm, noise, step_of, teacher_of
 from benchmarks.floor import operations, products
 from benchmarks.measure import in_turns
 from benchmarks.scale import Scale
 from benchmarks.section import SPREAD, Row, Section
 
-__all__ = ["run", "step_lesson"]
+__all__ = ["run", "step_arm"]
 
 log = logging.getLogger("benchmarks")
 
@@ -43,21 +43,22 @@ def run(scale: Scale) -> Section:
     return Section("steps", title, rows, frozenset({"plain s"}))
 
 
-def step_lesson(arm: str, pairing: str, size: int, batch: int, folder: Path) -> Lesson:
+def step_arm(name: str, pairing: str, size: int, batch: int, folder: Path) -> Arm:
     """An arm with two batches of images."""
-    overrides = (*ARMS[arm], "matching=random", f"student.batch_size={batch}")
+    overrides = (*ARMS[name], "matching=random", f"student.batch_size={batch}")
     config = configure(pairing, folder, *overrides)
     context = Context(config, noise(2 * batch, 2 * batch, size))
-    return lesson(context, folder / arm.replace(" ", "-"))
+    return make_arm(context, folder / name.replace(" ", "-"))
 
 
 def _measure(pairing: str, size: int, batch: int, turns: int, folder: Path) -> Row:
     with warnings.catch_warnings():
         # Outside of a Trainer there is nobody to log to, and nothing to log.
         warnings.filterwarnings("ignore", message="You are trying to `self.log")
-        lessons = {arm: step_lesson(arm, pairing, size, batch, folder) for arm in ARMS}
-        steps = {arm: step_of(made) for arm, made in lessons.items()}
-        student, teacher = lessons["plain"].module.backbone, teacher_of(lessons["kd live"].context)
+        arms = {name: step_arm(name, pairing, size, batch, folder) for name in ARMS}
+        steps = {name: step_of(arm) for name, arm in arms.items()}
+        student = arms["plain"].lesson.module.backbone
+        teacher = teacher_of(arms["kd live"].context)
         patches = min(_patches(network, size) for network in (student, teacher))
         alone = products(student, teacher, batch, patches)
         timings = in_turns({**steps, "products": alone}, turns)

@@ -9,16 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from benchmarks.arms import step_of, teacher_of
 from benchmarks.floor import operations, products
 from benchmarks.matching import GAMMA, draw, naive
-from benchmarks.measure import ROOT, Seconds, compare
+from benchmarks.measure import ROOT, Seconds, compare, peak_gb
 from benchmarks.profiling import profiled
 from benchmarks.scale import SCALES
 from benchmarks.section import Section, markdown, table
-from benchmarks.steps import step_lesson
+from benchmarks.steps import step_arm
 from rich.console import Console
 
 from ackd.matching import match_by_divergence
@@ -130,12 +131,10 @@ def test_the_naive_loop_finds_the_same_pairs() -> None:
 
 @pytest.mark.parametrize("pairing", ["T/T", "T/S"])
 def test_the_floor_counts_what_sembridge_adds(pairing: str, tmp_path: Path) -> None:
-    lessons = {
-        arm: step_lesson(arm, pairing, 64, 8, tmp_path) for arm in ("plain", "sembridge stored")
-    }
-    plain, bridged = (operations(step_of(made)) for made in lessons.values())
-    taught = lessons["sembridge stored"]
-    alone = products(taught.module.backbone, teacher_of(taught.context), 8, patches=4)
+    arms = {arm: step_arm(arm, pairing, 64, 8, tmp_path) for arm in ("plain", "sembridge stored")}
+    plain, bridged = (operations(step_of(made)) for made in arms.values())
+    taught = arms["sembridge stored"]
+    alone = products(taught.lesson.module.backbone, teacher_of(taught.context), 8, patches=4)
     # The attention among four patches is the little that the floor leaves out.
     assert 0.95 * (bridged - plain) < operations(alone) <= bridged - plain
 
@@ -143,3 +142,12 @@ def test_the_floor_counts_what_sembridge_adds(pairing: str, tmp_path: Path) -> N
 def test_the_profile_names_operators() -> None:
     torch.set_num_threads(1)
     assert "aten::" in profiled("T/T", "sembridge stored", 16, 4, rows=5, steps=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's status of a process")
+def test_a_child_does_not_inherit_its_parents_peak() -> None:
+    large = np.ones(2**27)  # 1.07 GB
+    script = "from benchmarks.measure import peak_gb; print(peak_gb())"
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert float(done.stdout) < 0.9 < 1 < large.nbytes / 1e9 < peak_gb()

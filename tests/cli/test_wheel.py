@@ -70,7 +70,14 @@ def test_the_wheel_holds_the_whole_configuration(wheel: Path) -> None:
     for path in (CHECKOUT / "conf").rglob("*.yaml"):
         if path.name != "default.yaml" or path.parent.name != "local":
             assert f"ackd/conf/{path.relative_to(CHECKOUT / 'conf').as_posix()}" in names
-    assert "ackd/data/classmaps/s2s_eu.yaml" in names
+    for name in (
+        "ackd/data/classmaps/s2s_eu.yaml",
+        "ackd/report/published.yaml",
+        "ackd/report/templates/page.html.j2",
+        "ackd/report/templates/page.css",
+        "hydra_plugins/ackd_local_pool/local_pool.py",
+    ):
+        assert name in names
     assert not [name for name in names if name.startswith(("tests", "experiments", "outputs"))]
 
 
@@ -87,3 +94,6 @@ def test_it_runs_from_elsewhere(python: Path, tmp_path: Path) -> None:
     content = json.loads(result.read_text())
     assert content["git"] is None
     assert content["versions"]["ackd"] == ackd.__version__
+    pytest.importorskip("jinja2", reason="the report needs ackd[report]")
+    run(python, "-m", "ackd.report", ".", "--out", "pages", cwd=tmp_path)
+    assert "<html" in (tmp_path / "pages" / "report.html").read_text()

@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
 from ackd.data.normalise import Normalisation, Normaliser, flips_and_turns, normalisers_of
 from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
+from ackd.modules.loading import Batch, LateLoader, PartnerRows, Side, partner_index
 from ackd.modules.sharding import share_batches
 
 __all__ = ["UnpairedDataModule"]
 
-Side = Literal["ms", "rgb"]
-Batch = dict[str, Tensor]
 SWEEP_BATCH = 256  # images at once outside of training; eval mode needs little memory
-
-
-class LateLoader(DataLoader[Batch]):
-    """A DataLoader that reads nothing before the first batch of an epoch is asked for.
-
-    Lightning opens the first epoch's iterator before it tells the sampler which epoch that is (not
-    epoch 0 in a continued run) and before callbacks can choose the first pairs. Workers that read
-    ahead from there would go through the wrong order with stale pairs.
-    """
-
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        """Start an epoch."""
-        yield from super().__iter__()
-
-
-class PartnerRows(Dataset[Batch]):
-    """Batches of one side that say which images their partners are, and do not read them."""
-
-    def __init__(self, scenes: UnpairedScenes, side: Side) -> None:
-        self.scenes = scenes
-        self.side = side
-
-    def __getitem__(self, request: Request) -> Batch:
-        if request.ms is None or request.rgb is None:
-            return self.scenes[request]
-        if self.side == "ms":
-            return self.scenes[Request(request.ms, None)] | {
-                "rgb_index": torch.from_numpy(request.rgb)
-            }
-        return self.scenes[Request(None, request.rgb)] | {"ms_index": torch.from_numpy(request.ms)}
-
-
-def _partner_index(side: Side) -> str:
-    return "rgb_index" if side == "ms" else "ms_index"
 
 
 class UnpairedDataModule(pl.LightningDataModule):
@@ -233,7 +198,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         self, batch: dict[str, Tensor], device: torch.device, dataloader_idx: int
     ) -> dict[str, Tensor]:
         """Move everything but the partners' rows, which are looked up on the host."""
-        partners = _partner_index(self.side)
+        partners = partner_index(self.side)
         moving = {key: value for key, value in batch.items() if key != partners}
         moved: Batch = super().transfer_batch_to_device(moving, device, dataloader_idx)
         return moved | ({partners: batch[partners]} if partners in batch else {})

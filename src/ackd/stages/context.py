@@ -14,8 +14,9 @@ from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 from ackd.modules.classifier import OptimizerFactory
-from ackd.modules.datamodule import Side, UnpairedDataModule
+from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
+from ackd.modules.loading import Side
 from ackd.stages.benchmark import build_benchmark
 
 __all__ = ["Context", "open_context"]

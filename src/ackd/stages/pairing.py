@@ -26,7 +26,7 @@ from ackd.matching import (
 )
 from ackd.matching.matcher import Matcher
 from ackd.modules import TeacherStore, UnpairedDataModule
-from ackd.modules.datamodule import Side
+from ackd.modules.loading import Side
 from ackd.stages.context import Context
 
 __all__ = ["Pairing", "compute_device", "make_pairing", "shown"]

@@ -1,0 +1,163 @@
+"""What a student is taught with: its teacher, its loss, and what happens between its epochs."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+
+from ackd.alignment import SKA, Projection
+from ackd.backbones import Backbone
+from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
+from ackd.config.targets import instantiate
+from ackd.losses import READINGS_OF_TEACHER_LOGITS
+from ackd.losses.gathering import gather_batch
+from ackd.matching import rematch_epochs, scale_epochs
+from ackd.modules import (
+    DistillationObjective,
+    DistillModule,
+    LiveTeacher,
+    LossWeights,
+    StoredTeacher,
+    TeacherOutputs,
+    TeacherStore,
+    UnpairedDataModule,
+)
+from ackd.stages.context import Context
+from ackd.stages.pairing import Pairing
+from ackd.stages.patch_grid import warn_of_a_single_patch
+
+__all__ = ["Lesson", "make_lesson", "make_objective"]
+
+log = logging.getLogger("ackd")
+
+# A reading may need many times the memory of the logits themselves.
+ROWS_READ_AT_ONCE = 8192
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A student with everything that it is trained with.
+
+    Attributes:
+        module: The student and its loss.
+        callbacks: In the order in which they have to act at the end of an epoch.
+        dynm: The one that matches again, if one does.
+        transport: The one that measures the transport cost, if one does.
+    """
+
+    module: DistillModule
+    callbacks: list[pl.Callback] = field(default_factory=list)
+    dynm: DynM | None = None
+    transport: TransportCost | None = None
+
+
+def make_lesson(
+    context: Context,
+    data: UnpairedDataModule,
+    teacher: Backbone | None,
+    pairing: Pairing | None,
+    store: TeacherStore | None,
+) -> Lesson:
+    """Build an untrained student with its loss and callbacks, and give ``data`` its first pairs.
+
+    Args:
+        context: Of the run.
+        data: Serves RGB batches.
+        teacher: None for the baseline.
+        pairing: Its galleries and first pairs; None for the baseline.
+        store: What the teacher says of the MS training images; without it, it looks at each batch.
+    """
+    config = context.config
+    student = context.backbone(
+        config.student.backbone, len(context.benchmark.rgb.bands), context.classes,
+        "student.backbone",
+    )  # fmt: skip
+    outputs: TeacherOutputs | None = None
+    if teacher is not None:
+        outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
+        data.reads_partners = outputs.reads_images
+        if config.aligns and config.ska.ot1:
+            warn_of_a_single_patch(context.benchmark, teacher, student)
+    objective = make_objective(context, student, outputs)
+    module = DistillModule(student, objective, outputs, context.optimizer("student"))
+    if pairing is None:
+        return Lesson(module)
+    data.set_pairs(pairing.pairs, version=0)
+    callbacks: list[pl.Callback] = [NoiseFloor()]
+    transport = dynm = None
+    if config.transport.enabled:
+        # Before those that change the pairs at the end of an epoch.
+        options = config.transport
+        transport = TransportCost(options.sample, options.every, options.seed)
+        callbacks.append(transport)
+    if config.dynm.enabled:
+        dynm = _make_dynm(context, pairing)
+        callbacks.append(dynm)
+    if config.matching.redraw:
+        gallery = pairing.gallery
+        callbacks.append(
+            RedrawPairs(pairing.rgb_classes, gallery.classes, gallery.index, config.seed)
+        )
+    return Lesson(module, callbacks, dynm, transport)
+
+
+def make_objective(
+    context: Context, student: Backbone, teacher: TeacherOutputs | None
+) -> DistillationObjective:
+    """Build the active terms of eq 21, and only those."""
+    config = context.config
+    loss = config.loss
+    kd_weights: dict[str, float] = {}
+    kd: dict[str, nn.Module] = {}
+    projection: Projection | None = None
+    ska: SKA | None = None
+    if teacher is not None:
+        if loss.lambda1 > 0:
+            for name, term in loss.kd.items():
+                if term.weight:
+                    kd[name] = instantiate(term.loss, f"loss.kd.{name}.loss")
+                    kd_weights[name] = term.weight
+        if config.aligns:
+            ska = SKA(
+                teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
+                patches=config.ska.patches, gather=gather_batch if loss.gather else None,
+                **config.planner.arguments,
+            )  # fmt: skip
+        projection = Projection(
+            (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
+            z=config.aligns and config.ska.ot1,
+            zbar=(config.aligns and config.ska.ot2)
+            or any(getattr(part, "uses_zbar", False) for part in kd.values()),
+        )  # fmt: skip
+    weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
+    return DistillationObjective(
+        weights, kd, projection, ska, gather=loss.gather,
+        teacher_logits=READINGS_OF_TEACHER_LOGITS[loss.teacher_logits],
+    )  # fmt: skip
+
+
+def _make_dynm(context: Context, pairing: Pairing) -> DynM:
+    options, length = context.config.dynm, context.config.student.max_epochs
+    asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
+    epochs = scale_epochs(asked, length, options.reference_epochs)
+    if epochs != asked:
+        log.info(
+            "DynM: epochs %s of a run of %d are epochs %s of this run of %d",
+            asked, options.reference_epochs, epochs, length,
+        )  # fmt: skip
+    else:
+        log.info("DynM: will match again at epochs %s", epochs)
+    gallery = pairing.gallery
+    if gallery.logits is not None:
+        # Pairs by the very distributions that the losses compare.
+        reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
+        parts = torch.split(gallery.logits, ROWS_READ_AT_ONCE)
+        gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
+    return DynM(
+        gallery, epochs, options.gamma, options.direction, logits=options.logits,
+        first=pairing.pairs, class_names=context.benchmark.classes,
+    )  # fmt: skip
