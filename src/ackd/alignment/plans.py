@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from ackd.alignment.pooled_attention import pooled_attention
+
 __all__ = [
     "apply_plan",
     "attention",
@@ -47,7 +49,7 @@ def attention(queries: Tensor, keys: Tensor) -> Tensor:
 
 def plan_from_heads(queries: Tensor, keys: Tensor) -> Tensor:
     """Mean over the queries of :func:`attention`: (B, H, M), each row summing to 1."""
-    return attention(queries, keys).mean(dim=-2)
+    return pooled_attention(queries, keys)
 
 
 def pooled_plan(z: Tensor, w_q: Tensor, w_k: Tensor, heads: int) -> Tensor:
