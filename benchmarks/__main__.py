@@ -24,7 +24,8 @@ from benchmarks.section import Section, markdown, table
 __all__ = ["BENCHMARKS", "LAST", "main"]
 
 BENCHMARKS = (
-    "steps", "epochs", "stages", "matching", "coral", "packing", "startup", "memory",
+    "steps", "approximations", "epochs", "stages", "matching", "coral", "packing", "startup",
+    "memory",
 )  # fmt: skip
 log = logging.getLogger("benchmarks")
 

@@ -114,15 +114,22 @@ def make_arm(context: Context, folder: Path) -> Arm:
     return Arm(context, make_lesson(context, data, teacher, pairing, store), data)
 
 
-def step_of(arm: Arm) -> Callable[[], None]:
-    """One optimiser step on a batch that is at hand: forward, backward, update."""
+def step_of(arm: Arm, *, bf16: bool = False) -> Callable[[], None]:
+    """One optimiser step on a batch that is at hand: forward, backward, update.
+
+    Args:
+        arm: Whose step.
+        bf16: Forward under autocast, as ``trainer.precision=bf16-mixed`` has it.
+    """
     module, optimizer = arm.lesson.module, arm.lesson.module.configure_optimizers()
     batch: dict[str, Tensor] = arm.data.prepare(next(iter(arm.data.train_dataloader())))
     module.train()
 
     def step() -> None:
         optimizer.zero_grad()
-        module.training_step(batch, 0)["loss"].backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            loss = module.training_step(batch, 0)["loss"]
+        loss.backward()
         optimizer.step()
 
     return step

@@ -43,9 +43,9 @@ def run(scale: Scale) -> Section:
     return Section("steps", title, rows, frozenset({"plain s"}))
 
 
-def step_arm(name: str, pairing: str, size: int, batch: int, folder: Path) -> Arm:
-    """An arm with two batches of images."""
-    overrides = (*ARMS[name], "matching=random", f"student.batch_size={batch}")
+def step_arm(name: str, pairing: str, size: int, batch: int, folder: Path, *options: str) -> Arm:
+    """An arm with two batches of images, with options of its own."""
+    overrides = (*ARMS[name], "matching=random", f"student.batch_size={batch}", *options)
     config = configure(pairing, folder, *overrides)
     context = Context(config, noise(2 * batch, 2 * batch, size))
     return make_arm(context, folder / name.replace(" ", "-"))

@@ -32,6 +32,7 @@ ARM_COLUMNS = {
 }
 COLUMNS = {
     "steps": ARM_COLUMNS | {"plain s", "arithmetic", "floor", "over floor"},
+    "approximations": {"step s", "ratio"},
     "epochs": ARM_COLUMNS | {"plain s", "plain images/s", "with transport"},
     "stages": {
         "kd live s", "kd stored", "sembridge stored", "kd stored at 200", "sembridge stored at 200",
