@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         scale = replace(scale, pairings=tuple(given.pairings), stages=tuple(given.pairings))
     log.addHandler(RichHandler(console=Console(stderr=True), show_path=False, show_level=False))
     log.setLevel(logging.INFO)
+    if given.turns:
+        scale = replace(scale, turns=given.turns)
     console = Console(width=None if Console().is_terminal else 200)
     before = _sections(LAST, scale.name)
     sections: dict[str, Section] = {}
@@ -84,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         size.add_argument(
             f"--{name}", dest="scale", action="store_const", const=name, default="full", help=text
         )
+    parser.add_argument(
+        "--turns", type=int, help="of short arms, where the machine's speed wanders"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each process")
     parser.add_argument("--json", type=Path, help="write all numbers here too")
     parser.add_argument("--markdown", type=Path, help="write the tables here too")
