@@ -65,13 +65,14 @@ def read(run: OfflineRun) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
     return config, logged, summary
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+@pytest.fixture(scope="module", params=["basic", "local_pool"])
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     cwd = tmp_path_factory.mktemp("sweep")
     (cwd / "failing.py").write_text(FAILING)
     paths = environment(cwd)["PYTHONPATH"] + f":{cwd}"
     done = train(
-        "-m", *TINY, "data.ms_per_class=15", "matching=random", "logger=wandb", "dynm.e0=1",
+        "-m", *TINY, f"hydra/launcher={request.param}", "logger=wandb",
+        "data.ms_per_class=15", "matching=random", "dynm.e0=1",
         "student.max_epochs=2", "transport.sample=8", "logger.wandb.tags=[mine]",
         "student.optimizer={_target_: torch.optim.SGD, lr: 0.01},"
         "{_target_: failing.Failing, lr: 0.01}",
@@ -110,11 +111,12 @@ def test_configuration_and_numbers(sweep: Sweep) -> None:
     wanted |= {f"dynm/{k}" for k in ("share_changed", "kl_before", "kl_after")}
     wanted |= {"dynm/distinct_teachers", "transport/features", "transport/logits"}
     assert wanted <= set(logged)
-    result = json.loads((sweep.folder / "0" / "result.json").read_text())
+    folder = Path(config["folder"])
+    assert folder.parent == sweep.folder
+    result = json.loads((folder / "result.json").read_text())
     for key, value in result["student"]["metrics"].items():
         assert summary[f"test/{key}"] == pytest.approx(value)
         assert logged[f"test/{key}"] == pytest.approx(value)
-    assert config["folder"] == str(sweep.folder / "0")
 
 
 def test_confusion_matrix(sweep: Sweep) -> None:
