@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from ackd.modules.allocator import keep_freed_memory
+from benchmarks import device
 from benchmarks.measure import machine
 from benchmarks.scale import SCALES
 from benchmarks.section import Section, markdown, table
@@ -34,7 +35,12 @@ LAST = Path(__file__).with_name("last.json")
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Run benchmarks and show how their ratios differ from the last release's."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        device.use(given.device)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(given.threads)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # of processes that are started
     keep_freed_memory()  # as a run on the CPU does
@@ -46,7 +52,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if given.turns:
         scale = replace(scale, turns=given.turns)
     console = Console(width=None if Console().is_terminal else 200)
-    before = _sections(LAST, scale.name)
+    kept = scale.name if given.device == "cpu" else f"{scale.name} on {given.device}"
+    before = _sections(LAST, kept)
     sections: dict[str, Section] = {}
     seconds: dict[str, float] = {}
     for name in given.only or BENCHMARKS:
@@ -56,7 +63,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         seconds[name] = round(time.perf_counter() - began, 1)
         console.print(table(sections[name], before.get(name, {})))
         if given.save:
-            _save(scale.name, machine(), name, sections[name])
+            _save(kept, machine(), name, sections[name])
     about = machine()
     found = {
         "scale": scale.name,
@@ -86,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         size.add_argument(
             f"--{name}", dest="scale", action="store_const", const=name, default="full", help=text
         )
+    parser.add_argument(
+        "--device", default="cpu", help="of steps, epochs and stages; cuda, for example"
+    )
     parser.add_argument(
         "--turns", type=int, help="of short arms, where the machine's speed wanders"
     )

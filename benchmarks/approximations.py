@@ -39,7 +39,7 @@ def run(scale: Scale) -> Section:
         timings = in_turns(steps, scale.turns)
     rows: dict[str, Row] = {
         f"{pairing} {size} px, {batch}: {name}": {
-            "step s": t.cpu, "ratio": t.ratio, "ratio" + SPREAD: t.spread,
+            "step s": t.busy, "ratio": t.ratio, "ratio" + SPREAD: t.spread,
         }
         for name, t in timings.items()
     }  # fmt: skip

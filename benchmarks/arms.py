@@ -27,6 +27,7 @@ from ackd.stages.pairing import make_pairing
 from ackd.stages.store import StoreStage
 from ackd.stages.teacher import TeacherStage
 from ackd.train import check
+from benchmarks.device import accelerator, chosen
 
 __all__ = ["ARMS", "NETWORKS", "Arm", "configure", "make_arm", "noise", "step_of", "teacher_of"]
 
@@ -78,7 +79,7 @@ def noise(ms: int, rgb: int, size: int) -> Benchmark:
 
 
 def configure(pairing: str, folder: Path, *overrides: str) -> Config:
-    """Compose a run of a pairing such as ``"R/S"``, on the CPU, with files under ``folder``."""
+    """Compose a run of a pairing such as ``"R/S"`` with files under ``folder``."""
     teacher, student = (NETWORKS[letter] for letter in pairing.split("/"))
     backbone = {name: "tiny" if name == NETWORKS["T"] else name for name in (teacher, student)}
     common = [
@@ -86,7 +87,8 @@ def configure(pairing: str, folder: Path, *overrides: str) -> Config:
         f"backbone@student.backbone={backbone[student]}",
         f"outputs={folder}/outputs",
         f"artifacts={folder}/artifacts",
-        "trainer.accelerator=cpu",
+        f"trainer.accelerator={accelerator()}",
+        "trainer.devices=1",
         "+trainer.enable_progress_bar=false",
     ]
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
@@ -121,13 +123,18 @@ def step_of(arm: Arm, *, bf16: bool = False) -> Callable[[], None]:
         arm: Whose step.
         bf16: Forward under autocast, as ``trainer.precision=bf16-mixed`` has it.
     """
-    module, optimizer = arm.lesson.module, arm.lesson.module.configure_optimizers()
-    batch: dict[str, Tensor] = arm.data.prepare(next(iter(arm.data.train_dataloader())))
-    module.train()
+    module = arm.lesson.module.to(chosen()).train()
+    if module.teacher is not None:
+        module.teacher = module.teacher.to(chosen())
+    optimizer = module.configure_optimizers()
+    read = next(iter(arm.data.train_dataloader()))
+    batch: dict[str, Tensor] = arm.data.prepare(
+        arm.data.transfer_batch_to_device(read, chosen(), 0)
+    )
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        with torch.autocast(chosen().type, dtype=torch.bfloat16, enabled=bf16):
             loss = module.training_step(batch, 0)["loss"]
         loss.backward()
         optimizer.step()

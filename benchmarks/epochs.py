@@ -6,7 +6,6 @@ import itertools
 import logging
 import statistics
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from ackd.stages.context import Context
 from ackd.stages.fitting import fit
 from ackd.stages.loggers import run_loggers
 from benchmarks.arms import ARMS, configure, make_arm, noise
-from benchmarks.measure import Seconds, compare
+from benchmarks.measure import Seconds, compare, mark
 from benchmarks.scale import Scale
 from benchmarks.section import SPREAD, Row, Section
 
@@ -38,7 +37,7 @@ class Laps(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a lap."""
         del trainer, pl_module
-        self._marks.append(Seconds(time.perf_counter(), time.process_time()))
+        self._marks.append(mark())
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """End the last one."""
@@ -48,7 +47,7 @@ class Laps(pl.Callback):
     def laps(self) -> list[Seconds]:
         """One an epoch."""
         marks = self._marks
-        return [Seconds(b.wall - a.wall, b.cpu - a.cpu) for a, b in itertools.pairwise(marks)]
+        return [Seconds(b.wall - a.wall, b.busy - a.busy) for a, b in itertools.pairwise(marks)]
 
 
 def run(scale: Scale) -> Section:
@@ -87,14 +86,14 @@ def _measure(pairing: str, size: int, batch: int, images: int, turns: int, folde
             ordinary[arm].append(
                 Seconds(
                     statistics.fmean(lap.wall for lap in middle),
-                    statistics.fmean(lap.cpu for lap in middle),
+                    statistics.fmean(lap.busy for lap in middle),
                 )
             )
             if arm == "sembridge stored":
                 last.append(laps[-1])
     timings = compare({**ordinary, "with transport": last})
     plain = timings["plain"]
-    row: Row = {"plain s": plain.cpu, "plain images/s": images / plain.wall}
+    row: Row = {"plain s": plain.busy, "plain images/s": images / plain.wall}
     for name in [*list(ARMS)[1:], "with transport"]:
         row |= {name: timings[name].ratio, name + SPREAD: timings[name].spread}
     return row

@@ -14,8 +14,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ackd.backbones import Backbone
+from benchmarks.device import chosen
+from benchmarks.measure import once
 
-__all__ = ["operations", "products"]
+__all__ = ["matrix_rate", "operations", "products"]
 
 Shape = tuple[int, ...]
 
@@ -45,9 +47,9 @@ def products(student: Backbone, teacher: Backbone, batch: int, patches: int) -> 
         shapes += 3 * [(batch, features, batch)] + 2 * sides * [(batch, batch, features)]
     # One output a shape: a step's memory is warm as well.
     unique = set(shapes)
-    left = {s: torch.randn(s[0], s[1]) for s in unique}
-    right = {s: torch.randn(s[1], s[2]) for s in unique}
-    out = {s: torch.empty(s[0], s[2]) for s in unique}
+    left = {s: torch.randn(s[0], s[1], device=chosen()) for s in unique}
+    right = {s: torch.randn(s[1], s[2], device=chosen()) for s in unique}
+    out = {s: torch.empty(s[0], s[2], device=chosen()) for s in unique}
 
     def run() -> None:
         for s in shapes:
@@ -70,3 +72,12 @@ def operations(function: Callable[[], Any]) -> int:
     with FlopCounterMode(display=False, custom_mapping=ours) as counter:
         function()
     return int(counter.get_total_flops())
+
+
+def matrix_rate() -> float:
+    """Operations a second of one large float32 product, the best of a few."""
+    side = 1024 if chosen().type == "cpu" else 8192
+    a, b = (torch.randn(side, side, device=chosen()) for _ in range(2))
+    out = torch.empty_like(a)
+    fastest = min(once(lambda: torch.mm(a, b, out=out)).wall for _ in range(5))
+    return 2 * side**3 / fastest

@@ -23,6 +23,8 @@ from typing import Any
 
 import torch
 
+from benchmarks import device
+
 __all__ = [
     "ROOT",
     "Seconds",
@@ -31,6 +33,7 @@ __all__ = [
     "in_process",
     "in_turns",
     "machine",
+    "mark",
     "once",
     "peak_gb",
     "watched_memory",
@@ -46,11 +49,12 @@ class Seconds:
 
     Attributes:
         wall: By the clock on the wall.
-        cpu: Of the processor, all threads; other processes hardly touch it.
+        busy: Of the processor, all threads, which other processes hardly touch; on an accelerator
+            the wall clock, for there the processor mostly waits.
     """
 
     wall: float
-    cpu: float
+    busy: float
 
 
 @dataclass(frozen=True)
@@ -59,22 +63,30 @@ class Timing:
 
     Attributes:
         wall: Median of the wall clock, in seconds.
-        cpu: Median of the processor time, in seconds.
-        ratio: Median, over the turns, of processor time over that of the first arm.
+        busy: Median of the time at work, in seconds.
+        ratio: Median, over the turns, of the time at work over that of the first arm.
         spread: Half of the distance from the smallest to the largest of these ratios.
     """
 
     wall: float
-    cpu: float
+    busy: float
     ratio: float
     spread: float
 
 
+def mark() -> Seconds:
+    """The clocks, once the device has done all that it was given; differences count."""
+    device.settle()
+    wall = time.perf_counter()
+    return Seconds(wall, time.process_time() if device.chosen().type == "cpu" else wall)
+
+
 def once(function: Callable[[], Any]) -> Seconds:
     """Time one call."""
-    began, busy = time.perf_counter(), time.process_time()
+    before = mark()
     function()
-    return Seconds(time.perf_counter() - began, time.process_time() - busy)
+    after = mark()
+    return Seconds(after.wall - before.wall, after.busy - before.busy)
 
 
 def in_turns(arms: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, Timing]:
@@ -93,10 +105,10 @@ def compare(found: Mapping[str, Sequence[Seconds]]) -> dict[str, Timing]:
     first = next(iter(found.values()))
     timings = {}
     for name, taken in found.items():
-        ratios = [a.cpu / b.cpu for a, b in zip(taken, first, strict=True)]
+        ratios = [a.busy / b.busy for a, b in zip(taken, first, strict=True)]
         timings[name] = Timing(
             statistics.median(s.wall for s in taken),
-            statistics.median(s.cpu for s in taken),
+            statistics.median(s.busy for s in taken),
             statistics.median(ratios),
             (max(ratios) - min(ratios)) / 2,
         )
@@ -152,6 +164,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
+        "device": device.describe(),
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 2),
         "torch": torch.__version__,

@@ -19,6 +19,7 @@ from ackd.modules.allocator import keep_freed_memory
 from ackd.stages.context import Context
 from ackd.stages.pipeline import run_pipeline
 from benchmarks.arms import configure, noise, step_of
+from benchmarks.device import chosen, use
 from benchmarks.measure import in_process, peak_gb, watched_memory
 from benchmarks.scale import Scale
 from benchmarks.section import Row, Section
@@ -47,6 +48,7 @@ def run(scale: Scale) -> Section:
         f"step {pairing} {size} px, {batch}: {arm}": in_process(
             "memory", "step_peak",
             arm=arm, pairing=pairing, size=size, batch=batch, threads=threads,
+            device=chosen().type,
         )
         for arm in scale.memory_arms
     }  # fmt: skip
@@ -64,12 +66,15 @@ def run(scale: Scale) -> Section:
             rows[label] = row | {
                 column.replace("GB", "ratio"): row[column] / first[column] for column in row
             }
-    return Section("memory", "Peak memory", rows, frozenset({"peak GB", "own GB"}))
+    return Section("memory", "Peak memory", rows, frozenset({"peak GB", "own GB", "GPU GB"}))
 
 
-def step_peak(arm: str, pairing: str, size: int, batch: int, threads: int) -> Row:
-    """Peak of a few steps of one arm."""
+def step_peak(
+    arm: str, pairing: str, size: int, batch: int, threads: int, device: str = "cpu"
+) -> Row:
+    """Peak of a few steps of one arm; ``GPU GB`` is what torch had allocated there."""
     torch.set_num_threads(threads)
+    use(device)
     keep_freed_memory()
     with (
         warnings.catch_warnings(),
@@ -80,7 +85,8 @@ def step_peak(arm: str, pairing: str, size: int, batch: int, threads: int) -> Ro
         step = step_of(step_arm(arm, pairing, size, batch, Path(folder)))
         for _ in range(STEPS):
             step()
-    return _peaks(own)
+    on_gpu = {"GPU GB": torch.cuda.max_memory_allocated() / 1e9} if device == "cuda" else {}
+    return _peaks(own) | on_gpu
 
 
 def run_peak(folder: str, images: int, threads: int) -> Row:

@@ -30,7 +30,7 @@ def run(scale: Scale) -> Section:
             if turn:  # the first turn fills the file cache
                 found[name].append(taken)
     rows: dict[str, Row] = {
-        name: {"wall s": t.wall, "cpu s": t.cpu, "ratio": t.ratio, "ratio" + SPREAD: t.spread}
+        name: {"wall s": t.wall, "cpu s": t.busy, "ratio": t.ratio, "ratio" + SPREAD: t.spread}
         for name, t in compare(found).items()
     }
     title = "Start-up of the command line over a bare import of Hydra"

@@ -31,7 +31,8 @@ ARM_COLUMNS = {
     for end in ("", " ±")
 }
 COLUMNS = {
-    "steps": ARM_COLUMNS | {"plain s", "arithmetic", "floor", "over floor"},
+    "steps": ARM_COLUMNS
+    | {"plain s", "arithmetic", "floor", "over floor", "images/s", "plain share", "share"},
     "approximations": {"step s", "ratio"},
     "epochs": ARM_COLUMNS | {"plain s", "plain images/s", "with transport"},
     "stages": {
@@ -62,6 +63,12 @@ def test_a_benchmark_runs_and_its_json_has_the_keys(name: str, tmp_path: Path) -
     for row in rows.values():
         assert row.keys() >= COLUMNS[name]
         assert all(math.isfinite(value) and value >= 0 for value in row.values())
+
+
+def test_a_device_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--toy", "--only", "coral", "--device", "tpu"])
+    assert "--device tpu is not on this machine; it has cpu" in capsys.readouterr().err
 
 
 def test_every_benchmark_is_described() -> None:
