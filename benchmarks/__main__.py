@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     scale = SCALES[given.scale]
     if given.pairings:
         scale = replace(scale, pairings=tuple(given.pairings), stages=tuple(given.pairings))
-    log.addHandler(RichHandler(console=Console(stderr=True), show_path=False, show_level=False))
+    log.handlers = [RichHandler(console=Console(stderr=True), show_path=False, show_level=False)]
     log.setLevel(logging.INFO)
     if given.turns:
         scale = replace(scale, turns=given.turns)

@@ -52,11 +52,11 @@ def _steps(pairing: str, size: int, batch: int, folder: Path) -> dict[str, Calla
         arm = step_arm("sembridge stored", pairing, size, batch, folder / name, *options)
         return step_of(arm, bf16=bf16)
 
-    teacher = step_arm("sembridge live", pairing, size, batch, folder / "width").lesson.module
-    assert teacher.teacher is not None
-    width = teacher.teacher.z_dim // NARROW
+    exact = step_arm("sembridge stored", pairing, size, batch, folder / "exact")
+    assert exact.lesson.module.teacher is not None
+    width = exact.lesson.module.teacher.z_dim // NARROW
     return {
-        "exact": made("exact"),
+        "exact": step_of(exact),
         f"planner.dim={width}": made("narrow", f"planner.dim={width}"),
         "student.store_dtype=bfloat16": made("store", "student.store_dtype=bfloat16"),
         "trainer.precision=bf16-mixed": made("autocast", bf16=True),

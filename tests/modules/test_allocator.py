@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ackd.modules import allocator
 from ackd.modules.allocator import handle_freed_memory, keep_freed_memory
+from ackd.stages import pipeline
+from ackd.stages.context import Context
+from tests.config.composing import checked
+from tests.stages import toy
 
 COUNT = """
 import resource, torch
@@ -67,6 +72,16 @@ def test_who_keeps(
     monkeypatch.setattr(allocator, "keep_freed_memory", lambda: calls.append(True) or True)
     handle_freed_memory(wanted, accelerator)
     assert bool(calls) is kept
+
+
+def test_a_run_does_what_the_option_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def asked(*given: object) -> None:
+        raise LookupError(given)
+
+    monkeypatch.setattr(pipeline, "handle_freed_memory", asked)
+    config = checked("execution.freed_memory=return", "trainer.accelerator=cpu")
+    with pytest.raises(LookupError, match=r"\('return', 'cpu'\)"):
+        pipeline.run_pipeline(Context(config, toy.benchmark()), tmp_path, resume=False)
 
 
 def test_another_allocator_is_said(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ackd.alignment.plans import plan_from_heads, split_heads
+from ackd.alignment.plans import split_heads
+from ackd.alignment.pooled_attention import pooled_attention
 from ackd.errors import ConfigError
 
 __all__ = ["Planner"]
@@ -48,4 +49,4 @@ class Planner(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map (B, N, D) patches to the pooled plan (B, H, N), whose rows sum to 1."""
-        return plan_from_heads(*self.project(z))
+        return pooled_attention(*self.project(z))

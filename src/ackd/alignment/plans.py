@@ -20,7 +20,6 @@ __all__ = [
     "energy_scale",
     "patch_epsilon",
     "plan_epsilon",
-    "plan_from_heads",
     "pooled_plan",
     "split_heads",
 ]
@@ -47,11 +46,6 @@ def attention(queries: Tensor, keys: Tensor) -> Tensor:
     return (queries @ keys.mT / math.sqrt(queries.shape[-1])).softmax(dim=-1)
 
 
-def plan_from_heads(queries: Tensor, keys: Tensor) -> Tensor:
-    """Mean over the queries of :func:`attention`: (B, H, M), each row summing to 1."""
-    return pooled_attention(queries, keys)
-
-
 def pooled_plan(z: Tensor, w_q: Tensor, w_k: Tensor, heads: int) -> Tensor:
     """The intra-modal plan of eq 17, pooled over queries as eq 18 needs it.
 
@@ -67,7 +61,7 @@ def pooled_plan(z: Tensor, w_q: Tensor, w_k: Tensor, heads: int) -> Tensor:
     Raises:
         ValueError: If D is no multiple of ``heads``.
     """
-    return plan_from_heads(split_heads(z @ w_q.mT, heads), split_heads(z @ w_k.mT, heads))
+    return pooled_attention(split_heads(z @ w_q.mT, heads), split_heads(z @ w_k.mT, heads))
 
 
 def plan_epsilon(pooled: Tensor) -> Tensor:
@@ -124,7 +118,7 @@ def coupling_plan(queries: Tensor, keys: Tensor) -> Tensor:
     Returns:
         (B, H, N), each row summing to N; the same for any order of the queries.
     """
-    return keys.shape[-2] * plan_from_heads(queries, keys)
+    return keys.shape[-2] * pooled_attention(queries, keys)
 
 
 def apply_plan(plan: Tensor, z: Tensor) -> Tensor:
