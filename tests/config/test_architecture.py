@@ -106,5 +106,5 @@ def test_init_files_only_re_export(package: str) -> None:
 
 
 def test_no_file_grows_out_of_hand() -> None:
-    long = {p: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300}
+    long = {p: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 400}
     assert not long
