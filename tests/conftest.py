@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+from ackd.data.class_map import load_class_map
 from tests.golden import Golden
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -33,3 +34,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real images (../shared/data) are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_counts(shared_data: Path) -> dict[str, int]:
+    """How many images of each source that folder has; it grows, so no test knows a total.
+
+    "twins" counts the scenes that EuroSAT has both as a tif and as a jpg, "s2s_eu_rgb" the RGB
+    images that have a class of S2S-EU and no twin.
+    """
+    ms = {path.stem for path in shared_data.glob("EuroSAT_MS/*/*.tif")}
+    rgb = {path.stem for path in shared_data.glob("EuroSAT_RGB/*/*.jpg")}
+    scenes = [path.parent.name for path in shared_data.glob("NWPU-RESISC45/*/*.jpg")]
+    mapped = load_class_map("s2s_eu").rgb["nwpu_resisc45"]
+    return {
+        "eurosat_ms": len(ms),
+        "eurosat": len(rgb),
+        "nwpu_resisc45": len(scenes),
+        "twins": len(ms & rgb),
+        "s2s_eu_rgb": len(rgb - ms) + sum(folder in mapped for folder in scenes),
+    }

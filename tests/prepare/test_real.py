@@ -41,13 +41,15 @@ def overrides_of(printed: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_s2s_eu(shared_data: Path, tmp_path: Path, prepare: Command) -> None:
+def test_s2s_eu(
+    shared_data: Path, shared_counts: dict[str, int], tmp_path: Path, prepare: Command
+) -> None:
     said = prepare(
         *("s2s_eu", "--raw", shared_data, "--out", tmp_path / "s2s_eu", "--missing", "drop"),
         *("--size", 16, "--bands", *BANDS),
     )
     assert said.code == 0, said.err
-    for words in ("PatternNet.zip", "3,560 RGB images"):
+    for words in ("PatternNet.zip", f"{shared_counts['s2s_eu_rgb']:,} RGB images"):
         assert words in said.out
     result = train(tmp_path, *overrides_of(said.out))
     assert 0 <= result["student"]["metrics"]["oa"] <= 1

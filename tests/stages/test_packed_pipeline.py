@@ -33,6 +33,7 @@ def run(folder: Path, *overrides: str) -> dict[str, Any]:
     return run_pipeline(context, folder / "run", resume=False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy_networks")
 def test_real_images_from_the_archives_to_a_student(shared_data: Path, tmp_path: Path) -> None:
     options = ["data=s2s_eu", "data.sources=[eurosat,nwpu_resisc45]"]
