@@ -6,6 +6,7 @@ One teacher and one matcher are trained; three students share them.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
+from ackd.config.words import quoted_paths
 from ackd.errors import ConfigError
 
 __all__ = ["main"]
@@ -35,9 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "overrides", nargs="*", help="options of ackd.train, e.g. student.max_epochs=5"
     )
-    given = parser.parse_args(arguments).overrides
-    with last_word(given):
-        _run(given)
+    with last_word(sys.argv[1:] if arguments is None else arguments):
+        _run(quoted_paths(parser.parse_args(arguments).overrides))
 
 
 def _run(given: list[str]) -> None:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
 from ackd.config.naming import register_resolvers
+from ackd.config.words import quoted_paths
 from ackd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="options of ackd.train that all runs share, and search.NAME=VALUE: space, trials, "
         "metric, direction, seed, startup, warmup_epochs, prune, study; slots, threads, devices",
     )  # fmt: skip
-    given = parser.parse_args(arguments).overrides
+    given = quoted_paths(parser.parse_args(arguments).overrides)
     from ackd.sweeps.space import read_search
 
     options, pool_options, shared = read_search(given)

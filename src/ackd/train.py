@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ackd.config.boundary import last_word
-from ackd.config.hints import flags_first
+from ackd.config.boundary import last_word, unread
 from ackd.config.location import config_dir
 from ackd.config.naming import register_resolvers
+from ackd.config.words import readable
 from ackd.errors import AckdError, ConfigError
 from ackd.sweeps.failures import FAILURES
 
@@ -52,6 +52,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     """
     config = check(cfg)
     # Late: everything below needs torch.
+    from ackd.config.composed import save_resolved
     from ackd.stages.context import open_context
     from ackd.stages.logbook import logbook
     from ackd.stages.pipeline import run_pipeline
@@ -69,7 +70,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
             _remove_if_empty(fresh_folder)
         os.environ[RUN_FOLDER] = str(folder)
         with claimed(folder, context):
-            OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
+            save_resolved(cfg, folder / "config.yaml")
             to_file(folder / "train.log")
             log.info("run folder: %s", folder)
             partial = bool(context.benchmark.notes.get("partial", False))
@@ -102,7 +103,7 @@ def main(cfg: DictConfig) -> float | None:
         result = train(cfg, folder)
     except Exception as error:
         _remove_if_empty(folder)
-        if not sweeps:
+        if not sweeps or (isinstance(error, BrokenPipeError) and unread()):
             if isinstance(error, AckdError):
                 # Hydra would print the overrides before any other exception.
                 sys.exit(f"ackd: {error}")
@@ -131,7 +132,7 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
 
 def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
-    sys.argv[1:] = flags_first(sys.argv[1:])
+    sys.argv[1:] = readable(sys.argv[1:])
     with last_word(sys.argv[1:]):
         main()
     if FAILURES:

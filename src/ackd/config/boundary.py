@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,17 +16,21 @@ from yaml import YAMLError
 from ackd.config.hints import hint, one_sentence
 from ackd.errors import AckdError
 
-__all__ = ["last_word"]
+__all__ = ["last_word", "unread"]
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+
+# Of a process that a closed pipe ended: 128 + SIGPIPE, as the shell says it of any other program.
+CLOSED_PIPE = 141
 
 
 @contextmanager
 def last_word(arguments: Sequence[str]) -> Iterator[None]:
     """Turn whatever goes wrong inside into one closing sentence and exit code 1.
 
-    A mistake that the user can mend is told without a stack trace. Anything else keeps its trace,
-    which whoever mends ackd needs, and a sentence after it. Where the user has set
+    A mistake that the user can fix is told without a stack trace. Anything else keeps its trace,
+    whoever fixes ackd needs it, and a sentence after it. A reader that has seen enough (``| head``,
+    ``| less`` and q) is not a mistake: the command ends without a word. Where the user has set
     ``HYDRA_FULL_ERROR=1``, errors pass unchanged.
 
     Args:
@@ -38,6 +43,10 @@ def last_word(arguments: Sequence[str]) -> Iterator[None]:
     os.environ[FULL_ERROR] = "1"
     try:
         yield
+    except SystemExit:
+        if unread():
+            sys.exit(CLOSED_PIPE)
+        raise
     except AckdError as error:
         sys.exit(f"ackd: {error}")
     except (HydraException, OmegaConfBaseException) as error:
@@ -45,6 +54,8 @@ def last_word(arguments: Sequence[str]) -> Iterator[None]:
     except YAMLError as error:
         sys.exit(f"ackd: A YAML file cannot be read: {' '.join(str(error).split())}")
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and unread():
+            sys.exit(CLOSED_PIPE)
         place = f" ({error.filename})" if error.filename else ""
         traceback.print_exc()
         sys.exit(
@@ -55,8 +66,42 @@ def last_word(arguments: Sequence[str]) -> Iterator[None]:
         # Hydra refuses some overrides (trainer=3) with a plain ValueError.
         advice = hint(arguments) if isinstance(error, ValueError) else None
         sys.exit(f"ackd: {advice}" if advice else _unexpected(error))
+    else:
+        if unread():
+            sys.exit(CLOSED_PIPE)
     finally:
         os.environ.pop(FULL_ERROR, None)
+
+
+def unread() -> bool:
+    """Whether nobody reads what the command prints any more.
+
+    What is still to be printed is then dropped, so that Python does not complain about it when the
+    process ends.
+    """
+    closed = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+            gone = _is_closed_pipe(stream.fileno())
+        except BrokenPipeError:
+            gone = True
+        except (OSError, ValueError):  # replaced by something that is not a file
+            continue
+        if gone:
+            closed = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return closed
+
+
+def _is_closed_pipe(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _unexpected(error: Exception) -> str:

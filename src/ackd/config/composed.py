@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.check import check_config
 from ackd.config.hints import one_sentence
 from ackd.config.schema import Config
+from ackd.config.words import escaped
 from ackd.errors import ConfigError
 
-__all__ = ["check_composed"]
+__all__ = ["check_composed", "save_resolved"]
 
 
 def check_composed(cfg: DictConfig) -> Config:
@@ -25,3 +29,18 @@ def check_composed(cfg: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
     return check_config(tree)  # type: ignore[arg-type]
+
+
+def save_resolved(cfg: DictConfig, path: Path) -> None:
+    """Write a configuration without interpolations; read again, it has the same values."""
+    tree = _to_the_letter(OmegaConf.to_container(cfg, resolve=True))
+    OmegaConf.save(OmegaConf.create(tree), path)
+
+
+def _to_the_letter(value: Any) -> Any:
+    """Keep a ``${`` that is part of a text, a folder's name for example, from being one again."""
+    if isinstance(value, dict):
+        return {key: _to_the_letter(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_to_the_letter(one) for one in value]
+    return escaped(value) if isinstance(value, str) else value

@@ -10,9 +10,11 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
 __all__ = [
     "DATA_NAMES",
+    "PATH",
     "ArchivesConfig",
     "DataConfig",
     "FoldersConfig",
+    "PathText",
     "Seed",
     "SyntheticConfig",
 ]
@@ -36,7 +38,10 @@ def _given(value: str) -> str:
 
 Size = Annotated[int, Field(ge=8)]
 Bands = Annotated[list[str], Field(min_length=1)]
-Given = Annotated[str, AfterValidator(_given)]
+#: Marks an option that names a file or a folder, so that the command line takes it to the letter.
+PATH = "path"
+PathText = Annotated[str, PATH]
+Given = Annotated[PathText, AfterValidator(_given)]
 
 
 class CommonData(BaseModel):
@@ -71,14 +76,14 @@ class PackedData(CommonData):
     """Images that are decoded once: ``packs`` is where to, unless ``packed`` is off."""
 
     packed: bool
-    packs: str
+    packs: PathText
 
 
 class ArchivesConfig(PackedData):
     """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
 
     name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
-    root: str
+    root: PathText
     layout: Literal["publishers", "released"]
     sources: Bands | None
     bands: Bands | None

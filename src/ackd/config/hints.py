@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.location import config_dir
 from ackd.config.options import nearest_option
+from ackd.config.words import in_quotes, quoted, split_words
 from ackd.errors import nearest
 
-__all__ = ["flags_first", "hint", "one_sentence"]
+__all__ = ["hint", "one_sentence"]
 
 # Groups that are in no defaults list, so they are added with +.
 ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
@@ -34,16 +35,13 @@ def hint(arguments: Sequence[str]) -> str | None:
     Returns:
         A sentence, or None where every override is fine.
     """
-    words, folders = _split(arguments)
+    words, folders = split_words(arguments)
     overrides: list[Override] = []
     for word in words:
         try:
             overrides += OverridesParser.create().parse_overrides([word])
         except HydraException as error:
-            return (
-                f"'{word}' cannot be read as an option ({one_sentence(error)}). Write key=value, "
-                "with quotes around brackets and spaces: 'data.bands=[B02,B08]'."
-            )
+            return _unreadable(word, error)
     groups = [o for o in overrides if _name(o) in _groups(folders)]
     for override in groups:
         advice = _group_advice(override, folders)
@@ -63,13 +61,27 @@ def hint(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def flags_first(arguments: Sequence[str]) -> list[str]:
-    """Put Hydra's flags before the overrides; argparse refuses overrides on both sides of one."""
-    overrides, _ = _split(arguments)
-    flags = list(arguments)
-    for word in overrides:
-        flags.remove(word)
-    return [*flags, *overrides]
+def _unreadable(word: str, error: Exception) -> str:
+    """Say how to write a word that Hydra's grammar does not take."""
+    key, given, value = word.partition("=")
+    if not given or not key:
+        return f"'{word}' is not an option; options are written key=value, flags --name."
+    if value[:1] in ("[", "{"):
+        return (
+            f"'{word}' cannot be read as an option ({one_sentence(error)}). Write key=value, "
+            "with quotes around brackets and spaces: 'data.bands=[B02,B08]'."
+        )
+    return (
+        f"'{word}' cannot be read as key=value: Hydra reads some of its characters as more than "
+        f"text. With the value in quotes it is text: {_in_shell(key, value)}"
+    )
+
+
+def _in_shell(key: str, value: str) -> str:
+    """Write an option with a quoted value for a shell, as readably as it can be."""
+    if not set(value) & set("'\"$`!\\"):
+        return f"\"{key}='{value}'\""
+    return shlex.quote(f"{key}={in_quotes(value)}")
 
 
 def one_sentence(error: Exception) -> str:
@@ -87,21 +99,6 @@ def one_sentence(error: Exception) -> str:
     text = " ".join(line for line in lines if line and not line.startswith(noise))
     place = re.search(r"full_key: (\S+)", str(error))
     return f"{place[1]}: {text}" if place else text
-
-
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """Tell overrides from Hydra's flags: the overrides, and where groups are looked for."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--config-dir", "-cd")
-    for flags in (
-        ("--config-name", "-cn"), ("--config-path", "-cp"), ("--package", "-p"), ("--cfg", "-c"),
-    ):  # fmt: skip
-        parser.add_argument(*flags)
-    parser.add_argument("--info", "-i", nargs="?")
-    given, _ = parser.parse_known_intermixed_args(list(arguments))
-    extra = [Path(given.config_dir).absolute()] if given.config_dir else []
-    return given.overrides, [config_dir(), *(path for path in extra if path.is_dir())]
 
 
 def _groups(folders: Sequence[Path]) -> list[str]:
@@ -145,7 +142,7 @@ def _known(selected: Sequence[str | None], folders: Sequence[Path]) -> list[str]
     """Every option of the configuration with these groups; None where it does not compose."""
     overrides = [line for line in selected if line]
     if len(folders) > 1:
-        overrides.append("hydra.searchpath=[" + ",".join(f"'{p}'" for p in folders[1:]) + "]")
+        overrides.append("hydra.searchpath=[" + ",".join(map(quoted, folders[1:])) + "]")
     try:
         return _paths(compose("train", overrides=overrides))
     except (HydraException, OmegaConfBaseException):

@@ -10,21 +10,31 @@ from ackd.errors import nearest
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["nearest_option", "option_paths", "tree_paths"]
+__all__ = ["nearest_option", "option_paths", "path_options", "tree_paths"]
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     """All option paths of a schema, e.g. ``loss.lambda1``."""
-    from pydantic import BaseModel  # late: asking for --cfg needs names, but no schema
-
     found: list[str] = []
     for name, field in model.model_fields.items():
         found.append(prefix + name)
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                # A mapping of sections has a name of the user's in between.
-                between = "" if part is field.annotation or not _maps(field.annotation) else "*."
-                found += option_paths(part, f"{prefix}{name}.{between}")
+        for section in _sections(field.annotation):
+            # A mapping of sections has a name of the user's in between.
+            between = "*." if _maps(field.annotation) else ""
+            found += option_paths(section, f"{prefix}{name}.{between}")
+    return list(dict.fromkeys(found))
+
+
+def path_options(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """The options of a schema that name a file or a folder, e.g. ``data.root``."""
+    from ackd.config.data import PATH
+
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        if _marked(PATH, *field.metadata, field.annotation):
+            found.append(prefix + name)
+        for section in _sections(field.annotation):
+            found += path_options(section, f"{prefix}{name}.")
     return list(dict.fromkeys(found))
 
 
@@ -62,6 +72,22 @@ def nearest_option(option: str, known: Iterable[str]) -> str | None:
     # A long section in common would make anything of the same section look alike.
     elsewhere = [p for p in paths if "*" not in p and p.rpartition(".")[0] != section]
     return nearest(option, elsewhere)
+
+
+def _sections(annotation: object) -> list[type[BaseModel]]:
+    """The closed groups of options that an annotation names, also in a union."""
+    from pydantic import BaseModel  # late: asking for --cfg needs names, but no schema
+
+    parts = (annotation, *get_args(annotation))
+    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
+def _marked(mark: object, *places: object) -> bool:
+    """Whether a mark is among some annotations or inside one of them (``Path | None``)."""
+    return any(
+        place is mark or _marked(mark, *getattr(place, "__metadata__", ()), *get_args(place))
+        for place in places
+    )
 
 
 def _maps(annotation: object) -> bool:

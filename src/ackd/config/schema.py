@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from ackd.config.data import DataConfig, Seed
+from ackd.config.data import DataConfig, PathText, Seed
 
 __all__ = [
     "BackboneConfig",
@@ -225,9 +225,9 @@ class Config(Section):
     seed: Seed
     until: Literal["teacher", "matcher", "student"]
     force: list[Literal["teacher", "store", "matcher"]]
-    ckpt_path: str | None
-    outputs: str
-    artifacts: str
+    ckpt_path: PathText | None
+    outputs: PathText
+    artifacts: PathText
     data: DataConfig
     teacher: TeacherConfig
     matcher: MatcherConfig

@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     panels.add_argument("--name", default=NAME, help="of the view (%(default)s)")
     panels.add_argument("--dry-run", action="store_true", help="print the request, send nothing")
 
-    given = parser.parse_args(arguments)
     with last_word([]):
+        given = parser.parse_args(arguments)
         if given.command == "sync":
             sync(given.outputs.expanduser(), send=given.send, unfinished=given.unfinished)
             return

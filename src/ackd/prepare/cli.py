@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("ackd: stopped; nothing half-written was left.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise  # the reader of a pipe has seen enough
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         print(

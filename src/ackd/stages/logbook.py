@@ -9,11 +9,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 __all__ = ["logbook"]
 
 # Lightning tells of its hardware and of a product at every Trainer, three times a run.
 CHATTY = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
+
+
+class _Terminal(logging.StreamHandler[TextIO]):
+    """Ends the run where nobody reads its words any more, as any other command in a pipe ends."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Pass a closed pipe on; anything else is told by logging itself."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise  # logging calls this where it handles the error
+        super().handleError(record)
 
 
 @contextmanager
@@ -24,7 +35,7 @@ def logbook() -> Iterator[Callable[[Path], None]]:
     """
     logger = logging.getLogger("ackd")
     first = os.environ.get("LOCAL_RANK", "0") == "0"
-    terminal = logging.StreamHandler(sys.stdout)
+    terminal = _Terminal(sys.stdout)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     handlers: list[logging.Handler] = [terminal]
     logger.addHandler(terminal)

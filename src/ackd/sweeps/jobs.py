@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ackd.config.schema import Config
+from ackd.config.words import quoted
 from ackd.errors import ConfigError
 from ackd.stages.fingerprint import fingerprint
 from ackd.stages.runs import RESULT, identity
@@ -62,7 +63,7 @@ class Job:
         if begun and not any(word.startswith("ckpt_path=") for word in words):
             words.append("ckpt_path=auto")
         # A configuration that asks for a sweep by itself would start one in every job.
-        return [*words, "hydra.mode=RUN", f"hydra.run.dir={_quoted(self.folder)}"]
+        return [*words, "hydra.mode=RUN", f"hydra.run.dir={quoted(self.folder)}"]
 
 
 def make_job(
@@ -154,9 +155,3 @@ def _short(text: str) -> str:
     if len(name) <= LONGEST:
         return name
     return f"{name[: LONGEST - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _quoted(path: Path) -> str:
-    """A path as a quoted value of Hydra's grammar, in which only the quote itself is special."""
-    text = str(path).replace("'", "\\'")
-    return f"'{text}'"

@@ -26,6 +26,7 @@ SWEEPING = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hyd
 
 def settle_folder(config: DictConfig) -> None:
     """Give a sweep a folder that the same command finds again, unless the user has named one."""
+    from ackd.config.words import escaped
     from ackd.sweeps.jobs import sweep_name
 
     given = [str(word) for word in config.hydra.overrides.hydra]
@@ -33,7 +34,7 @@ def settle_folder(config: DictConfig) -> None:
         return
     root = Path(str(config.outputs)).expanduser() / str(config.name) / "sweep"
     with open_dict(config):
-        config.hydra.sweep.dir = str(root / sweep_name(*_words(config)))
+        config.hydra.sweep.dir = escaped(root / sweep_name(*_words(config)))
 
 
 def plan_jobs(

@@ -1,0 +1,140 @@
+r"""The words of a command line before Hydra reads them: flags in front, paths quoted.
+
+A path may hold anything; Hydra's grammar takes letters, digits and a few signs. So the value of
+every option that names a place is put into quotes, as the user would have to:
+
+* a value that is in quotes already stays as it is, and so does ``null``;
+* ``${...}`` stays an interpolation; ``\${`` stands for these two characters themselves;
+* in a sweep (``-m``) a comma outside of quotes separates choices, and ``choice(...)``,
+  ``glob(...)`` and their like stay what they are. Without ``-m`` everything is part of the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from ackd.config.location import config_dir
+
+__all__ = [
+    "escaped",
+    "flags_first",
+    "in_quotes",
+    "quoted",
+    "quoted_paths",
+    "readable",
+    "split_words",
+]
+
+# Hydra's own options that name places; ours are marked in the schema.
+HYDRAS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
+
+PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
+NOT_TEXT = re.compile(r"(?i)[+-]?(true|false|inf|nan|[\d._]+(e[+-]?\d+)?)")
+IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)", re.DOTALL)
+OVERRIDE = re.compile(r"(?P<key>\+{0,2}(?P<option>[\w./@]+))=(?P<value>.+)", re.DOTALL)
+BETWEEN_CHOICES = re.compile(rf"((?:{IN_QUOTES.pattern}|[^,])*)(?:,|$)", re.DOTALL)
+
+
+def readable(arguments: Sequence[str]) -> list[str]:
+    """Bring a command line into the form that Hydra reads.
+
+    Args:
+        arguments: Without the program.
+
+    Returns:
+        Hydra's flags, then the overrides, whose paths are quoted.
+    """
+    overrides, _ = split_words(arguments)
+    flags = flags_first(arguments)[: len(arguments) - len(overrides)]
+    sweep = any(flag == "--multirun" or re.fullmatch(r"-\w*m\w*", flag) for flag in flags)
+    sweep = sweep or "hydra.mode=MULTIRUN" in overrides
+    return [*flags, *quoted_paths(overrides, sweep=sweep)]
+
+
+def quoted_paths(overrides: Sequence[str], *, sweep: bool = False) -> list[str]:
+    """Quote the values of options that name places; everything else stays.
+
+    Args:
+        overrides: ``key=value`` each.
+        sweep: Whether a comma separates choices.
+    """
+    return [_quoted_word(word, sweep=sweep) for word in overrides]
+
+
+def quoted(path: Path | str) -> str:
+    """Write a path that is known to the letter as a value of Hydra's grammar."""
+    return in_quotes(escaped(path))
+
+
+def escaped(path: Path | str) -> str:
+    """Write a path so that OmegaConf reads no interpolation in it."""
+    return str(path).replace("${", "\\${")
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's flags before the overrides; argparse refuses overrides on both sides of one."""
+    overrides, _ = split_words(arguments)
+    flags = list(arguments)
+    for word in overrides:
+        flags.remove(word)
+    return [*flags, *overrides]
+
+
+def split_words(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """Tell overrides from Hydra's flags: the overrides, and where groups are looked for."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--config-dir", "-cd")
+    for flags in (
+        ("--config-name", "-cn"), ("--config-path", "-cp"), ("--package", "-p"), ("--cfg", "-c"),
+    ):  # fmt: skip
+        parser.add_argument(*flags)
+    parser.add_argument("--info", "-i", nargs="?")
+    given, _ = parser.parse_known_intermixed_args(list(arguments))
+    extra = [Path(given.config_dir).absolute()] if given.config_dir else []
+    return given.overrides, [config_dir(), *(path for path in extra if path.is_dir())]
+
+
+def _quoted_word(word: str, *, sweep: bool) -> str:
+    found = OVERRIDE.fullmatch(word)
+    if found is None or _is_plain(found["value"]) or found["option"] not in _path_options():
+        return word
+    value = found["value"]
+    if not sweep:
+        return f"{found['key']}={_quoted_value(value)}"
+    if FUNCTION.fullmatch(value):
+        return word
+    choices = [match[1] for match in BETWEEN_CHOICES.finditer(value) if match[0]]
+    return f"{found['key']}={','.join(_quoted_value(choice.strip()) for choice in choices)}"
+
+
+def _quoted_value(value: str) -> str:
+    if _is_plain(value) or IN_QUOTES.fullmatch(value):
+        return value
+    return in_quotes(value)
+
+
+def _is_plain(value: str) -> bool:
+    """Whether Hydra reads these characters as this text (or as null)."""
+    return bool(PLAIN.fullmatch(value)) and not NOT_TEXT.fullmatch(value)
+
+
+def in_quotes(text: str) -> str:
+    """Put a text into quotes of Hydra's grammar; ``${...}`` in it stays an interpolation."""
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+@lru_cache
+def _path_options() -> frozenset[str]:
+    # Late: the schema is only imported for a value that Hydra could misread.
+    from ackd.config.options import path_options
+    from ackd.config.schema import Config
+
+    return frozenset([*path_options(Config), *HYDRAS])
