@@ -13,8 +13,7 @@ from torch.nn import functional as F
 
 from ackd.backbones import Outputs
 from ackd.modules import DistillationObjective
-from ackd.stages.context import Context
-from ackd.stages.lesson import make_objective
+from ackd.stages.objective import make_objective
 from tests.golden import Case, Golden, assert_close
 from tests.stages import toy
 
@@ -36,7 +35,7 @@ def built(
     config = toy.config(folder, "recipe=official", f"kd={kd}", heads)
     x = case.inputs()
     widths: Any = SimpleNamespace(z_dim=x["z_T"].shape[-1], zbar_dim=x["zbar_T"].shape[-1])
-    objective = make_objective(Context(config, toy.benchmark()), widths, widths).to(dtype)
+    objective = make_objective(config, widths, widths).to(dtype)
     with torch.no_grad():
         for side, letter in (("teacher", "T"), ("student", "S")):
             weights = {"query.weight": x[f"Wq_{letter}"], "key.weight": x[f"Wk_{letter}"]}

@@ -15,7 +15,7 @@ from ackd.data.benchmark import TRAIN
 from ackd.losses import VanillaKD, coral
 from ackd.modules import DistillationObjective, DistillModule, LiveTeacher, LossWeights
 from ackd.stages.context import Context
-from ackd.stages.lesson import make_objective
+from ackd.stages.objective import make_objective
 from tests.stages import toy
 from tests.stages.toy import ToyBackbone
 
@@ -104,7 +104,10 @@ def built(config: Config, student_width: int = 6, **loss: Any) -> DistillModule:
     teacher = LiveTeacher(ToyBackbone(4, 3)) if config.distils else None
     context = Context(config, toy.benchmark())
     return DistillModule(
-        student, make_objective(context, student, teacher), teacher, context.optimizer("student")
+        student,
+        make_objective(context.config, student, teacher),
+        teacher,
+        context.optimizer("student"),
     )
 
 

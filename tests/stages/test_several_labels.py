@@ -15,8 +15,8 @@ from ackd.callbacks import DynM
 from ackd.data.benchmark import Benchmark
 from ackd.errors import ConfigError
 from ackd.losses import drawn_label_logits, kd_divergence
-from ackd.stages.context import Context, open_context
-from ackd.stages.lesson import make_objective
+from ackd.stages.context import open_context
+from ackd.stages.objective import make_objective
 from ackd.train import train
 from tests.stages import toy
 from tests.stages.toy import ToyBackbone
@@ -48,7 +48,7 @@ def test_the_losses_read_it_and_nothing_else_of_the_teacher_changes(tmp_path: Pa
     for reading in ("raw", "drawn_label"):
         config = toy.config(tmp_path, f"loss.teacher_logits={reading}")
         torch.manual_seed(1)
-        objective = make_objective(Context(config, several_labels()), widths, widths)
+        objective = make_objective(config, widths, widths)
         found[reading] = objective(student.z.sum(), student, teacher, target, 0).raw
     raw, drawn = found["raw"], found["drawn_label"]
     assert torch.equal(raw["vanilla"], kd_divergence(student.logits, teacher.logits, 3.0))

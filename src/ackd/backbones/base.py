@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from ackd.backbones.outputs import Outputs
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "ImageSize"]
+
+ImageSize = tuple[int, int]
+"""(H, W) in pixels, or in patches."""
 
 
 class Backbone(nn.Module, ABC):

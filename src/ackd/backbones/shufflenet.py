@@ -11,7 +11,7 @@ from torchvision.models import ShuffleNet_V2_X0_5_Weights, shufflenet_v2_x0_5
 
 from ackd.backbones.base import Backbone
 from ackd.backbones.outputs import Outputs
-from ackd.errors import ConfigError
+from ackd.backbones.weights import weights_unreachable
 
 __all__ = ["ShuffleNetV2"]
 
@@ -52,10 +52,8 @@ def _library_net(pretrained: bool) -> Any:
     weights = ShuffleNet_V2_X0_5_Weights.DEFAULT if pretrained else None
     try:
         return shufflenet_v2_x0_5(weights=weights)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
+        # torch.hub and the libraries below it have many errors for one thing.
         if not pretrained:
             raise
-        raise ConfigError(
-            f"The pretrained weights of ShuffleNetV2 cannot be loaded ({error}); check the "
-            "connection, or set pretrained=false."
-        ) from error
+        raise weights_unreachable("torchvision's ShuffleNetV2", error) from error

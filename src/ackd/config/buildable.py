@@ -6,11 +6,12 @@ state of the random generators does not change.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -52,8 +53,10 @@ def check_buildable(config: Config) -> None:
         _check_trainer(config.trainer)
         # all of the files' bands, however many (data.bands=null), change no width that is checked
         bands = {"teacher": len(config.data.bands or "RGB"), "matcher": 3, "student": 3}
+        side = getattr(config.data, "size", None)
+        size = None if side is None else (side, side)
         z_dims = {
-            stage: _z_dim(getattr(config, stage).backbone, bands[stage], f"{stage}.backbone")
+            stage: _z_dim(getattr(config, stage).backbone, bands[stage], size, f"{stage}.backbone")
             for stage in bands
         }
         if config.aligns:
@@ -142,19 +145,24 @@ def _without_side_effects() -> Iterator[None]:
 _PARTS = ("pytorch", "fabric")
 
 
-def _z_dim(options: BackboneConfig, bands: int, option: str) -> int:
+def _z_dim(options: BackboneConfig, bands: int, size: tuple[int, int] | None, option: str) -> int:
     try:
-        return _built_z_dim(options.name, options.head, bands)
+        return _built_z_dim(options.model_dump_json(), bands, size)
     except ConfigError as error:
         raise ConfigError(f"{option}: {error}") from error
 
 
 @lru_cache
-def _built_z_dim(name: str, head: Literal["paper", "stock"], bands: int) -> int:
+def _built_z_dim(dumped: str, bands: int, size: tuple[int, int] | None) -> int:
     """Build a network without its pretrained weights; a sweep asks for the same ones often."""
+    arguments = json.loads(dumped) | {"pretrained": False}
+
+    def build() -> int:
+        return build_backbone(**arguments, bands=bands, classes=2, size=size).z_dim
+
     try:
         with torch.device("meta"):
-            return build_backbone(name, bands, 2, head=head).z_dim
-    except (RuntimeError, NotImplementedError):
+            return build()
+    except (RuntimeError, NotImplementedError, ConfigError):
         # Some networks compute with values while they are built, which meta tensors lack.
-        return build_backbone(name, bands, 2, head=head).z_dim
+        return build()

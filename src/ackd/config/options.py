@@ -16,7 +16,8 @@ __all__ = ["nearest_option", "option_paths", "path_options", "tree_paths"]
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     """All option paths of a schema, e.g. ``loss.lambda1``."""
     found: list[str] = []
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         found.append(prefix + name)
         for section in _sections(field.annotation):
             # A mapping of sections has a name of the user's in between.

@@ -6,9 +6,23 @@ signature of what they configure in :mod:`ackd.config.targets`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
 from ackd.config.data import DataConfig, PathText, Seed
 
@@ -41,11 +55,48 @@ class Section(BaseModel):
 
 
 class BackboneConfig(Section):
-    """A network: ``name`` is a paper name or any timm name."""
+    """A network: ``name`` is a paper name or any timm name.
 
-    name: str
+    ``_target_`` names a class of one's own instead; whatever stands beside it are its arguments,
+    and ``name`` and ``head`` have no effect. ``pretrained`` is a switch or a file of weights.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: str = ""
     head: Literal["paper", "stock"] = "paper"
-    pretrained: bool = False
+    pretrained: bool | Annotated[str, Field(min_length=1)] = False
+    target: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="_target_")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _arguments_need_a_target(cls, value: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        given = value if isinstance(value, Mapping) else {}
+        known = {"name", "head", "pretrained", "_target_"}
+        if given.get("_target_") is not None:
+            # What an own network is called wherever runs are told apart.
+            return build({**given, "name": given["_target_"], "head": "paper"})
+        errors = [
+            InitErrorDetails(type="extra_forbidden", loc=(str(key),), input=given[key])
+            for key in given if key not in known
+        ]  # fmt: skip
+        if given and not given.get("name"):
+            errors.append(InitErrorDetails(type="missing", loc=("name",), input=given))
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return build(value)
+
+    @model_serializer(mode="wrap")
+    def _only_what_counts(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The arguments of :func:`ackd.backbones.build_backbone`."""
+        content: dict[str, Any] = dump(self)
+        content.pop("target", None)
+        if self.target is None:
+            return content
+        return {"_target_": self.target, **{k: content[k] for k in content if k not in _NAMED}}
+
+
+_NAMED = ("name", "head")
 
 
 class TrainingConfig(Section):

@@ -62,7 +62,7 @@ class DistillationObjective(nn.Module):
         Args:
             weights: Of all terms.
             kd: Distillation losses by name; each is called as
-                ``loss(student, teacher, target, epoch)`` and returns named scalars.
+                ``loss(student, teacher, target, epoch)`` and returns a scalar, or named ones.
             projection: Leads the student's z and zbar to the teacher's widths.
             ska: The alignment losses.
             teacher_logits: Turns the teacher's logits (B, C) into those that a student of single
@@ -113,7 +113,10 @@ class DistillationObjective(nn.Module):
                 if getattr(loss, "uses_zbar", False):
                     # It relates the images of a batch to each other: the ranks' batch is one.
                     pair = (self._whole(projected), self._whole(teacher))
-                for part, value in loss(*pair, target, epoch).items():
+                parts = loss(*pair, target, epoch)
+                if isinstance(parts, Tensor):
+                    parts = {"kd": parts}
+                for part, value in parts.items():
                     key = f"{name}_{part}" if part != "kd" else name
                     add(key, value, self.weights.lambda1 * self.weights.kd[name])
             if self.ska is not None:

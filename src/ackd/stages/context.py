@@ -9,7 +9,7 @@ from typing import Any
 from ackd.backbones import Backbone, build_backbone
 from ackd.config.schema import BackboneConfig, Config
 from ackd.config.targets import instantiate
-from ackd.data.benchmark import Benchmark
+from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
@@ -18,17 +18,21 @@ from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
 from ackd.modules.loading import Side
 from ackd.stages.benchmark import build_benchmark
+from ackd.stages.trial import fetch_weights, image_size, try_run
 
 __all__ = ["Context", "open_context"]
 
 
 def open_context(config: Config) -> Context:
-    """Read or make the images, and see that they fill the batches of every stage of the run.
+    """Read or make the images, and see that batches, networks and losses of the run fit them.
+
+    Pretrained weights are looked for first: that needs no images.
 
     Raises:
         DataError: A folder, a file or an image is not what it should be.
         ConfigError: The options do not fit the images.
     """
+    fetch_weights(config)
     context = Context(config, build_benchmark(config.data))
     _require_several_labels(context)
     for stage in config.stages:
@@ -36,6 +40,7 @@ def open_context(config: Config) -> Context:
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
         context.data(stage, side, pseudo_rgb=stage == "matcher")
+    try_run(context)
     return context
 
 
@@ -66,17 +71,38 @@ class Context:
         """Where finished stages are kept."""
         return Path(self.config.artifacts).expanduser()
 
-    def backbone(self, options: BackboneConfig, bands: int, classes: int, option: str) -> Backbone:
-        """Build a network; ``option`` says where its name stands, e.g. ``"student.backbone"``."""
+    def backbone(
+        self,
+        options: BackboneConfig,
+        side: Side,
+        classes: int,
+        option: str,
+        *,
+        fresh: bool = True,
+        compiled: bool | None = None,
+    ) -> Backbone:
+        """Build a network for the images of a side.
+
+        Args:
+            options: What to build.
+            side: Decides bands and image size.
+            classes: Width of the logits.
+            option: Where the network is chosen, e.g. ``"student.backbone"``, for messages.
+            fresh: Whether it is to start from the pretrained weights that ``options`` ask for;
+                not so where its weights are loaded afterwards.
+            compiled: Whether calls are compiled; None for what ``execution.compile`` says.
+        """
+        scenes: SceneSet = getattr(self.benchmark, side)
+        arguments = options.model_dump() | ({} if fresh else {"pretrained": False})
         try:
             backbone = build_backbone(
-                options.name, bands, classes, head=options.head, pretrained=options.pretrained
+                **arguments, bands=len(scenes.bands), classes=classes, size=image_size(scenes)
             )
         except ConfigError as error:
             raise ConfigError(f"{option}: {error}") from error
         execution = self.config.execution
         layout = memory_format_of(execution.memory_format, self.config.trainer.get("accelerator"))
-        prepare(backbone, layout, compiled=execution.compile)
+        prepare(backbone, layout, compiled=execution.compile if compiled is None else compiled)
         return backbone
 
     def optimizer(self, stage: str) -> OptimizerFactory:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["NEUTRAL_TRAINER_OPTIONS", "fingerprint", "shaping_trainer_options"]
+from ackd.config.schema import BackboneConfig
+
+__all__ = [
+    "NEUTRAL_TRAINER_OPTIONS",
+    "fingerprint",
+    "shaping_trainer_options",
+    "weights_digest",
+]
 
 # Options of the Trainer that change where, how loudly or how safely a run happens, not its result.
 NEUTRAL_TRAINER_OPTIONS = frozenset(
@@ -34,3 +42,14 @@ def shaping_trainer_options(options: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if name not in NEUTRAL_TRAINER_OPTIONS and usual.get(name) != value
     }
+
+
+def weights_digest(options: BackboneConfig) -> dict[str, str]:
+    """The content of the file that a network starts from; nothing where it starts from none."""
+    if isinstance(options.pretrained, bool):
+        return {}
+    path = Path(options.pretrained).expanduser()
+    if not path.is_file():
+        return {}  # building the network will say so
+    with path.open("rb") as file:
+        return {"weights": hashlib.file_digest(file, "sha256").hexdigest()[:16]}

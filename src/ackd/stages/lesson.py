@@ -7,30 +7,25 @@ from dataclasses import dataclass, field, replace
 
 import lightning.pytorch as pl
 import torch
-from torch import nn
 
-from ackd.alignment import SKA, Projection
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
-from ackd.config.targets import instantiate
 from ackd.losses import READINGS_OF_TEACHER_LOGITS
-from ackd.losses.gathering import gather_batch
 from ackd.matching import rematch_epochs, scale_epochs
 from ackd.modules import (
-    DistillationObjective,
     DistillModule,
     LiveTeacher,
-    LossWeights,
     StoredTeacher,
     TeacherOutputs,
     TeacherStore,
     UnpairedDataModule,
 )
 from ackd.stages.context import Context
+from ackd.stages.objective import make_objective
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch
 
-__all__ = ["Lesson", "make_lesson", "make_objective"]
+__all__ = ["Lesson", "make_lesson"]
 
 log = logging.getLogger("ackd")
 
@@ -72,17 +67,14 @@ def make_lesson(
         store: What the teacher says of the MS training images; without it, it looks at each batch.
     """
     config = context.config
-    student = context.backbone(
-        config.student.backbone, len(context.benchmark.rgb.bands), context.classes,
-        "student.backbone",
-    )  # fmt: skip
+    student = context.backbone(config.student.backbone, "rgb", context.classes, "student.backbone")
     outputs: TeacherOutputs | None = None
     if teacher is not None:
         outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
         data.reads_partners = outputs.reads_images
         if config.aligns and config.ska.ot1:
             warn_of_a_single_patch(context.benchmark, teacher, student)
-    objective = make_objective(context, student, outputs)
+    objective = make_objective(config, student, outputs)
     module = DistillModule(student, objective, outputs, context.optimizer("student"))
     if pairing is None:
         return Lesson(module)
@@ -103,41 +95,6 @@ def make_lesson(
             RedrawPairs(pairing.rgb_classes, gallery.classes, gallery.index, config.seed)
         )
     return Lesson(module, callbacks, dynm, transport)
-
-
-def make_objective(
-    context: Context, student: Backbone, teacher: TeacherOutputs | None
-) -> DistillationObjective:
-    """Build the active terms of eq 21, and only those."""
-    config = context.config
-    loss = config.loss
-    kd_weights: dict[str, float] = {}
-    kd: dict[str, nn.Module] = {}
-    projection: Projection | None = None
-    ska: SKA | None = None
-    if teacher is not None:
-        if loss.lambda1 > 0:
-            for name, term in loss.kd.items():
-                if term.weight:
-                    kd[name] = instantiate(term.loss, f"loss.kd.{name}.loss")
-                    kd_weights[name] = term.weight
-        if config.aligns:
-            ska = SKA(
-                teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
-                patches=config.ska.patches, gather=gather_batch if loss.gather else None,
-                **config.planner.arguments,
-            )  # fmt: skip
-        projection = Projection(
-            (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
-            z=config.aligns and config.ska.ot1,
-            zbar=(config.aligns and config.ska.ot2)
-            or any(getattr(part, "uses_zbar", False) for part in kd.values()),
-        )  # fmt: skip
-    weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
-    return DistillationObjective(
-        weights, kd, projection, ska, gather=loss.gather,
-        teacher_logits=READINGS_OF_TEACHER_LOGITS[loss.teacher_logits],
-    )  # fmt: skip
 
 
 def _make_dynm(context: Context, pairing: Pairing) -> DynM:

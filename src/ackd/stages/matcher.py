@@ -8,13 +8,15 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from ackd.backbones import Backbone
 from ackd.data.normalise import rgb_normaliser
 from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
+from ackd.modules.loading import Side
 from ackd.stages.context import Context
 from ackd.stages.files import read_json, save_tensors, write_json
-from ackd.stages.fingerprint import shaping_trainer_options
+from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 
@@ -39,6 +41,7 @@ class MatcherStage:
             "pseudo_rgb": self._pseudo_rgb(),
             "augment": config.data.augment,
             "options": config.matcher.model_dump(mode="json"),
+            **weights_digest(config.matcher.backbone),
             "trainer": shaping_trainer_options(config.trainer),
         }
 
@@ -55,16 +58,15 @@ class MatcherStage:
             shaped["rgb_statistics"] = [rgb.mean.flatten().tolist(), rgb.std.flatten().tolist()]
         return shaped
 
-    def build(self) -> Matcher:
-        """The matcher, with fresh weights."""
+    def build(self, *, fresh: bool = True) -> Matcher:
+        """The matcher; ``fresh`` for the weights that training starts from."""
         options = self.context.config.matcher
-        bands = len(self.context.benchmark.ms.bands)
 
-        def encoder(channels: int) -> Any:
-            return self.context.backbone(options.backbone, channels, 0, "matcher.backbone")
+        def encoder(side: Side) -> Backbone:
+            return self.context.backbone(options.backbone, side, 0, "matcher.backbone", fresh=fresh)
 
         return Matcher(
-            encoder(bands), encoder(3), options.dim, options.dropout, options.logit_scale
+            encoder("ms"), encoder("rgb"), options.dim, options.dropout, options.logit_scale
         )
 
     def train(self, folder: Path, *, resume: bool) -> None:
@@ -101,7 +103,7 @@ class MatcherStage:
 
     def load(self, folder: Path) -> tuple[Matcher, dict[str, Any]]:
         """Read a finished matcher: the networks and what was measured."""
-        matcher = self.build()
+        matcher = self.build(fresh=False)
         matcher.load_state_dict(
             torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         )

@@ -149,12 +149,12 @@ def _embed(data: UnpairedDataModule, side: Side, embed: Embed, device: torch.dev
 
 def _initial_features(context: Context, teacher: Backbone, device: torch.device) -> Embed:
     """The zbar of the student that training starts from, led to the teacher's width."""
-    config, rgb = context.config, context.benchmark.rgb
+    config = context.config
     with torch.random.fork_rng(devices=[]):
         # The student's stage seeds in the same way and builds its network first: this is the one.
         torch.manual_seed(config.seed)
         student = context.backbone(
-            config.student.backbone, len(rgb.bands), context.classes, "student.backbone"
+            config.student.backbone, "rgb", context.classes, "student.backbone"
         )
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim), z=False

@@ -19,6 +19,7 @@ from ackd.stages.lesson import make_lesson
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing
 from ackd.stages.predictions import test_metrics, write_predictions
+from ackd.stages.trial import image_size
 
 __all__ = ["StudentResult", "train_student"]
 
@@ -101,7 +102,8 @@ def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataM
     """Write all that is needed to use the student elsewhere, and nothing of its teacher."""
     normaliser = data.normalisers["rgb"].cpu()
     content: dict[str, Any] = {
-        "backbone": context.config.student.backbone.model_dump() | {"pretrained": False},
+        "backbone": context.config.student.backbone.model_dump()
+        | {"pretrained": False, "size": list(image_size(context.benchmark.rgb))},
         "bands": list(context.benchmark.rgb.bands),
         "classes": list(context.benchmark.classes),
         "size": context.benchmark.rgb.images.shape[-1],

@@ -13,7 +13,7 @@ from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.files import read_json, save_tensors, write_json
-from ackd.stages.fingerprint import shaping_trainer_options
+from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions
@@ -39,14 +39,16 @@ class TeacherStage:
             "normalise": config.data.normalise,
             "augment": config.data.augment,
             "options": config.teacher.model_dump(mode="json"),
+            **weights_digest(config.teacher.backbone),
             "trainer": shaping_trainer_options(config.trainer),
         }
 
-    def build(self) -> Backbone:
-        """The network, with fresh weights."""
-        bands = len(self.context.benchmark.ms.bands)
+    def build(self, *, fresh: bool = True) -> Backbone:
+        """The network; ``fresh`` for the weights that training starts from."""
         options = self.context.config.teacher.backbone
-        return self.context.backbone(options, bands, self.context.classes, "teacher.backbone")
+        return self.context.backbone(
+            options, "ms", self.context.classes, "teacher.backbone", fresh=fresh
+        )
 
     def train(self, folder: Path, *, resume: bool) -> None:
         """Train, choose the epoch by validation, test."""
@@ -80,7 +82,7 @@ class TeacherStage:
 
     def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
         """Read a finished teacher: the network and what was measured."""
-        backbone = self.build()
+        backbone = self.build(fresh=False)
         backbone.load_state_dict(
             torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         )

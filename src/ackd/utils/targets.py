@@ -1,0 +1,73 @@
+"""What an import path in a configuration names, and which arguments it has."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ackd.errors import ConfigError, nearest
+
+__all__ = ["check_arguments", "locate"]
+
+
+def locate(path: object, option: str) -> Callable[..., Any]:
+    """Import what ``_target_`` names, e.g. ``"torch.optim.Adam"``."""
+    if not isinstance(path, str) or "." not in path:
+        raise ConfigError(
+            f"{option}._target_={path!r} is not an import path such as torch.optim.Adam."
+        )
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        # A module of the user's own may raise anything while it is imported.
+        raise ConfigError(
+            f"{option}._target_={path}: the module {module_name} cannot be imported "
+            f"({type(error).__name__}: {error}). It must be installed, or in the current folder or "
+            "on PYTHONPATH."
+        ) from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        close = nearest(name, [n for n in dir(module) if not n.startswith("_")])
+        hint = f" Did you mean {module_name}.{close}?" if close else ""
+        raise ConfigError(f"{option}._target_={path}: {module_name} has no '{name}'.{hint}")
+    return found  # type: ignore[no-any-return]
+
+
+def check_arguments(
+    target: Callable[..., Any],
+    given: Iterable[str],
+    option: str,
+    *,
+    taken: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse an argument that ``target`` does not have, with the nearest one that it has.
+
+    Args:
+        target: A class or function.
+        given: Names of the arguments in the configuration.
+        option: Where they stand, e.g. ``"student.optimizer"``.
+        taken: Arguments that ackd fills itself and that may therefore not be given, with the
+            options that decide them ("" where there are none).
+    """
+    taken = taken or {}
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:
+        return  # a builtin that does not tell; building it will
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = [name for name in parameters if name not in {"self", *taken}]
+    for name in given:
+        if name in taken:
+            instead = f"; see {taken[name]}" if taken[name] else ""
+            raise ConfigError(f"{option}.{name} is filled in by ackd itself{instead}.")
+        if name not in known:
+            close = nearest(name, known)
+            hint = f" Did you mean {option}.{close}?" if close else ""
+            raise ConfigError(
+                f"{option}.{name} is no option of {getattr(target, '__name__', target)}.{hint} "
+                f"Known: {', '.join(known) or 'none'}."
+            )
