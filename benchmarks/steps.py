@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from ackd.backbones import Backbone
-from ackd.matching import eval_mode
 from ackd.stages.context import Context
+from ackd.utils.networks import eval_mode
 from benchmarks.arms import ARMS, Arm, configure, make_arm, noise, step_of, teacher_of
 from benchmarks.device import chosen
 from benchmarks.floor import matrix_rate, operations, products

@@ -9,6 +9,7 @@ __all__ = [
     "AckdError",
     "ConfigError",
     "DataError",
+    "DiskFullError",
     "ImageError",
     "MissingClassError",
     "nearest",
@@ -26,6 +27,10 @@ class ConfigError(AckdError, ValueError):
 
 class DataError(AckdError):
     """A folder, a file or an image is not what it should be."""
+
+
+class DiskFullError(DataError, OSError):
+    """A disk or a user's share of it has no room for what is to be written."""
 
 
 class ImageError(DataError):

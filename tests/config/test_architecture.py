@@ -14,7 +14,7 @@ import pytest
 import ackd
 
 PACKAGE = Path(ackd.__file__).parent
-PURE = ("data", "backbones", "losses", "matching", "alignment", "analysis")
+PURE = ("utils", "data", "backbones", "losses", "matching", "alignment", "analysis")
 FRAMEWORKS = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "wandb"}
 # Modules of the command line: train, demo and their later sisters.
 COMMANDS = {"train", "demo", "evaluate", "report", "search"}
@@ -78,6 +78,26 @@ def test_only_the_command_line_and_the_configuration_know_hydra() -> None:
     assert Path("train.py") in knowing
     allowed = {Path(f"{name}.py") for name in COMMANDS}
     assert {path for path in knowing if path.parts[0] != "config"} <= allowed
+
+
+def test_the_ground_floor_knows_only_errors() -> None:
+    assert sources("utils")
+    for path in sources("utils"):
+        ours = {name for name in imported(path) if top(name) == "ackd"}
+        assert ours <= {"ackd.errors"}, path
+
+
+def test_the_ground_floor_is_light() -> None:
+    # Commands that neither read images nor train write files and wait for locks as well.
+    program = (
+        "import sys, ackd.utils.io, ackd.utils.locks, ackd.utils.values, ackd.utils.progress\n"
+        "print(*sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
 
 
 def test_losses_and_alignment_do_not_know_the_data() -> None:

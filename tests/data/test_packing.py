@@ -266,7 +266,8 @@ def test_a_full_disk_is_told_and_loses_nothing(
             patched.setattr(writing, "_append", full)
         with pytest.raises(DataError) as caught:
             packed(archives, tmp_path, size=4)
-    for words in ("No space left on device", str(tmp_path), "data.packs=DIR", "data.packed=false"):
+    reason = "has 10 bytes left" if when == "before" else "No space left on device"
+    for words in (reason, str(tmp_path), "data.packs=DIR", "data.packed=false"):
         assert words in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert open_pack(tmp_path).images["ms"].shape[2:] == (SIZE, SIZE)

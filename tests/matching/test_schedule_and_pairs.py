@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ackd.matching import (
     Gallery,
     distinct_teachers,
-    eval_mode,
     mean_by_class,
     random_pairs,
     rematch_epochs,
@@ -21,6 +20,7 @@ from ackd.matching import (
     share_changed,
     top_teacher_share,
 )
+from ackd.utils.networks import eval_mode
 
 small = st.integers(0, 60)
 

@@ -96,7 +96,7 @@ def test_a_disk_without_room_is_found_before_it_is_full(
 ) -> None:
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(32 * 50 - 1))
-    with pytest.raises(DataError, match=r"outputs of 50 images take.*student\.store_dtype"):
+    with pytest.raises(DataError, match=r"outputs of 50 images need.*student\.store_dtype"):
         write_store(tmp_path, np.arange(50), [outputs(50)], patches=False)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(32 * 50))
     write_store(tmp_path, np.arange(50), [outputs(50)], patches=False)

@@ -161,7 +161,7 @@ def test_a_full_disk_and_a_read_only_place(
     said.assert_sentence(1, "No space left on device", str(out), "--out DIR")
     assert contents(out) == before
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", _full)
+        patched.setattr(Path, "write_bytes", _full)
         os.utime(out / "manifest.csv", (0, 0))
         prepare(*command).assert_sentence(1, "manifest", "No space left on device")
     assert contents(out) == before

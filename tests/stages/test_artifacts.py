@@ -18,9 +18,10 @@ from ackd.data.benchmark import Benchmark
 from ackd.stages import artifacts
 from ackd.stages.artifacts import obtain
 from ackd.stages.context import Context
-from ackd.stages.fingerprint import fingerprint
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.teacher import TeacherStage
+from ackd.utils import locks
+from ackd.utils.values import digest
 from tests.stages import toy
 
 
@@ -137,7 +138,7 @@ def rank(number: int, root: Path) -> None:
     """One of two ranks that already train together; rank 0 finds another job at work."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     artifacts.first_rank = lambda: number == 0  # type: ignore[attr-defined]
-    artifacts.SIGN_OF_LIFE_SECONDS = 0.1
+    locks.SIGN_OF_LIFE_SECONDS = 0.1
     dist.init_process_group("gloo", init_method=f"file://{root}/meeting", rank=number, world_size=2)
     found = obtain(FakeStage(root / f"log{number}"), root)
     assert found.reused, f"rank {number} went another way"
@@ -182,7 +183,7 @@ def changed(config: Config, option: str, value: Any) -> Config:
 
 
 def shape(stage: type, config: Config, bench: Benchmark | None = None) -> str:
-    return fingerprint(stage(Context(config, bench or toy.benchmark())).shaped_by())
+    return digest(stage(Context(config, bench or toy.benchmark())).shaped_by())
 
 
 STAGES = pytest.mark.parametrize("stage", [TeacherStage, MatcherStage])
@@ -207,7 +208,7 @@ STAGES = pytest.mark.parametrize("stage", [TeacherStage, MatcherStage])
         ("method", "kd"),
     ],
 )
-def test_what_does_not_shape_a_stage_leaves_its_fingerprint(
+def test_what_does_not_shape_a_stage_leaves_its_digest(
     stage: type, option: str, value: Any, base: Config
 ) -> None:
     assert shape(stage, changed(base, option, value)) == shape(stage, base)
@@ -228,7 +229,7 @@ def test_what_does_not_shape_a_stage_leaves_its_fingerprint(
         ("trainer.devices", 2),
     ],
 )
-def test_what_shapes_a_stage_changes_its_fingerprint(
+def test_what_shapes_a_stage_changes_its_digest(
     stage: type, option: str, value: Any, base: Config
 ) -> None:
     assert shape(stage, changed(base, option.format(stage.name), value)) != shape(stage, base)
@@ -260,7 +261,5 @@ def test_rgb_images_shape_the_matcher_alone(base: Config) -> None:
 
 
 def test_fingerprints_ignore_the_order_of_keys() -> None:
-    assert fingerprint({"a": 1, "b": {"c": 2, "d": 3}}) == fingerprint(
-        {"b": {"d": 3, "c": 2}, "a": 1}
-    )
-    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})

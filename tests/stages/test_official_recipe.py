@@ -18,10 +18,10 @@ from ackd.errors import ConfigError
 from ackd.losses import soft_target_info_nce
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.stages.context import Context, open_context
-from ackd.stages.fingerprint import fingerprint
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.teacher import TeacherStage
 from ackd.train import train
+from ackd.utils.values import digest
 from tests.stages import toy
 
 
@@ -88,7 +88,7 @@ def test_it_runs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def shape(stage: type, config: Config, bench: Benchmark | None = None) -> str:
-    return fingerprint(stage(Context(config, bench or toy.benchmark())).shaped_by())
+    return digest(stage(Context(config, bench or toy.benchmark())).shaped_by())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def shape(stage: type, config: Config, bench: Benchmark | None = None) -> str:
         (["transport.every=3", "matching=nearest_feature"], False, False),
     ],
 )
-def test_what_shapes_a_stage_is_in_its_fingerprint(
+def test_what_shapes_a_stage_is_in_its_digest(
     overrides: list[str], teacher: bool, matcher: bool, tmp_path: Path
 ) -> None:
     base, other = toy.config(tmp_path), toy.config(tmp_path, *overrides)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from ackd.errors import ConfigError
-from ackd.stages.files import read_json
 from ackd.sweeps.failures import FAILURES
 from ackd.sweeps.process import LOG
 from ackd.sweeps.run import run_jobs
 from ackd.sweeps.slots import Slots
 from ackd.sweeps.states import held
+from ackd.utils.io import read_json
 from tests.sweeps.scripted import WELL, alive, jobs_of, places, wait_for
 
 CHILD = "child = subprocess.Popen(['sleep', '600']); (RUN / 'pid').write_text(str(child.pid))\n"

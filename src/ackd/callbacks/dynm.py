@@ -20,7 +20,6 @@ from ackd.matching import (
     Direction,
     Gallery,
     distinct_teachers,
-    eval_mode,
     match_by_divergence,
     mean_by_class,
     pair_divergence,
@@ -30,6 +29,7 @@ from ackd.matching import (
 )
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.sharding import same_buffers
+from ackd.utils.networks import eval_mode
 
 __all__ = ["DynM"]
 

@@ -11,9 +11,9 @@ import torch
 from ackd.analysis import nearest_distance, wasserstein2
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request
-from ackd.matching import eval_mode
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.distill import DistillModule
+from ackd.utils.networks import eval_mode
 
 __all__ = ["TransportCost"]
 

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from ackd.config.data import DATA_NAMES
 from ackd.config.location import config_dir
-from ackd.config.options import nearest_option, option_paths, tree_paths
+from ackd.config.options import nearest_option, option_paths
 from ackd.config.schema import Config
 from ackd.errors import ConfigError, nearest
+from ackd.utils.values import paths
 
 __all__ = ["check_config"]
 
@@ -151,7 +152,7 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
                 f"A file of the group '{option}' puts its options under '{option}', where none is "
                 "known; its first line should be: # @package _global_"
             )
-        written = [path for path in tree_paths(tree) if _is_open(path)]
+        written = [path for path in paths(tree) if _is_open(path)]
         close = nearest_option(option, [*known, *written])
         hint = f" Did you mean '{close}'?" if close else ""
         return f"There is no option '{option}'.{hint} (See --cfg job for all of them.)"

@@ -12,13 +12,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.location import config_dir
 from ackd.config.options import nearest_option
 from ackd.config.words import in_quotes, quoted, split_words
 from ackd.errors import nearest
+from ackd.utils.values import paths
 
 __all__ = ["hint", "one_sentence"]
 
@@ -144,7 +145,8 @@ def _known(selected: Sequence[str | None], folders: Sequence[Path]) -> list[str]
     if len(folders) > 1:
         overrides.append("hydra.searchpath=[" + ",".join(map(quoted, folders[1:])) + "]")
     try:
-        return _paths(compose("train", overrides=overrides))
+        tree = OmegaConf.to_container(compose("train", overrides=overrides))
+        return paths(tree) if isinstance(tree, dict) else None  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException):
         return None
 
@@ -166,14 +168,3 @@ def _option_advice(key: str, known: list[str], folders: Sequence[Path]) -> str:
 
 def _is_hydras(key: str) -> bool:
     return key.partition(".")[0].partition("/")[0] == "hydra"
-
-
-def _paths(cfg: DictConfig, prefix: str = "") -> list[str]:
-    found: list[str] = []
-    for key in map(str, cfg):
-        path = f"{prefix}{key}"
-        found.append(path)
-        node = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)
-        if isinstance(node, DictConfig):
-            found += _paths(node, f"{path}.")
-    return found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, get_args
 
 from ackd.errors import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["nearest_option", "option_paths", "path_options", "tree_paths"]
+__all__ = ["nearest_option", "option_paths", "path_options"]
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -37,16 +37,6 @@ def path_options(model: type[BaseModel], prefix: str = "") -> list[str]:
         for section in _sections(field.annotation):
             found += path_options(section, f"{prefix}{name}.")
     return list(dict.fromkeys(found))
-
-
-def tree_paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """All option paths of a plain configuration."""
-    found: list[str] = []
-    for key, value in tree.items():
-        found.append(f"{prefix}{key}")
-        if isinstance(value, Mapping):
-            found += tree_paths(value, f"{prefix}{key}.")
-    return found
 
 
 def nearest_option(option: str, known: Iterable[str]) -> str | None:

@@ -15,6 +15,7 @@ from ackd.data.selection import Selection, select
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import assign_splits, check_split_options
 from ackd.errors import ConfigError
+from ackd.utils.progress import part_of
 
 __all__ = ["load_benchmark", "load_prepared", "read_directly"]
 
@@ -123,7 +124,7 @@ def read_directly(
             selection.paths(side),
             reader_of(selection, side, wanted[side], size),
             workers,
-            _part(progress, done, total),
+            part_of(progress, done, total),
         )
         done += len(listing.records)
         sides[side] = SideIndex.of(listing, wanted[side]).scenes(images)
@@ -191,10 +192,3 @@ def load_prepared(
         size=None if size == height else size,
     )
     return assign_splits(pack.benchmark(bands), protocol, split_seed, fold, pack.published)
-
-
-def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Let one side report as part of both."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)

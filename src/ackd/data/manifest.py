@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -25,6 +24,7 @@ from ackd.data.scenes import Progress
 from ackd.data.selection import Selection
 from ackd.data.sources import SOURCES, Record, Source
 from ackd.errors import DataError, unknown
+from ackd.utils.io import write_text
 
 __all__ = ["MANIFEST", "checksum", "read_head", "read_manifest", "write_manifest"]
 
@@ -112,14 +112,8 @@ def write_manifest(
             done += 1
             if progress is not None:
                 progress(done, total)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(text.getvalue(), encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_text(path, text.getvalue())
     except OSError as error:
         raise DataError(
             f"The manifest {path} cannot be written: {error.strerror or error}. Choose another "

@@ -20,6 +20,7 @@ from rasterio.errors import (
 )
 
 from ackd.errors import DataError, ImageError, unknown
+from ackd.utils.progress import Progress
 
 __all__ = [
     "Progress",
@@ -31,8 +32,6 @@ __all__ = [
     "unreadable",
 ]
 
-#: ``progress(done, total)``, called after each image.
-Progress = Callable[[int, int], None]
 
 _MEND = (
     "Put the file of the publisher's archive in its place, or take it out of the folder "

@@ -1,6 +1,6 @@
 """Which teacher image serves which student image, and when that is decided anew."""
 
-from ackd.matching.galleries import Gallery, eval_mode
+from ackd.matching.galleries import Gallery
 from ackd.matching.random_pairs import random_pairs
 from ackd.matching.schedule import rematch_epochs, scale_epochs
 from ackd.matching.search import (
@@ -22,7 +22,6 @@ __all__ = [
     "Direction",
     "Gallery",
     "distinct_teachers",
-    "eval_mode",
     "match_by_distance",
     "match_by_divergence",
     "match_by_similarity",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
-__all__ = ["Gallery", "eval_mode"]
+__all__ = ["Gallery"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +50,3 @@ class Gallery:
     def __len__(self) -> int:
         """How many images there are."""
         return len(self.index)
-
-
-@contextmanager
-def eval_mode(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into eval mode and give every part its own mode back afterwards."""
-    modes = [(part, part.training) for network in networks for part in network.modules()]
-    for network in networks:
-        network.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ackd.utils.networks import place
+
 __all__ = ["same_buffers", "share_batches", "sum_over_ranks"]
 
 T = TypeVar("T")
@@ -32,7 +34,7 @@ def share_batches(
     Yields:
         The outputs of each batch in order, on the CPU, the same on every rank.
     """
-    rank, world = _place()
+    rank, world = place()
     for start in range(0, len(batches), world):
         turn = range(start, min(start + world, len(batches)))
         # In the last turn a rank without a batch repeats one, so that its outputs have a shape.
@@ -42,13 +44,13 @@ def share_batches(
             continue
         rows = max(sizes[i] for i in turn)
         gathered = [_gather(part, rows) for part in outputs]
-        for place, i in enumerate(turn):
-            yield tuple(parts[place][: sizes[i]].cpu() for parts in gathered)
+        for position, i in enumerate(turn):
+            yield tuple(parts[position][: sizes[i]].cpu() for parts in gathered)
 
 
 def sum_over_ranks(value: Tensor) -> Tensor:
     """Return the sum of the ranks' tensors of one shape, on the CPU; a process alone: its own."""
-    if _place()[1] == 1:
+    if place()[1] == 1:
         return value.cpu()
     total = value.to(_device_of_ranks(), copy=True)
     dist.all_reduce(total)
@@ -60,15 +62,9 @@ def same_buffers(network: nn.Module) -> None:
 
     After a training step the running statistics of BatchNorm are those of each rank's own share.
     """
-    if _place()[1] > 1:
+    if place()[1] > 1:
         for buffer in network.buffers():
             dist.broadcast(buffer, src=0)
-
-
-def _place() -> tuple[int, int]:
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
 
 
 def _device_of_ranks() -> torch.device:

@@ -7,9 +7,7 @@ bfloat16, which numpy does not know, is stored as the int16 of the same bits.
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,12 +21,12 @@ from torch import Tensor
 
 from ackd.backbones import Outputs
 from ackd.errors import DataError
+from ackd.utils.io import need_room, read_json, sync, write_json, write_npy_header
 
 __all__ = ["StoreDtype", "TeacherStore", "open_store", "write_store"]
 
 StoreDtype = Literal["float32", "bfloat16"]
 ABOUT = "store.json"
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +91,16 @@ def write_store(
                 }  # fmt: skip
                 for name, array in arrays.items():
                     opened[name] = files.enter_context((folder / f"{name}.npy").open("wb"))
-                    _write_header(opened[name], array, len(rows))
+                    write_npy_header(opened[name], (len(rows), *array.shape[1:]), array.dtype)
             for name, array in arrays.items():
                 # Not through a memory map, whose written pages would count as this process's.
                 array.tofile(opened[name])
             written += len(block.logits)
+        for file in opened.values():
+            sync(file)
     if written != len(rows):
         raise ValueError(f"The blocks hold {written} images, but there are {len(rows)} rows.")
-    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    write_json(folder / ABOUT, about)
 
 
 def open_store(folder: Path) -> TeacherStore:
@@ -110,7 +110,7 @@ def open_store(folder: Path) -> TeacherStore:
         DataError: A file is missing or not whole.
     """
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = read_json(folder / ABOUT)
         parts = {
             # Copy-on-write, since torch warns of memory that it may not write to.
             name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
@@ -142,21 +142,10 @@ def _arrays(block: Outputs, dtype: StoreDtype, patches: bool) -> dict[str, NDArr
     return arrays
 
 
-def _write_header(file: BinaryIO, array: NDArray[Any], count: int) -> None:
-    header = {
-        "descr": np.lib.format.dtype_to_descr(array.dtype),
-        "fortran_order": False,
-        "shape": (count, *array.shape[1:]),
-    }
-    np.lib.format.write_array_header_1_0(file, header)
-
-
 def _need_room(folder: Path, arrays: dict[str, NDArray[Any]], count: int) -> None:
     an_image = sum(array.itemsize * math.prod(array.shape[1:]) for array in arrays.values())
-    needed, free = an_image * count, shutil.disk_usage(folder).free
-    if needed > free:
-        raise DataError(
-            f"The teacher's outputs of {count} images take {needed / GIGABYTE:.1f} GB, but "
-            f"{folder} has {free / GIGABYTE:.1f} GB left; choose another folder (artifacts=DIR), "
-            "student.store_dtype=bfloat16, or student.teacher=live."
-        )
+    need_room(
+        folder, an_image * count, f"The teacher's outputs of {count} images",
+        "choose another folder (artifacts=DIR), student.store_dtype=bfloat16 or "
+        "student.teacher=live",
+    )  # fmt: skip

@@ -17,10 +17,10 @@ from ackd.data.packing.store import INDEX, read_index
 from ackd.data.reading import bands_of
 from ackd.data.splits import check_split_options
 from ackd.errors import ConfigError, DataError
-from ackd.prepare.bar import bar
 from ackd.prepare.found import Found, look_for
 from ackd.prepare.manifest import adopt, is_current, renew
 from ackd.prepare.tables import counts_table, found_table, missing_text
+from ackd.utils.progress import bar
 
 __all__ = ["Request", "build"]
 

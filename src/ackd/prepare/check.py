@@ -8,12 +8,12 @@ from pathlib import Path
 from ackd.data import BENCHMARKS, is_pack, load_class_map, own_folders, released
 from ackd.data.sources import SOURCES, Record, Source
 from ackd.errors import DataError, unknown
-from ackd.prepare.bar import bar
 from ackd.prepare.findings import Report
 from ackd.prepare.found import home_of, scan_present, zipped
 from ackd.prepare.inspect import inspect_source
 from ackd.prepare.prepared import check_prepared
 from ackd.prepare.sides import Sides, check_benchmark, check_sides
+from ackd.utils.progress import bar
 
 __all__ = ["check"]
 

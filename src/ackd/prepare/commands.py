@@ -56,7 +56,7 @@ def _names(given: list[str] | None) -> tuple[str, ...] | None:
 
 def _check(given: argparse.Namespace) -> int:
     from ackd.prepare.check import check
-    from ackd.stages.files import write_json
+    from ackd.utils.io import write_json
 
     report = check(given.folder.expanduser(), given.benchmark, given.workers)
     if given.json == "-":
@@ -73,8 +73,8 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _unpack(given: argparse.Namespace) -> int:
-    from ackd.prepare.bar import bar
     from ackd.prepare.unpack import archives_in, unpack
+    from ackd.utils.progress import bar
 
     raw = given.raw.expanduser()
     archives = given.archives

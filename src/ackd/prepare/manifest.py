@@ -7,7 +7,8 @@ from pathlib import Path
 from ackd.data import Selection, write_manifest
 from ackd.data.manifest import read_head
 from ackd.errors import DataError
-from ackd.prepare.bar import bar
+from ackd.utils.io import write_bytes
+from ackd.utils.progress import bar
 
 __all__ = ["adopt", "is_current", "renew"]
 
@@ -43,13 +44,8 @@ def adopt(given: Path, path: Path) -> bool:
     text = given.read_bytes()
     if path.is_file() and path.read_bytes() == text:
         return False
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        try:
-            draft.write_bytes(text)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_bytes(path, text)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
     return True

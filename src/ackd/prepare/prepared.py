@@ -14,10 +14,10 @@ from ackd.data.class_map import ClassMap
 from ackd.data.manifest import read_head
 from ackd.data.stored import digests_of, row_blocks
 from ackd.errors import AckdError, DataError
-from ackd.prepare.bar import bar
 from ackd.prepare.findings import Report
 from ackd.prepare.inspect import flat_bands, same_files, unmeasured
 from ackd.prepare.sides import Sides, check_sides
+from ackd.utils.progress import bar
 
 __all__ = ["check_prepared"]
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from ackd.report import comparisons, figures, tables, timing
 from ackd.report.classes import recall_by_class
-from ackd.report.collect import FINISHED, Run, dig
+from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Cell, Report, Row, Section, Table
 from ackd.report.published import BENCHMARKS, reference
+from ackd.utils.values import dig
 
 __all__ = ["build"]
 

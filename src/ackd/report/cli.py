@@ -33,7 +33,7 @@ def write_report(root: Path, out: Path) -> list[Path]:
     from ackd.report.page import to_html
     from ackd.report.svg import require_drawing
     from ackd.report.texts import table_csv, to_latex, to_markdown
-    from ackd.stages.files import write_text
+    from ackd.utils.io import write_text
 
     if not root.is_dir():
         raise DataError(f"There is no folder {root}; expected one with runs, e.g. outputs.")

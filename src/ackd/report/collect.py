@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from ackd.report.predictions import Predictions, read_predictions
+from ackd.utils.values import dig
 
-__all__ = ["FINISHED", "Problem", "Run", "collect", "dig"]
+__all__ = ["FINISHED", "Problem", "Run", "collect"]
 
 FINISHED, UNFINISHED, BROKEN = "finished", "unfinished", "cannot be read"
 KNOWN_SCHEMA = 1
@@ -75,13 +76,6 @@ class Run:
             return read_predictions(self.folder / "predictions.csv")
         except (OSError, ValueError):
             return None
-
-
-def dig(tree: Any, path: str) -> Any:
-    """Follow a dotted path through nested mappings; None where it ends early."""
-    for key in path.split("."):
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
-    return tree
 
 
 def collect(root: Path) -> list[Run]:

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ackd.report.collect import FINISHED, Run, dig
+from ackd.report.collect import FINISHED, Run
 from ackd.report.settings import settings_of
+from ackd.utils.values import dig
 
 __all__ = [
     "KD_TITLES", "SWITCHES", "USUAL", "Condition", "DataSet", "data_sets", "say", "short",

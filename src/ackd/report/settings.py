@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ackd.report.collect import dig
+from ackd.utils.values import dig, leaves, under
 
-__all__ = ["flatten", "settings_of"]
+__all__ = ["settings_of"]
 
 # Where a run lies, how it is watched and how fast it loads shape no number.
 FREE = (
     "outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "kd_defaults", "name",
     "until", "data.root", "seed", "trainer.accelerator", "trainer.deterministic",
 )  # fmt: skip
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names of all leaves, e.g. ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            leaves |= flatten(value, f"{name}.")
-        else:
-            leaves[name] = value
-    return leaves
 
 
 def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,27 +31,27 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
     kd = [str(name) for name in dig(config, "loss.kd") or ()]
     weight = dig(config, "loss.lambda1")
     kd_works = bool(kd) and weight != 0
-    leaves = flatten(config)
-    leaves.setdefault("method", result.get("method"))
-    leaves.setdefault("student.backbone.name", dig(result, "student.backbone"))
+    found = leaves(config)
+    found.setdefault("method", result.get("method"))
+    found.setdefault("student.backbone.name", dig(result, "student.backbone"))
     without: list[str] = [*FREE]
-    dynm, ot1, ot2 = (leaves.get(key, True) for key in ("dynm.enabled", "ska.ot1", "ska.ot2"))
+    dynm, ot1, ot2 = (found.get(key, True) for key in ("dynm.enabled", "ska.ot1", "ska.ot2"))
     if not (kd_works or ot1 or ot2):  # the student alone
         without += ["teacher", "matching", "dynm", "loss", "student.augment_ms", "transport"]
     if not dynm:
-        without += [key for key in leaves if key.startswith("dynm.") and key != "dynm.enabled"]
+        without += [key for key in found if key.startswith("dynm.") and key != "dynm.enabled"]
     if not ot1:
         without += ["planner", "ska.patches"]
     if not (ot1 or ot2):
         without += ["ska.coral", "loss.lambda2"]
     if not kd_works:
         without += ["loss.kd", "loss.lambda1"]
-    if leaves.get("matching.initial") != "ssm" or "matching" in without:
+    if found.get("matching.initial") != "ssm" or "matching" in without:
         without.append("matcher")
     kept = {
         # 3 and 3.0 are one value, whichever way a command line wrote it.
         key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in leaves.items()
-        if not any(key == name or key.startswith(f"{name}.") for name in without)
+        for key, value in found.items()
+        if not under(key, without)
     }
     return kept | {"kd": "+".join(sorted(kd)) if kd_works else ""}

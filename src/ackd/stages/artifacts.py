@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
-
-from ackd.stages.files import write_json
-from ackd.stages.fingerprint import fingerprint
 from ackd.stages.ranks import agree, barrier, first_rank
+from ackd.utils.io import write_json
+from ackd.utils.locks import locked
+from ackd.utils.values import digest
 
 __all__ = ["Artifact", "Stage", "obtain"]
 
 log = logging.getLogger("ackd")
 
 DONE = "stage.json"
-SIGN_OF_LIFE_SECONDS = 60.0
 
 
 class Stage(Protocol):
@@ -65,7 +61,7 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
         resume: Go on from the checkpoint of an earlier, interrupted training.
     """
     shape = {"stage": stage.name, "format": stage.format_version, **stage.shaped_by()}
-    name = fingerprint(shape)
+    name = digest(shape)
     final = root.absolute() / stage.name / name
     draft = final.with_name(f"{name}.training")
 
@@ -81,7 +77,12 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
         return reuse()
     if first_rank():
         final.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(final.with_name(f"{name}.lock"), stage.name):
+        with locked(
+            final.with_name(f"{name}.lock"),
+            f"another job that is training the same {stage.name}",
+            # The other ranks of this job wait with rank 0, and would give it up for dead.
+            beat=lambda: agree("wait"),
+        ):
             # Somebody else may have finished it while this process waited.
             if usable():
                 agree("reuse")
@@ -113,29 +114,3 @@ def _replace(draft: Path, final: Path) -> None:
         final.rename(old)
     draft.rename(final)
     shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path, name: str) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("waiting for another job that is training the same %s", name)
-        _wait_for(lock)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _wait_for(lock: FileLock) -> None:
-    """Wait; the operating system releases the lock of a process that dies."""
-    while True:
-        try:
-            lock.acquire(timeout=SIGN_OF_LIFE_SECONDS)
-        except Timeout:
-            # The other ranks of this job wait with rank 0, and would give it up for dead.
-            agree("wait")
-        else:
-            return

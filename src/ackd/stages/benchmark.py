@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-
-from rich.progress import Progress
 
 from ackd.config.data import (
     ArchivesConfig,
@@ -24,6 +19,7 @@ from ackd.data.own_folders import own_folders
 from ackd.data.packing import is_pack
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
+from ackd.utils.progress import bar
 
 __all__ = ["build_benchmark"]
 
@@ -65,7 +61,7 @@ def _archives(options: ArchivesConfig) -> Benchmark:
             fold=options.fold,
         )
     class_map, known = find_benchmark(options.name, options.layout)
-    with _bar("reading images") as report:
+    with bar("reading images") as report:
         return load_benchmark(
             {"ms": root, "rgb": root},
             class_map,
@@ -87,7 +83,7 @@ def _archives(options: ArchivesConfig) -> Benchmark:
 def _own_folders(options: FoldersConfig) -> Benchmark:
     ms, rgb = Path(options.ms).expanduser(), Path(options.rgb).expanduser()
     class_map, known = own_folders(ms, rgb, options.file_bands, options.sensor)
-    with _bar("reading images") as report:
+    with bar("reading images") as report:
         return load_benchmark(
             {"ms": ms, "rgb": rgb},
             class_map,
@@ -116,16 +112,8 @@ def _synthetic_scenes(
     classes: int | None,
 ) -> Benchmark:
     """Make the scenes once for all jobs of a process; they are a function of the arguments."""
-    with _bar("making scenes") as report:
+    with bar("making scenes") as report:
         return make_synthetic(
             seed=seed, ms_per_class=ms_per_class, rgb_per_class=rgb_per_class, size=size,
             bands=bands, classes=classes, progress=report,
         )  # fmt: skip
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar in a terminal; the function it gives takes (done, total)."""
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from ackd.config.schema import BackboneConfig
 
 __all__ = [
     "NEUTRAL_TRAINER_OPTIONS",
-    "fingerprint",
     "shaping_trainer_options",
     "weights_digest",
 ]
@@ -26,12 +24,6 @@ NEUTRAL_TRAINER_OPTIONS = frozenset(
         "profiler", "strategy",
     }
 )  # fmt: skip
-
-
-def fingerprint(content: Mapping[str, Any]) -> str:
-    """Return 16 hexadecimal digits of a mapping of plain values, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def shaping_trainer_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
 from ackd.modules.loading import Side
 from ackd.stages.context import Context
-from ackd.stages.files import read_json, save_tensors, write_json
 from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
+from ackd.utils.io import read_json, save_tensors, write_json
 
 __all__ = ["MatcherStage"]
 

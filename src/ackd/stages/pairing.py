@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from lightning.fabric import Fabric
-from rich.progress import track
 from torch import Tensor
 
 from ackd.alignment import Projection
@@ -20,7 +17,6 @@ from ackd.data.benchmark import TRAIN
 from ackd.errors import DataError
 from ackd.matching import (
     Gallery,
-    eval_mode,
     match_by_distance,
     match_by_similarity,
 )
@@ -28,10 +24,11 @@ from ackd.matching.matcher import Matcher
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.loading import Side
 from ackd.stages.context import Context
+from ackd.utils.networks import eval_mode
+from ackd.utils.progress import tracked
 
-__all__ = ["Pairing", "compute_device", "make_pairing", "shown"]
+__all__ = ["Pairing", "compute_device", "make_pairing"]
 
-T = TypeVar("T")
 Batch = dict[str, Tensor]
 Embed = Callable[[Tensor], Tensor]
 
@@ -119,11 +116,6 @@ def make_pairing(
     return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
 
 
-def shown(outputs: Iterator[T], title: str, total: int) -> Iterable[T]:
-    """Show how far a pass over images is, on a terminal."""
-    return track(outputs, title, total=total, transient=True, disable=not sys.stdout.isatty())
-
-
 def _teacher_outputs(
     data: UnpairedDataModule, teacher: Backbone, device: torch.device
 ) -> tuple[Tensor, Tensor]:
@@ -136,7 +128,7 @@ def _teacher_outputs(
     rows = data.rows(TRAIN, "ms")
     with eval_mode(teacher):
         found = list(
-            shown(data.sweep("ms", rows, device, look), "galleries", data.sweep_length(rows))
+            tracked(data.sweep("ms", rows, device, look), "galleries", data.sweep_length(rows))
         )
     return torch.cat([zbar for zbar, _ in found]), torch.cat([logits for _, logits in found])
 
@@ -144,7 +136,7 @@ def _teacher_outputs(
 def _embed(data: UnpairedDataModule, side: Side, embed: Embed, device: torch.device) -> Tensor:
     rows = data.rows(TRAIN, side)
     swept = data.sweep(side, rows, device, lambda batch: (embed(batch[side]),))
-    return torch.cat([part for (part,) in shown(swept, "matching", data.sweep_length(rows))])
+    return torch.cat([part for (part,) in tracked(swept, "matching", data.sweep_length(rows))])
 
 
 def _initial_features(context: Context, teacher: Backbone, device: torch.device) -> Embed:

@@ -8,7 +8,7 @@ import torch
 
 from ackd.backbones import Backbone
 from ackd.data.benchmark import Benchmark, SceneSet
-from ackd.matching import eval_mode
+from ackd.utils.networks import eval_mode
 
 __all__ = ["warn_of_a_single_patch"]
 

@@ -11,7 +11,6 @@ from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.modules.allocator import handle_freed_memory
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
-from ackd.stages.files import write_json
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
 from ackd.stages.ranks import first_rank, meet, part
@@ -20,6 +19,7 @@ from ackd.stages.runs import RESULT
 from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
+from ackd.utils.io import write_json
 
 __all__ = ["run_pipeline"]
 

@@ -13,7 +13,7 @@ import torch
 from ackd.data.benchmark import SceneSet
 from ackd.modules.classifier import SceneClassifier
 from ackd.modules.datamodule import UnpairedDataModule
-from ackd.stages.files import write_text
+from ackd.utils.io import write_text
 
 __all__ = ["test_metrics", "write_predictions"]
 

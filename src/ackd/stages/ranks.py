@@ -9,6 +9,8 @@ import torch.distributed
 from lightning.fabric import Fabric
 from lightning.pytorch.utilities import rank_zero_only
 
+from ackd.utils.networks import together
+
 __all__ = ["agree", "barrier", "first_rank", "meet", "part"]
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ def meet(trainer: Mapping[str, Any]) -> None:
     Args:
         trainer: The Trainer's arguments.
     """
-    if _together() or not torch.distributed.is_available():
+    if together() or not torch.distributed.is_available():
         return
     accelerator = trainer.get("accelerator", "auto")
     strategy = trainer.get("strategy", "auto")
@@ -51,7 +53,7 @@ def meet(trainer: Mapping[str, Any]) -> None:
 
 def agree(value: T) -> T:
     """Return the first rank's value on every rank; a process alone keeps its own."""
-    if not _together():
+    if not together():
         return value
     box = [value]
     torch.distributed.broadcast_object_list(box, src=0)
@@ -60,7 +62,7 @@ def agree(value: T) -> T:
 
 def barrier() -> None:
     """Wait for all ranks; a process alone goes on."""
-    if _together():
+    if together():
         torch.distributed.barrier()
 
 
@@ -69,10 +71,6 @@ def part() -> None:
 
     Lightning leaves them open, and a process that exits while another still holds its end may hang.
     """
-    if _together():
+    if together():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
-
-
-def _together() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ackd import __version__
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 
@@ -68,7 +69,7 @@ def describe_run(
         "reused": reused,
         "device": _device_name(device),
         "git": _commit(),
-        "versions": {"python": platform.python_version(), "ackd": version("ackd")}
+        "versions": {"python": platform.python_version(), "ackd": __version__}
         | {name: version(name) for name in PACKAGES},
     }
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ackd.config.schema import Config
 from ackd.errors import ConfigError
 from ackd.stages.context import Context
-from ackd.stages.files import read_json, write_json
-from ackd.stages.fingerprint import fingerprint, shaping_trainer_options
+from ackd.stages.fingerprint import shaping_trainer_options
+from ackd.utils import locks
+from ackd.utils.io import read_json, write_json
+from ackd.utils.values import differences, digest
 
 __all__ = ["RESULT", "choose_folder", "claimed", "identity"]
 
@@ -99,20 +99,13 @@ def claimed(folder: Path, context: Context) -> Iterator[None]:
     Raises:
         ConfigError: Another process is running in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise ConfigError(
-            f"Another process is running in {folder}; wait for it, or leave ckpt_path out to start "
-            "a run of its own."
-        ) from None
-    try:
+    refusal = ConfigError(
+        f"Another process is running in {folder}; wait for it, or leave ckpt_path out to start "
+        "a run of its own."
+    )
+    with locks.held(folder / LOCK, refusal):
         write_json(folder / IDENTITY, _stamp(context))
         yield
-    finally:
-        lock.release()
 
 
 def _stamp(context: Context) -> dict[str, Any]:
@@ -122,12 +115,12 @@ def _stamp(context: Context) -> dict[str, Any]:
         "options": identity(context.config),
         "images": {"ms": benchmark.ms.fingerprint, "rgb": benchmark.rgb.fingerprint},
     }
-    return {"fingerprint": fingerprint(content), **content}
+    return {"fingerprint": digest(content), **content}
 
 
 def _latest_unfinished(outputs: Path, name: str) -> Path | None:
     found = [path.parent for path in outputs.rglob(IDENTITY) if _unfinished(path, name)]
-    idle = [folder for folder in found if _idle(folder)]
+    idle = [folder for folder in found if locks.is_free(folder / LOCK)]
     return max(idle, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
 
 
@@ -145,24 +138,7 @@ def _fingerprint_in(path: Path) -> str | None:
         return None
 
 
-def _idle(folder: Path) -> bool:
-    """Whether no process is running in a folder; the system frees the lock of a dead one."""
-    try:
-        with FileLock(folder / LOCK, blocking=False):
-            return True
-    except Timeout:
-        return False
-
-
 def _differences(stored: Any, wanted: Any, option: str = "") -> list[str]:
     """Options with two values, e.g. ``loss.lambda1 was 0.4, now 0.2``."""
-    if isinstance(stored, dict) and isinstance(wanted, dict):
-        names = sorted(stored.keys() | wanted.keys())
-        return [
-            line
-            for name in names
-            for line in _differences(
-                stored.get(name), wanted.get(name), f"{option}.{name}" if option else name
-            )
-        ]
-    return [] if stored == wanted else [f"{option} was {stored}, now {wanted}"]
+    found = differences(stored, wanted, option)
+    return [f"{name} was {before}, now {after}" for name, (before, after) in found.items()]

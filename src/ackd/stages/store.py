@@ -14,12 +14,13 @@ from torch import Tensor
 from ackd.backbones import Backbone, Outputs
 from ackd.config.schema import Config
 from ackd.data.benchmark import TRAIN
-from ackd.matching import eval_mode
 from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
 from ackd.stages.context import Context
-from ackd.stages.files import read_json, write_json
-from ackd.stages.pairing import compute_device, shown
+from ackd.stages.pairing import compute_device
 from ackd.stages.ranks import first_rank
+from ackd.utils.io import read_json, write_json
+from ackd.utils.networks import eval_mode
+from ackd.utils.progress import tracked
 
 __all__ = ["StoreStage"]
 
@@ -97,7 +98,7 @@ class StoreStage:
 
         rows = self.data.rows(TRAIN, "ms")
         swept = self.data.sweep("ms", rows, device, look)
-        for z, zbar, logits in shown(swept, "teacher's outputs", self.data.sweep_length(rows)):
+        for z, zbar, logits in tracked(swept, "teacher's outputs", self.data.sweep_length(rows)):
             yield Outputs(z, zbar, logits, grids[-1])
 
     @staticmethod

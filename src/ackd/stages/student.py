@@ -13,13 +13,13 @@ from ackd.backbones import Backbone
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
-from ackd.stages.files import save_tensors
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.lesson import make_lesson
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing
 from ackd.stages.predictions import test_metrics, write_predictions
 from ackd.stages.trial import image_size
+from ackd.utils.io import save_tensors
 
 __all__ = ["StudentResult", "train_student"]
 

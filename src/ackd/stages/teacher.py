@@ -12,11 +12,11 @@ from ackd.backbones import Backbone
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
-from ackd.stages.files import read_json, save_tensors, write_json
 from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions
+from ackd.utils.io import read_json, save_tensors, write_json
 
 __all__ = ["TeacherStage"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from ackd.config.schema import Config
 from ackd.config.words import quoted
 from ackd.errors import ConfigError
-from ackd.stages.fingerprint import fingerprint
 from ackd.stages.runs import RESULT, identity
+from ackd.utils.values import digest
 
 __all__ = ["Job", "devices_of", "label", "make_job", "sweep_name"]
 
@@ -92,7 +92,7 @@ def make_job(
         devices = devices_of(config)
     except ConfigError as error:
         return Job(number, named, tuple(overrides), root / _short(named), mistake=str(error))
-    stamp = fingerprint(identity(config))
+    stamp = digest(identity(config))
     return Job(
         number, named, tuple(overrides), root / f"{_short(named)}-{stamp[:8]}", stamp, devices,
         on_cpu=config.trainer.get("accelerator") == "cpu", forced=bool(config.force),

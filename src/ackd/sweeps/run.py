@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 
 from ackd.errors import ConfigError
-from ackd.stages.files import read_json
 from ackd.stages.result import score
 from ackd.stages.runs import RESULT
 from ackd.sweeps.board import Board
@@ -19,6 +18,7 @@ from ackd.sweeps.jobs import Job
 from ackd.sweeps.pool import Outcome, Pool, signals_end_it
 from ackd.sweeps.slots import Slots
 from ackd.sweeps.states import State, SweepStates, held
+from ackd.utils.io import read_json
 
 __all__ = ["Record", "distinct", "refuse_misfits", "run_jobs"]
 

@@ -8,11 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ackd.errors import ConfigError
-from ackd.stages.files import read_json, write_json
 from ackd.sweeps.jobs import Job
+from ackd.utils import locks
+from ackd.utils.io import read_json, write_json
 
 __all__ = ["STATES", "State", "SweepStates", "held"]
 
@@ -109,16 +108,9 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: Another process runs the same sweep.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise ConfigError(
-            f"Another process runs this sweep ({folder}); wait for it, or give this one another "
-            "folder: hydra.sweep.dir=DIR"
-        ) from None
-    try:
+    refusal = ConfigError(
+        f"Another process runs this sweep ({folder}); wait for it, or give this one another "
+        "folder: hydra.sweep.dir=DIR"
+    )
+    with locks.held(folder / LOCK, refusal):
         yield
-    finally:
-        lock.release()

@@ -1,1 +1,1 @@
-"""Small helpers that know nothing of the rooms above them."""
+"""The ground floor: what several rooms need and none of them is about. It imports only errors."""

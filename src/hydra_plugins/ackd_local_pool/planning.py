@@ -91,9 +91,9 @@ def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
 
     Never an error: the sweeper would give up the batches that are still to come.
     """
-    from ackd.stages.files import read_json
     from ackd.stages.result import score
     from ackd.stages.runs import RESULT
+    from ackd.utils.io import read_json
 
     found = []
     for job in jobs:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from ackd.data.benchmark import Modality
 from ackd.data.packing.index import SideIndex
@@ -20,6 +16,8 @@ from ackd.data.reading import bands_of, reader_of
 from ackd.data.scenes import Progress
 from ackd.data.selection import Selection
 from ackd.errors import DataError
+from ackd.utils.locks import locked
+from ackd.utils.values import digest
 
 __all__ = ["pack", "pack_among", "source_stamp"]
 
@@ -68,7 +66,7 @@ def pack(
         return found
     with _told(folder, selection):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / LOCK, folder):
+        with locked(folder / LOCK, f"another process that is packing {folder}"):
             # somebody else may have packed it while this process waited
             found = None if force else _fresh(folder, key, wanted)
             if found is not None:
@@ -114,9 +112,9 @@ def pack_among(
     """
     wanted = bands_of(selection, bands)
     roots = {side: str(root.absolute()) for side, root in selection.roots.items()}
-    family = _hash([selection.class_map.name, roots, dict(selection.options), size])[:12]
+    family = digest([selection.class_map.name, roots, dict(selection.options), size], 12)
     name = f"{selection.class_map.name}-{family}"
-    exact = packs / f"{name}-{_hash(list(wanted['ms']))[:6]}"
+    exact = packs / f"{name}-{digest(list(wanted['ms']), 6)}"
     key = _key(selection, size)
     for folder in (exact, *sorted(packs.glob(f"{name}-*"))):
         found = _fresh(folder, key, wanted)
@@ -150,7 +148,7 @@ def source_stamp(selection: Selection) -> str:
 
 def _key(selection: Selection, size: int | None) -> str:
     """What a pack must have been made of to serve again; which bands is looked at apart."""
-    return _hash(
+    return digest(
         [
             FORMAT,
             selection.class_map.name,
@@ -158,13 +156,9 @@ def _key(selection: Selection, size: int | None) -> str:
             dict(selection.options),
             size,
             source_stamp(selection),
-        ]
+        ],
+        64,
     )
-
-
-def _hash(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fresh(folder: Path, key: str, wanted: dict[Modality, tuple[str, ...]]) -> Pack | None:
@@ -181,20 +175,6 @@ def _fresh(folder: Path, key: str, wanted: dict[Modality, tuple[str, ...]]) -> P
     except DataError as error:
         log.info("%s Packing it anew.", error)
         return None
-
-
-@contextmanager
-def _locked(path: Path, folder: Path) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("another process is packing %s; waiting for it", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +10,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
@@ -22,6 +18,8 @@ from ackd.data.packing.store import FORMAT, INDEX, SIDES
 from ackd.data.scenes import Progress, decode
 from ackd.data.stored import digests_of, sums_of
 from ackd.errors import DataError
+from ackd.utils.io import need_room, sync, sync_folder, write_json, write_npy_header
+from ackd.utils.progress import part_of
 
 __all__ = ["DRAFT", "Reader", "write_pack"]
 
@@ -75,13 +73,10 @@ def write_pack(
                 paths[side],
                 readers[side],
                 workers,
-                _part(progress, before, total),
+                part_of(progress, before, total),
             )
         index = {"format": FORMAT, "id": uuid.uuid4().hex, **content, "sides": about}
-        with (draft / INDEX).open("w", encoding="utf-8") as file:
-            json.dump(index, file, indent=2, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-            _to_disk(file)
+        write_json(draft / INDEX, index)
         _put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -94,13 +89,7 @@ def _put_in_place(draft: Path, folder: Path) -> None:
         for name in (f"{side}.npy", f"{side}.npz"):
             (draft / name).replace(folder / name)
     (draft / INDEX).replace(folder / INDEX)
-
-
-def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Let one side report as part of both."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
+    sync_folder(folder)
 
 
 def _write_side(
@@ -128,8 +117,8 @@ def _write_side(
         for first, block in _blocks(paths, reader, workers, progress):
             if not shape:
                 shape, dtype = block.shape[1:], block.dtype
-                _check_room(draft, len(paths) * block[0].nbytes)
-                _write_header(file, (len(paths), *shape), dtype)
+                need_room(draft, len(paths) * block[0].nbytes, f"{len(paths)} unpacked images")
+                write_npy_header(file, (len(paths), *shape), dtype)
             if block.shape[1:] != shape or block.dtype != dtype:
                 raise DataError(
                     f"{first} is {block.dtype} {block.shape[1:]}; expected {dtype} {shape} like "
@@ -141,7 +130,7 @@ def _write_side(
             writing = writer.submit(keep, file, block)
         if writing is not None:
             writing.result()
-        _to_disk(file)
+        sync(file)
     with (draft / f"{table.modality}.npz").open("wb") as file:
         np.savez(
             file,
@@ -151,7 +140,7 @@ def _write_side(
             squares=np.concatenate(squares),
             **table.arrays(),
         )
-        _to_disk(file)
+        sync(file)
     return {
         "bands": list(table.bands),
         "sensor": table.sensor,
@@ -165,26 +154,10 @@ def _blocks(
 ) -> Iterator[tuple[Path, NDArray[Any]]]:
     for start in range(0, len(paths), _BLOCK):
         part = paths[start : start + _BLOCK]
-        report = _part(progress, start, len(paths))
+        report = part_of(progress, start, len(paths))
         yield part[0], decode(part, reader, workers, report)
-
-
-def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    npy.write_array_header_1_0(
-        file, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    )
 
 
 def _append(file: IO[bytes], block: NDArray[Any]) -> None:
     # written, not mapped: a full disk is then an error to be told, where a map kills the process
     file.write(block.data.cast("B"))
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    if shutil.disk_usage(folder).free < needed:
-        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}; {needed / 1e9:.2f} GB needed")
-
-
-def _to_disk(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
