@@ -10,6 +10,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DiskFullError",
+    "DivergedError",
     "ImageError",
     "MissingClassError",
     "nearest",
@@ -18,7 +19,19 @@ __all__ = [
 
 
 class AckdError(Exception):
-    """A mistake that the user can mend; its text is printed without a stack trace."""
+    """A mistake that the user can fix; its text is printed without a stack trace."""
+
+    exit_code = 1
+    """What the command ends with."""
+
+
+class DivergedError(AckdError):
+    """A training has ended in numbers that are not finite.
+
+    Its exit code is another one, so that a search knows the options to be bad, and not the machine.
+    """
+
+    exit_code = 3
 
 
 class ConfigError(AckdError, ValueError):

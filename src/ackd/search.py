@@ -21,7 +21,7 @@ from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
 from ackd.config.naming import register_resolvers
 from ackd.config.words import quoted_paths
-from ackd.errors import ConfigError
+from ackd.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from ackd.config.schema import Config
@@ -154,8 +154,9 @@ def _end(study: Study, record: Record, outcome: Outcome, watching: Watched) -> i
     study.report(watching, outcome.job.folder / "metrics.csv")
     # A run that has come to its end is worth its value, whatever the others reached.
     watching.pruned = stopped and outcome.code != 0
-    failed = outcome.code != 0 and not watching.pruned
-    value = study.tell(watching, failed=failed)
+    diverged = outcome.code == DivergedError.exit_code
+    failed = outcome.code != 0 and not watching.pruned and not diverged
+    value = study.tell(watching, failed=failed, diverged=diverged)
     record.end(outcome, pruned=watching.pruned)
     if value is not None:
         record.board.say(outcome.job, f"best {study.options.metric} {value:.4f}")
@@ -169,6 +170,11 @@ def _compose(words: list[str]) -> DictConfig:
 
 def _print_best(study: Study) -> None:
     best = study.best()
+    if study.diverged:
+        print(
+            f"{study.diverged} of {study.counted} trials diverged (a loss or weight was not "
+            "finite) and rank last"
+        )
     if best is None:
         return
     value, params = best

@@ -106,7 +106,8 @@ def main(cfg: DictConfig) -> float | None:
         if not sweeps or (isinstance(error, BrokenPipeError) and unread()):
             if isinstance(error, AckdError):
                 # Hydra would print the overrides before any other exception.
-                sys.exit(f"ackd: {error}")
+                print(f"ackd: {error}", file=sys.stderr)
+                sys.exit(error.exit_code)
             raise
         if not isinstance(error, AckdError):
             traceback.print_exc()

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from ackd.errors import ConfigError
+from ackd.search import _print_best, _run_trials
+from ackd.sweeps.pool import Pool
+from ackd.sweeps.run import Record
 from ackd.sweeps.space import Range, SearchOptions, read_search
 from ackd.sweeps.study import Study, read_metric
+from tests.sweeps.scripted import jobs_of, places
 
 SPACE = "search.space={loss.lambda1: {low: 0.1, high: 0.9}, planner.heads: [2, 4]}"
 
@@ -107,6 +111,48 @@ def test_a_failed_run_is_no_trial(study: Study) -> None:
     assert study.tell(watched, failed=True) is None
     assert study.counted == 0
     assert study.best() is None
+
+
+def test_a_diverged_run_is_a_trial_that_ranks_last(study: Study, tmp_path: Path) -> None:
+    """Its OA before the end may be the highest: NaN is often the largest class."""
+    path = tmp_path / "metrics.csv"
+    finish(study, path, 0.5)
+    watched, _ = study.ask()
+    study.report(watched, metrics(path, 0.9, 0.9))
+    assert study.tell(watched, failed=False, diverged=True) is None
+    assert (study.counted, study.diverged) == (2, 1)
+    found = study.best()
+    assert found is not None
+    assert found[0] == 0.5
+
+
+def test_an_epoch_without_a_finite_validation_loss_has_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("epoch,val/loss,val/oa\n0,0.5,0.4\n1,nan,0.9\n2,inf,0.8\n")
+    assert read_metric(path, "val/oa") == {0: 0.4}
+
+
+def test_the_exit_code_of_a_diverged_run_is_told_apart(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = "print('ackd: The training of the student has diverged'); sys.exit(3)"
+    study.options = options(trials=2)
+
+    def next_job(study: Study, record: Record, shared: list[str]) -> tuple[Any, Any]:
+        watched, _ = study.ask()
+        job = jobs_of(tmp_path, *[script] * (watched.trial.number + 1))[-1]
+        record.add(job)
+        return job, watched
+
+    pool = Pool(places(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ackd.search._next_job", next_job)
+        with Record([], tmp_path, [], pool) as record, pool:
+            _run_trials(study, pool, record, [])
+    assert study.diverged == study.counted == 2
+    assert all("has diverged" in line for line in record.failures)
+    _print_best(study)
+    assert "2 of 2 trials diverged" in capsys.readouterr().out
 
 
 def test_less_may_be_better(tmp_path: Path) -> None:

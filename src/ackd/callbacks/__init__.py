@@ -4,6 +4,7 @@ from ackd.callbacks.clock import Clock
 from ackd.callbacks.confusion import ConfusionMatrix
 from ackd.callbacks.dynm import DynM
 from ackd.callbacks.epoch_seed import EpochSeed
+from ackd.callbacks.finite import BestEpoch, Finite, not_finite
 from ackd.callbacks.noise_floor import NoiseFloor
 from ackd.callbacks.pictures import MatchedPairs
 from ackd.callbacks.progress import EpochLines, progress
@@ -12,15 +13,18 @@ from ackd.callbacks.same_config import SameConfig
 from ackd.callbacks.transport import TransportCost
 
 __all__ = [
+    "BestEpoch",
     "Clock",
     "ConfusionMatrix",
     "DynM",
     "EpochLines",
     "EpochSeed",
+    "Finite",
     "MatchedPairs",
     "NoiseFloor",
     "RedrawPairs",
     "SameConfig",
     "TransportCost",
+    "not_finite",
     "progress",
 ]

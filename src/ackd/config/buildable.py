@@ -7,36 +7,21 @@ state of the random generators does not change.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
 from torch import nn
 
 from ackd.alignment import SKA
 from ackd.backbones import build_backbone
 from ackd.config.schema import BackboneConfig, Config
-from ackd.config.targets import check_arguments, check_target, instantiate
+from ackd.config.targets import check_target, instantiate
+from ackd.config.trainer import check_trainer
 from ackd.errors import ConfigError
 
 __all__ = ["check_buildable"]
-
-# Arguments of the Trainer that ackd fills itself, and where to say it instead.
-OURS = {
-    "max_epochs": "teacher.max_epochs, matcher.max_epochs and student.max_epochs",
-    "logger": "logger=csv, wandb or tensorboard",
-    "callbacks": "",
-    "default_root_dir": "outputs and artifacts",
-    "use_distributed_sampler": "",
-    "enable_checkpointing": "",
-    "fast_dev_run": "teacher.max_epochs=1 and so on",
-    "barebones": "",
-}
 
 
 def check_buildable(config: Config) -> None:
@@ -50,7 +35,7 @@ def check_buildable(config: Config) -> None:
             _check_optimizer(getattr(config, stage).optimizer, f"{stage}.optimizer")
         for name, term in config.loss.kd.items():
             _check_loss(term.loss, f"loss.kd.{name}.loss")
-        _check_trainer(config.trainer)
+        check_trainer(config.trainer)
         # all of the files' bands, however many (data.bands=null), change no width that is checked
         bands = {"teacher": len(config.data.bands or "RGB"), "matcher": 3, "student": 3}
         side = getattr(config.data, "size", None)
@@ -108,41 +93,6 @@ def _check_loss(node: dict[str, Any], option: str) -> None:
 def _got(node: dict[str, Any]) -> str:
     given = [f"{key}={value}" for key, value in node.items() if not key.startswith("_")]
     return f" (got {', '.join(given)})" if given else ""
-
-
-def _check_trainer(options: dict[str, Any]) -> None:
-    check_arguments(Trainer, options, "trainer", taken=OURS)
-    try:
-        with _without_side_effects():
-            Trainer(
-                **options, max_epochs=1, logger=False, enable_checkpointing=False,
-                use_distributed_sampler=False,
-            )  # fmt: skip
-    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-        given = " ".join(f"trainer.{key}={value}" for key, value in options.items())
-        raise ConfigError(f"Lightning's Trainer refuses {given}: {error}") from error
-
-
-@contextmanager
-def _without_side_effects() -> Iterator[None]:
-    """A Trainer sets torch's determinism for good, and tells of the hardware."""
-    chatty = [logging.getLogger(f"lightning.{part}.utilities.rank_zero") for part in _PARTS]
-    levels = [logger.level for logger in chatty]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    for logger in chatty:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(chatty, levels, strict=True):
-            logger.setLevel(level)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
-
-
-_PARTS = ("pytorch", "fabric")
 
 
 def _z_dim(options: BackboneConfig, bands: int, size: tuple[int, int] | None, option: str) -> int:

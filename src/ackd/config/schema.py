@@ -223,9 +223,10 @@ class LossConfig(Section):
 
 
 class LoaderConfig(Section):
-    """Worker processes of the DataLoaders."""
+    """Worker processes of the DataLoaders; ``timeout`` is in seconds, 0 waits without end."""
 
     num_workers: NonNegativeInt = 0
+    timeout: NonNegativeInt = 600
     pin_memory: bool = False
     prefetch_factor: PositiveInt | None = None
 

@@ -47,6 +47,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         pin_memory: bool = False,
         prefetch_factor: int | None = None,
+        timeout: int = 0,
     ) -> None:
         """Describe what is served.
 
@@ -65,6 +66,7 @@ class UnpairedDataModule(pl.LightningDataModule):
             num_workers: Loader processes; they stay alive over epochs.
             pin_memory: For copies to a GPU.
             prefetch_factor: Batches a worker reads ahead.
+            timeout: Seconds to wait for a worker's batch; 0 waits without end.
 
         Raises:
             ConfigError: The training part does not fill one batch.
@@ -82,6 +84,7 @@ class UnpairedDataModule(pl.LightningDataModule):
             "pin_memory": pin_memory,
             "prefetch_factor": prefetch_factor if num_workers else None,
             "persistent_workers": num_workers > 0,
+            "timeout": timeout if num_workers else 0,
         }
         self.scenes = UnpairedScenes(benchmark)
         self.reads_partners = True

@@ -73,7 +73,7 @@ def write_store(
         patches: Whether z is kept.
 
     Raises:
-        DataError: There is not enough room on the disk.
+        DataError: There is not enough room on the disk, or an output is not finite.
         ValueError: The blocks hold more or fewer images than ``rows``.
     """
     np.save(folder / "rows.npy", rows)
@@ -92,6 +92,7 @@ def write_store(
                 for name, array in arrays.items():
                     opened[name] = files.enter_context((folder / f"{name}.npy").open("wb"))
                     write_npy_header(opened[name], (len(rows), *array.shape[1:]), array.dtype)
+            _refuse_broken(block, rows[written:])
             for name, array in arrays.items():
                 # Not through a memory map, whose written pages would count as this process's.
                 array.tofile(opened[name])
@@ -128,6 +129,18 @@ def open_store(folder: Path) -> TeacherStore:
         parts["rows"], parts.get("z"), parts["zbar"], parts["logits"], (height, width),
         about["z_dim"],
     )  # fmt: skip
+
+
+def _refuse_broken(block: Outputs, rows: NDArray[np.int64]) -> None:
+    """A student would learn NaN from it, and so would every later one."""
+    for name in ("z", "zbar", "logits"):
+        broken = (~getattr(block, name).flatten(1).isfinite().all(dim=1)).nonzero().flatten()
+        if len(broken):
+            raise DataError(
+                f"The teacher's {name} of {len(broken)} MS training images is not finite (first: "
+                f"row {int(rows[int(broken[0])])}), so nothing can be learned from it; train the "
+                "teacher again with 'force=[teacher]' and a smaller teacher.optimizer.lr."
+            )
 
 
 def _arrays(block: Outputs, dtype: StoreDtype, patches: bool) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from ackd.backbones import Backbone, build_backbone
 from ackd.config.schema import BackboneConfig, Config
 from ackd.config.targets import instantiate
-from ackd.data.benchmark import Benchmark, SceneSet
+from ackd.config.trainer import processes
+from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
@@ -39,9 +41,30 @@ def open_context(config: Config) -> Context:
         # It refuses a batch that the training images do not fill, before hours are spent.
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
-        context.data(stage, side, pseudo_rgb=stage == "matcher")
+        _require_a_step(context, context.data(stage, side, pseudo_rgb=stage == "matcher"))
     try_run(context)
     return context
+
+
+def _require_a_step(context: Context, data: UnpairedDataModule) -> None:
+    """See that an epoch has a step, with the processes and the share of batches asked for."""
+    options = context.config.trainer
+    count, images = processes(options), len(data.rows(TRAIN))
+    batches = images // (data.batch_size * count)
+    if not batches:
+        raise ConfigError(
+            f"{data.stage}.batch_size={data.batch_size} on {count} processes needs "
+            f"{data.batch_size * count} training images, but the {data.side.upper()} side has "
+            f"{images}; choose {data.stage}.batch_size={max(2, images // count)} or less, or fewer "
+            "trainer.devices."
+        )
+    share = options.get("limit_train_batches")
+    if isinstance(share, float) and int(share * batches) < 1:
+        raise ConfigError(
+            f"trainer.limit_train_batches={share} of the {batches} batches of the {data.stage} is "
+            f"less than one; give at least {math.ceil(100 / batches) / 100}, or a number of "
+            "batches: trainer.limit_train_batches=1"
+        )
 
 
 def _require_several_labels(context: Context) -> None:

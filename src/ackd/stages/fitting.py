@@ -9,19 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from ackd.callbacks import Clock, EpochSeed, SameConfig, progress
+from ackd.callbacks import BestEpoch, Clock, EpochSeed, Finite, SameConfig, not_finite, progress
+from ackd.config.launch import cluster_environment
 from ackd.config.schema import Config
-from ackd.errors import AckdError
+from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
+from ackd.stages.interrupts import GOES_ON, left_to_lightning
+from ackd.stages.resources import shortages_told
 from ackd.stages.runs import identity
 
-__all__ = ["Fitted", "epoch_of", "fit", "last_checkpoint"]
+__all__ = ["Fitted", "epoch_of", "finite_weights", "fit", "last_checkpoint"]
 
 log = logging.getLogger("ackd")
 
@@ -58,6 +62,22 @@ def epoch_of(checkpoint: Path | None) -> int:
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
 
 
+def finite_weights(path: Path, stage: str) -> dict[str, Any]:
+    """Read the weights of a finished stage.
+
+    Raises:
+        DataError: Some are not finite, as an older version may have stored them.
+    """
+    weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    broken = not_finite(weights)
+    if broken:
+        raise DataError(
+            f"The stored {stage} has weights that are not finite ({path}, first {broken[0]}); "
+            f"train it again with 'force=[{stage}]', and a smaller {stage}.optimizer.lr."
+        )
+    return weights
+
+
 def fit(
     module: pl.LightningModule,
     data: UnpairedDataModule,
@@ -90,11 +110,12 @@ def fit(
         checkpoint: Go on from here.
 
     Raises:
-        AckdError: The value that chooses the epoch was never a number, or the processes of one
-            training have different options.
-        SystemExit: Training was interrupted; 143 after SIGTERM, 130 after Ctrl-C, as in a shell.
+        AckdError: The training has diverged, ended before its last epoch or ran out of memory, or
+            its processes have different options.
+        SystemExit: Training was interrupted; 143 after SIGTERM, 138 after SIGUSR1 and 130 after
+            Ctrl-C, as in a shell.
     """
-    best = ModelCheckpoint(
+    best = BestEpoch(
         folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode,
         save_on_train_epoch_end=True, enable_version_counter=False,
     )  # fmt: skip
@@ -108,35 +129,66 @@ def fit(
     options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
     options.setdefault("enable_model_summary", False)
     clock = Clock()
-    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, progress(stage)]
+    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, progress(stage), Finite(stage)]
     ours += [*callbacks, best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
     trainer = pl.Trainer(
         **options, max_epochs=max_epochs, logger=list(loggers), callbacks=ours,
-        default_root_dir=folder, use_distributed_sampler=False,
+        plugins=cluster_environment(), use_distributed_sampler=False,
+        # Not the folder itself: under Slurm, Lightning prefers a checkpoint that it finds there
+        # (hpc_ckpt_1.ckpt, of an older version's requeue) to any other, also for the test.
+        default_root_dir=folder / CHECKPOINTS,
     )  # fmt: skip
-    try:
-        with warnings.catch_warnings():
-            # That is what it is for when a run goes on.
-            warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as leaving:
-        # Lightning's answer to Ctrl-C and to SIGTERM; it also ends a sweep, as it should.
-        log.error(
-            "The %s was interrupted in epoch %d; the same command with ckpt_path=auto goes on from "
-            "the last finished epoch.",
-            stage, trainer.current_epoch + 1,
-        )  # fmt: skip
-        # Lightning leaves with 0 after SIGTERM, and a scheduler would take the run for finished.
-        raise SystemExit(128 + (SIGTERM if trainer.received_sigterm else SIGINT)) from leaving
+    with left_to_lightning() as received, shortages_told(config, stage):
+        try:
+            with warnings.catch_warnings():
+                # That is what it is for when a run goes on.
+                warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            if trainer.received_sigterm:  # too late for Lightning
+                raise SystemExit
+        except SystemExit as leaving:
+            # Lightning's answer to Ctrl-C and to SIGTERM; it also ends a sweep, as it should.
+            log.error(
+                "The %s was interrupted in epoch %d; %s", stage, trainer.current_epoch + 1, GOES_ON
+            )
+            # Lightning leaves with 0 after SIGTERM, and a scheduler would take the run for
+            # finished.
+            number = received.number or (SIGTERM if trainer.received_sigterm else SIGINT)
+            raise SystemExit(128 + number) from leaving
+    if trainer.current_epoch < max_epochs:
+        raise AckdError(
+            f"The {stage} ended after {trainer.current_epoch} of {max_epochs} epochs, so it is not "
+            f"finished and nothing of it is kept; give {stage}.max_epochs={trainer.current_epoch} "
+            "if that is its length."
+        )
+    return _chosen(trainer, module, best, clock, stage, monitor)
+
+
+def _chosen(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    best: ModelCheckpoint,
+    clock: Clock,
+    stage: str,
+    monitor: str,
+) -> Fitted:
+    """Give the module the weights of its best epoch."""
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score) or not Path(best.best_model_path).is_file():
-        raise AckdError(
-            f"The {stage} finished without one epoch whose {monitor} is a number; a smaller "
-            f"{stage}.optimizer.lr may help."
+        raise DivergedError(
+            f"The {stage} finished without one epoch whose {monitor} and validation loss are "
+            f"finite; try a smaller {stage}.optimizer.lr."
         )
     chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+    broken = not_finite(chosen["state_dict"])
+    if broken:
+        raise DivergedError(
+            f"The best epoch of the {stage} ({best.best_model_path}) has weights that are not "
+            f"finite, first {broken[0]}; start again without ckpt_path, with a smaller "
+            f"{stage}.optimizer.lr."
+        )
     module.load_state_dict(chosen["state_dict"])
     return Fitted(trainer, clock.seconds, int(chosen["epoch"]), score)

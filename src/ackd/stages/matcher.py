@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
 from ackd.backbones import Backbone
 from ackd.data.normalise import rgb_normaliser
@@ -16,7 +15,7 @@ from ackd.modules import MatcherModule
 from ackd.modules.loading import Side
 from ackd.stages.context import Context
 from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
-from ackd.stages.fitting import epoch_of, fit, last_checkpoint
+from ackd.stages.fitting import epoch_of, finite_weights, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 from ackd.utils.io import read_json, save_tensors, write_json
 
@@ -104,7 +103,5 @@ class MatcherStage:
     def load(self, folder: Path) -> tuple[Matcher, dict[str, Any]]:
         """Read a finished matcher: the networks and what was measured."""
         matcher = self.build(fresh=False)
-        matcher.load_state_dict(
-            torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-        )
+        matcher.load_state_dict(finite_weights(folder / "weights.pt", self.name))
         return matcher, read_json(folder / "metrics.json")

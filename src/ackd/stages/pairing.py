@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor
 
 from ackd.alignment import Projection
@@ -24,6 +23,7 @@ from ackd.matching.matcher import Matcher
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.loading import Side
 from ackd.stages.context import Context
+from ackd.stages.ranks import device_of
 from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 
@@ -54,7 +54,7 @@ class Pairing:
 def compute_device(context: Context) -> torch.device:
     """The device that the Trainer would choose for this rank, for work outside of a Trainer."""
     accelerator = context.config.trainer.get("accelerator", "auto")
-    device: torch.device = Fabric(accelerator=accelerator, devices=1).device
+    device = device_of(accelerator)
     if device.type == "cuda" and torch.distributed.is_initialized():
         # Chosen when the ranks met.
         return torch.device("cuda", torch.cuda.current_device())
@@ -80,7 +80,8 @@ def make_pairing(
         store: What the teacher says of the MS training images, so that it need not look again.
 
     Raises:
-        DataError: ``matching=twins``, and an image has no twin among the MS training images.
+        DataError: ``matching=twins``, and an image has no twin among the MS training images; or
+            what images are compared by is not finite.
         ValueError: SSM without a matcher.
     """
     began = time.perf_counter()
@@ -105,6 +106,11 @@ def make_pairing(
     elif initial == "nearest_feature":
         embeddings = zbar
         students = _embed(data, "rgb", _initial_features(context, teacher, device), device)
+    for what, values in {
+        "teacher": logits, "teacher's features": zbar, f"{initial} embeddings of MS": embeddings,
+        f"{initial} embeddings of RGB": students,
+    }.items():  # fmt: skip
+        _refuse_broken(what, values)
     gallery = Gallery(embeddings, logits, ms_classes, ms_rows)
     if embeddings is not None and students is not None:
         search = match_by_similarity if initial == "ssm" else match_by_distance
@@ -114,6 +120,17 @@ def make_pairing(
     else:
         pairs = _twins(context, rgb_rows, ms_rows)
     return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
+
+
+def _refuse_broken(what: str, values: Tensor | None) -> None:
+    """NaN is nobody's neighbor, but a search would name one."""
+    broken = 0 if values is None else int((~values.isfinite().all(dim=1)).sum())
+    if values is not None and broken:
+        raise DataError(
+            f"The {what} of {broken} of {len(values)} training images is not finite, so they "
+            "cannot be paired; train again with 'force=[teacher,matcher]' and smaller "
+            "teacher.optimizer.lr and matcher.optimizer.lr."
+        )
 
 
 def _teacher_outputs(

@@ -11,6 +11,7 @@ from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.modules.allocator import handle_freed_memory
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
+from ackd.stages.interrupts import interruptible
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
 from ackd.stages.ranks import first_rank, meet, part
@@ -38,7 +39,15 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
 
     Returns:
         The content of ``result.json``.
+
+    Raises:
+        SystemExit: A signal ended it, with 128 + the signal.
     """
+    with interruptible():
+        return _run(context, folder, resume=resume)
+
+
+def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
     config = context.config
     handle_freed_memory(config.execution.freed_memory, config.trainer.get("accelerator"))
     meet(config.trainer)

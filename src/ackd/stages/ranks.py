@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 import torch.distributed
 from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 
+from ackd.config.launch import cluster_environment
 from ackd.utils.networks import together
 
-__all__ = ["agree", "barrier", "first_rank", "meet", "part"]
+__all__ = ["agree", "barrier", "device_of", "first_rank", "meet", "part"]
 
 T = TypeVar("T")
 
@@ -29,26 +31,29 @@ def meet(trainer: Mapping[str, Any]) -> None:
     Lightning starts or connects them in its usual way, and Trainers find the connection made. Ranks
     then go through all stages side by side: what is said to one has to be said to all of them.
 
-    Strategies that start their processes in ``fit`` by fork or spawn run everything else in one
-    process, and nothing is done here for them.
-
     Args:
         trainer: The Trainer's arguments.
     """
     if together() or not torch.distributed.is_available():
         return
     accelerator = trainer.get("accelerator", "auto")
-    strategy = trainer.get("strategy", "auto")
-    if not isinstance(strategy, str) or any(w in strategy for w in ("spawn", "fork", "notebook")):
-        return
-    if Fabric(accelerator=accelerator, devices=1).device.type not in ("cpu", "cuda"):
+    if device_of(accelerator).type not in ("cpu", "cuda"):
         return
     fabric = Fabric(
         accelerator=accelerator, devices=trainer.get("devices", "auto"),
-        num_nodes=trainer.get("num_nodes", 1), strategy="ddp",
+        num_nodes=trainer.get("num_nodes", 1), strategy="ddp", plugins=cluster_environment(),
     )  # fmt: skip
     if fabric.world_size > 1:
         fabric.launch()
+
+
+def device_of(accelerator: str) -> torch.device:
+    """The first device that a Trainer with this accelerator would use."""
+    # Not with the process's own environment, in which one device may be too few.
+    device: torch.device = Fabric(
+        accelerator=accelerator, devices=1, plugins=LightningEnvironment()
+    ).device
+    return device
 
 
 def agree(value: T) -> T:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
 from ackd.backbones import Backbone
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
-from ackd.stages.fitting import epoch_of, fit, last_checkpoint
+from ackd.stages.fitting import epoch_of, finite_weights, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions
 from ackd.utils.io import read_json, save_tensors, write_json
@@ -83,7 +82,5 @@ class TeacherStage:
     def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
         """Read a finished teacher: the network and what was measured."""
         backbone = self.build(fresh=False)
-        backbone.load_state_dict(
-            torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-        )
+        backbone.load_state_dict(finite_weights(folder / "weights.pt", self.name))
         return backbone, read_json(folder / "metrics.json")

@@ -15,6 +15,9 @@ from ackd.sweeps.space import Range, SearchOptions
 __all__ = ["Study", "Watched", "optuna_module", "read_metric"]
 
 
+DIVERGED = "diverged"
+
+
 @dataclass
 class Watched:
     """A run that goes on, and the values that Optuna knows of it."""
@@ -90,9 +93,20 @@ class Study:
         watched.pruned = bool(watched.values) and watched.trial.should_prune()
         return watched.pruned
 
-    def tell(self, watched: Watched, *, failed: bool) -> float | None:
-        """Tell how a run ended; returns its best value, None of a failed one."""
+    def tell(self, watched: Watched, *, failed: bool, diverged: bool = False) -> float | None:
+        """Tell how a run ended; returns its best value, None of a failed one.
+
+        Args:
+            watched: The run.
+            failed: It left no result, for whatever reason; it is no trial.
+            diverged: Its numbers were not finite. That is an answer: Optuna ranks such a trial
+                behind all that have finished, whatever the run had reached before.
+        """
         states = self._optuna.trial.TrialState
+        if diverged:
+            watched.trial.set_user_attr(DIVERGED, value=True)
+            self.study.tell(watched.trial, state=states.PRUNED)
+            return None
         if watched.pruned:
             self.study.tell(watched.trial, state=states.PRUNED)
             return max(watched.values.values(), key=self._better)
@@ -102,6 +116,11 @@ class Study:
         best = max(watched.values.values(), key=self._better)
         self.study.tell(watched.trial, best)
         return best
+
+    @property
+    def diverged(self) -> int:
+        """Trials whose numbers were not finite."""
+        return sum(DIVERGED in trial.user_attrs for trial in self.study.get_trials(deepcopy=False))
 
     def best(self) -> tuple[float, dict[str, Any]] | None:
         """The best value so far and its overrides, None where no run has finished."""
@@ -119,6 +138,8 @@ class Study:
 def read_metric(path: Path, name: str) -> dict[int, float]:
     """Read a column of ``metrics.csv`` by epoch; a file that is being written gives what is whole.
 
+    An epoch whose validation loss is not finite has no value: NaN has a class, and thereby an OA.
+
     Args:
         path: The file; none yet is an empty answer.
         name: Of the column.
@@ -134,7 +155,7 @@ def read_metric(path: Path, name: str) -> dict[int, float]:
             for row in reader:
                 try:
                     value = float(row.get(name) or "nan")
-                    if math.isfinite(value):
+                    if math.isfinite(value) and math.isfinite(float(row.get("val/loss") or 0)):
                         found[int(float(row["epoch"]))] = value
                 except (KeyError, TypeError, ValueError):
                     continue
