@@ -10,8 +10,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from ackd.config.composed import save_resolved
+from ackd.config.data import Mark
 from ackd.config.hints import hint
-from ackd.config.options import option_paths, path_options
+from ackd.config.options import marked_options, option_paths
 from ackd.config.schema import Config
 from ackd.config.words import quoted, readable
 from ackd.demo import STUDENTS
@@ -48,7 +49,7 @@ def test_a_path_survives_config_yaml(tmp_path: Path, name: str) -> None:
 
 
 def test_every_option_of_the_schema_that_names_a_place_is_marked() -> None:
-    marked = set(path_options(Config))
+    marked = set(marked_options(Config, Mark.PATH))
     assert {"outputs", "artifacts", "ckpt_path", "data.root", "data.ms", "data.packs"} <= marked
     ends = ("root", "packs", "path", "dir", "file", "folder", "outputs", "artifacts", "weights",
             "class_map")  # fmt: skip

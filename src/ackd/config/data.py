@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, PositiveInt
@@ -10,10 +11,10 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
 __all__ = [
     "DATA_NAMES",
-    "PATH",
     "ArchivesConfig",
     "DataConfig",
     "FoldersConfig",
+    "Mark",
     "PathText",
     "Seed",
     "SyntheticConfig",
@@ -38,9 +39,18 @@ def _given(value: str) -> str:
 
 Size = Annotated[int, Field(ge=8)]
 Bands = Annotated[list[str], Field(min_length=1)]
-#: Marks an option that names a file or a folder, so that the command line takes it to the letter.
-PATH = "path"
-PathText = Annotated[str, PATH]
+
+
+class Mark(Enum):
+    """What is special about an option; one without FREE, IMAGES and LABEL shapes the numbers."""
+
+    PATH = "a file or a folder, which the command line takes to the letter"
+    FREE = "where, how fast or how loudly: it may differ between two attempts at one run"
+    IMAGES = "where images are: what is in them counts, as soon as they have been read"
+    LABEL = "it tells runs apart, but shapes no number"
+
+
+PathText = Annotated[str, Mark.PATH]
 Given = Annotated[PathText, AfterValidator(_given)]
 
 
@@ -75,15 +85,15 @@ class SyntheticConfig(CommonData):
 class PackedData(CommonData):
     """Images that are decoded once: ``packs`` is where to, unless ``packed`` is off."""
 
-    packed: bool
-    packs: PathText
+    packed: Annotated[bool, Mark.FREE]
+    packs: Annotated[PathText, Mark.FREE]
 
 
 class ArchivesConfig(PackedData):
     """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
 
     name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
-    root: PathText
+    root: Annotated[PathText, Mark.IMAGES]
     layout: Literal["publishers", "released"]
     sources: Bands | None
     bands: Bands | None
@@ -97,8 +107,8 @@ class FoldersConfig(PackedData):
     """The user's own images: a folder a class, on either side."""
 
     name: Literal["folders"]
-    ms: Given
-    rgb: Given
+    ms: Annotated[Given, Mark.IMAGES]
+    rgb: Annotated[Given, Mark.IMAGES]
     bands: Bands | None
     size: Size | None
     sensor: str | None

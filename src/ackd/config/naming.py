@@ -21,9 +21,6 @@ __all__ = ["register_resolvers", "sweep_folder", "swept_options", "varied"]
 # Hydra's sweepers leave the sweep's own configuration in its folder under this name.
 SWEEP_RECORD = "multirun.yaml"
 
-# Where a run lies and how it is watched says nothing about what it is.
-SILENT = ("outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "trainer", "name")
-SILENT_OPTIONS = ("data.root",)
 LONGEST_VALUE = 40
 LONGEST = 120  # of a run's name; W&B takes 128 characters
 
@@ -75,6 +72,8 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
     Returns:
         The empty string where nothing was chosen.
     """
+    from ackd.config.identity import is_silent  # late: --cfg and --help need no schema
+
     wanted, known = set(swept), list(options)
     said = []
     for override in _parsed(words):
@@ -82,7 +81,7 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
         if wanted:
             if name not in wanted:
                 continue
-        elif name.split(".")[0] in SILENT or name in SILENT_OPTIONS:
+        elif is_silent(name):
             continue
         # A group that goes elsewhere is no option, so nothing tells how short it may be.
         short = name if override.package else _short(name, known)

@@ -10,7 +10,9 @@ from ackd.errors import nearest
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["nearest_option", "option_paths", "path_options"]
+    from ackd.config.data import Mark
+
+__all__ = ["marked_options", "nearest_option", "option_paths"]
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -26,16 +28,14 @@ def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def path_options(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """The options of a schema that name a file or a folder, e.g. ``data.root``."""
-    from ackd.config.data import PATH
-
+def marked_options(model: type[BaseModel], mark: Mark, prefix: str = "") -> list[str]:
+    """The options of a schema with a mark, e.g. ``data.root`` with ``Mark.PATH``."""
     found: list[str] = []
     for name, field in model.model_fields.items():
-        if _marked(PATH, *field.metadata, field.annotation):
+        if _marked(mark, *field.metadata, field.annotation):
             found.append(prefix + name)
         for section in _sections(field.annotation):
-            found += path_options(section, f"{prefix}{name}.")
+            found += marked_options(section, mark, f"{prefix}{name}.")
     return list(dict.fromkeys(found))
 
 

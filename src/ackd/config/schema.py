@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from ackd.config.data import DataConfig, PathText, Seed
+from ackd.config.data import DataConfig, Mark, PathText, Seed
 
 __all__ = [
     "BackboneConfig",
@@ -271,15 +271,15 @@ class LoggerConfig(Section):
 class Config(Section):
     """The whole configuration of one run."""
 
-    name: Name
+    name: Annotated[Name, Mark.LABEL]
     method: Name
     recipe: Name
     seed: Seed
-    until: Literal["teacher", "matcher", "student"]
-    force: list[Literal["teacher", "store", "matcher"]]
-    ckpt_path: PathText | None
-    outputs: PathText
-    artifacts: PathText
+    until: Annotated[Literal["teacher", "matcher", "student"], Mark.LABEL]
+    force: Annotated[list[Literal["teacher", "store", "matcher"]], Mark.FREE]
+    ckpt_path: Annotated[PathText | None, Mark.FREE]
+    outputs: Annotated[PathText, Mark.FREE]
+    artifacts: Annotated[PathText, Mark.FREE]
     data: DataConfig
     teacher: TeacherConfig
     matcher: MatcherConfig
@@ -290,11 +290,11 @@ class Config(Section):
     ska: SKAConfig
     transport: TransportConfig
     loss: LossConfig
-    kd_defaults: dict[str, dict[str, Any]]
-    loader: LoaderConfig
+    kd_defaults: Annotated[dict[str, dict[str, Any]], Mark.FREE]
+    loader: Annotated[LoaderConfig, Mark.FREE]
     execution: ExecutionConfig = ExecutionConfig()
     trainer: dict[str, Any]
-    logger: LoggerConfig
+    logger: Annotated[LoggerConfig, Mark.FREE]
 
     @property
     def distils(self) -> bool:

@@ -134,7 +134,8 @@ def in_quotes(text: str) -> str:
 @lru_cache
 def _path_options() -> frozenset[str]:
     # Late: the schema is only imported for a value that Hydra could misread.
-    from ackd.config.options import path_options
+    from ackd.config.data import Mark
+    from ackd.config.options import marked_options
     from ackd.config.schema import Config
 
-    return frozenset([*path_options(Config), *HYDRAS])
+    return frozenset([*marked_options(Config, Mark.PATH), *HYDRAS])

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ackd.config.identity import shaping_options
 from ackd.utils.values import dig, leaves, under
 
 __all__ = ["settings_of"]
-
-# Where a run lies, how it is watched and how fast it loads shape no number.
-FREE = (
-    "outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "kd_defaults", "name",
-    "until", "data.root", "seed", "trainer.accelerator", "trainer.deterministic",
-)  # fmt: skip
 
 
 def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,10 +26,10 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
     kd = [str(name) for name in dig(config, "loss.kd") or ()]
     weight = dig(config, "loss.lambda1")
     kd_works = bool(kd) and weight != 0
-    found = leaves(config)
+    found = shaping_options(leaves(config))
     found.setdefault("method", result.get("method"))
     found.setdefault("student.backbone.name", dig(result, "student.backbone"))
-    without: list[str] = [*FREE]
+    without: list[str] = []
     dynm, ot1, ot2 = (found.get(key, True) for key in ("dynm.enabled", "ska.ot1", "ska.ot2"))
     if not (kd_works or ot1 or ot2):  # the student alone
         without += ["teacher", "matching", "dynm", "loss", "student.augment_ms", "transport"]

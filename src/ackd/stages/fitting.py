@@ -17,13 +17,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from ackd.callbacks import BestEpoch, Clock, EpochSeed, Finite, SameConfig, not_finite, progress
+from ackd.config.identity import identity
 from ackd.config.launch import cluster_environment
 from ackd.config.schema import Config
 from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
 from ackd.stages.interrupts import GOES_ON, left_to_lightning
 from ackd.stages.resources import shortages_told
-from ackd.stages.runs import identity
 
 __all__ = ["Fitted", "epoch_of", "finite_weights", "fit", "last_checkpoint"]
 

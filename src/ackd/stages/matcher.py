@@ -8,13 +8,13 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
+from ackd.config.identity import shaping_trainer_options, weights_digest
 from ackd.data.normalise import rgb_normaliser
 from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
 from ackd.modules.loading import Side
 from ackd.stages.context import Context
-from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, finite_weights, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers
 from ackd.utils.io import read_json, save_tensors, write_json

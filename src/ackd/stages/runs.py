@@ -8,35 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ackd.config.schema import Config
+from ackd.config.identity import identity
 from ackd.errors import ConfigError
 from ackd.stages.context import Context
-from ackd.stages.fingerprint import shaping_trainer_options
 from ackd.utils import locks
 from ackd.utils.io import read_json, write_json
 from ackd.utils.values import differences, digest
 
-__all__ = ["RESULT", "choose_folder", "claimed", "identity"]
+__all__ = ["RESULT", "choose_folder", "claimed"]
 
 log = logging.getLogger("ackd")
 
 IDENTITY = "run.json"
 LOCK = ".running"
 RESULT = "result.json"
-
-# What may differ between two attempts at one run.
-FREE = ("outputs", "artifacts", "ckpt_path", "force", "logger", "loader", "kd_defaults")
-
-
-def identity(config: Config) -> dict[str, Any]:
-    """Everything that makes a run this run: all options but paths, loggers and workers."""
-    content = config.model_dump(mode="json")
-    for name in FREE:
-        content.pop(name)
-    for place in ("root", "ms", "rgb", "packs", "packed"):  # where images lie, not what they are
-        content["data"].pop(place, None)
-    content["trainer"] = shaping_trainer_options(content["trainer"])
-    return content
 
 
 def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:

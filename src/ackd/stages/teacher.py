@@ -8,10 +8,10 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
+from ackd.config.identity import shaping_trainer_options, weights_digest
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
-from ackd.stages.fingerprint import shaping_trainer_options, weights_digest
 from ackd.stages.fitting import epoch_of, finite_weights, fit, last_checkpoint
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions

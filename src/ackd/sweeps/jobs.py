@@ -9,18 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ackd.config.data import Mark
+from ackd.config.identity import marked, planned_identity
 from ackd.config.schema import Config
 from ackd.config.words import quoted
 from ackd.errors import ConfigError
-from ackd.stages.runs import RESULT, identity
-from ackd.utils.values import digest
+from ackd.stages.runs import RESULT
+from ackd.utils.values import digest, under
 
 __all__ = ["Job", "devices_of", "label", "make_job", "sweep_name"]
 
 LONGEST = 100  # characters of a name in a path; a file system takes 255
-
-# Options that say where, with how much or how loudly, not what: sweeps that differ in them are one.
-FREE = ("outputs", "artifacts", "ckpt_path", "force", "loader", "logger", "hydra", "data.root")
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def make_job(
         devices = devices_of(config)
     except ConfigError as error:
         return Job(number, named, tuple(overrides), root / _short(named), mistake=str(error))
-    stamp = digest(identity(config))
+    stamp = digest(planned_identity(config))
     return Job(
         number, named, tuple(overrides), root / f"{_short(named)}-{stamp[:8]}", stamp, devices,
         on_cpu=config.trainer.get("accelerator") == "cpu", forced=bool(config.force),
@@ -119,11 +118,9 @@ def sweep_name(words: Sequence[str], swept: Sequence[str]) -> str:
         return word.lstrip("+~").partition("=")[0]
 
     names = sorted({word.lstrip("+") for word in swept})
-    kept = sorted(
-        word
-        for word in words
-        if key(word) not in names and not any(f"{key(word)}.".startswith(f"{f}.") for f in FREE)
-    )
+    # Sweeps that differ in where, with how much or how loudly are one.
+    free = (*marked(Mark.FREE), "hydra")
+    kept = sorted(word for word in words if key(word) not in names and not under(key(word), free))
     digest = hashlib.sha256("\n".join([*names, "", *kept]).encode()).hexdigest()[:8]
     return f"{_short('-'.join(name.rpartition('.')[2] for name in names) or 'run')}-{digest}"
 

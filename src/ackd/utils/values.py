@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["differences", "dig", "digest", "leaves", "paths", "under"]
+__all__ = ["differences", "dig", "digest", "leaves", "paths", "under", "without"]
 
 
 def digest(content: Any, digits: int = 16) -> str:
@@ -58,6 +58,16 @@ def paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
 def under(name: str, sections: Iterable[str]) -> bool:
     """Whether a dotted name is one of ``sections`` or inside of one."""
     return any(name == section or name.startswith(f"{section}.") for section in sections)
+
+
+def without(tree: Mapping[str, Any], names: Iterable[str], prefix: str = "") -> dict[str, Any]:
+    """A copy of a tree that lacks these dotted names."""
+    left_out = set(names)
+    return {
+        key: without(value, left_out, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in tree.items()
+        if f"{prefix}{key}" not in left_out
+    }
 
 
 def differences(before: Any, after: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
