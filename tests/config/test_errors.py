@@ -21,8 +21,11 @@ MISTAKES = [
     ("+loss.kd.vanilla.weigth=2", ["'loss.kd.vanilla.weigth'", "'loss.kd.vanilla.weight'"]),
     ("+data.root=x", ["'data.root'", "data=synthetic"]),
     ("logger=wandb +logger.wandb.proj=x", ["'logger.wandb.proj'", "'logger.wandb.project'"]),
-    ("+kd_defaults.vanila.temperature=5", ["kd_defaults.vanila", "kd_defaults.vanilla"]),
-    ("+kd_defaults.vanilla.temprature=5", ["temprature", "kd_defaults.vanilla.temperature"]),
+    # Options of an earlier version.
+    (
+        "+kd_defaults.vanilla.temperature=5",
+        ["kd_defaults.vanilla.temperature", "loss.kd.vanilla.loss.temperature=VALUE"],
+    ),
     # Arguments of what an open node names.
     ("+teacher.optimizer.lrr=1", ["teacher.optimizer.lrr", "Adam", "teacher.optimizer.lr?"]),
     ("+trainer.precison=16", ["trainer.precison", "trainer.precision?"]),
@@ -131,7 +134,7 @@ def test_a_mistake_is_named(overrides: str, words: list[str]) -> None:
         "+teacher.optimizer.weight_decay=0.1",
         "teacher.optimizer._target_=torch.optim.SGD +teacher.optimizer.momentum=0.9",
         "seed=4294967295",
-        "kd_defaults.vanilla.temperature=5",
+        "loss.kd.vanilla.loss.temperature=5",
     ],
 )
 def test_what_is_no_mistake_passes(overrides: str) -> None:
@@ -171,6 +174,7 @@ REFUSED = [
     ("data.root=x", ["'data.root'", "data=s2s_eu"]),
     ("logger.wandb.mode=offline", ["'logger.wandb.mode'", "logger=wandb"]),
     ("loss.lambda1=[", ["'loss.lambda1=['", "key=value"]),
+    ("kd_defaults.rkd.factor=1", ["kd_defaults.rkd.factor", "loss.kd.rkd.loss.factor=VALUE"]),
     ("foo", ["'foo'", "key=value"]),
     ("nothing_like_it=1", ["'nothing_like_it'", "--cfg job"]),
 ]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ackd.config.data import DATA_NAMES
 from ackd.config.location import config_dir
-from ackd.config.options import nearest_option, option_paths
+from ackd.config.options import MOVED, moved, nearest_option, option_paths
 from ackd.config.schema import Config
 from ackd.errors import ConfigError, nearest
 from ackd.utils.values import paths
@@ -38,7 +38,6 @@ def check_config(tree: Mapping[str, Any]) -> Config:
         _consistent_teacher,
         _consistent_loss,
         _consistent_data,
-        _known_kd_defaults,
     ):
         rule(config)
     # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
@@ -109,32 +108,6 @@ def _consistent_data(config: Config) -> None:
         raise ConfigError(f"data.bands={bands} names a band twice.")
 
 
-def _known_kd_defaults(config: Config) -> None:
-    """Refuse a recipe value that no loss reads: it would have no effect."""
-    reference = re.compile(r"\$\{kd_defaults\.(\w+)\.(\w+)\}")
-    known: dict[str, set[str]] = {}
-    for path in (config_dir() / "kd").glob("*.yaml"):
-        for name, argument in reference.findall(path.read_text(encoding="utf-8")):
-            known.setdefault(name, set()).add(argument)
-    for name, values in config.kd_defaults.items():
-        if name not in known and name in config.loss.kd:
-            continue  # a loss of the user's own
-        if name not in known:
-            close = nearest(name, known)
-            hint = f" Did you mean 'kd_defaults.{close}'?" if close else ""
-            raise ConfigError(
-                f"There is no option 'kd_defaults.{name}'.{hint} Known: {', '.join(sorted(known))}."
-            )
-        for argument in values:
-            if argument not in known[name]:
-                close = nearest(argument, known[name])
-                hint = f" Did you mean 'kd_defaults.{name}.{close}'?" if close else ""
-                raise ConfigError(
-                    f"There is no option 'kd_defaults.{name}.{argument}'.{hint} "
-                    f"Known: {', '.join(sorted(known[name]))}."
-                )
-
-
 def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     """Say one pydantic error as: option, value, what was expected, the nearest right name."""
     parts = list(item["loc"])
@@ -143,6 +116,8 @@ def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         parts.pop(1)
     option = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
     value, kind = item.get("input"), item["type"]
+    if kind == "extra_forbidden" and parts[0] == MOVED:
+        return " ".join(moved(path) for path in paths({MOVED: value}) if path.count(".") == 2)
     if kind == "extra_forbidden":
         known = option_paths(Config)
         if option in known:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.location import config_dir
-from ackd.config.options import nearest_option
+from ackd.config.options import MOVED, moved, nearest_option
 from ackd.config.words import in_quotes, quoted, split_words
 from ackd.errors import nearest
 from ackd.utils.values import paths
@@ -56,6 +56,8 @@ def hint(arguments: Sequence[str]) -> str | None:
             return None
         for override in overrides:
             key = override.key_or_group
+            if key.partition(".")[0] == MOVED:
+                return moved(key)
             if override in groups or key in known or override.is_add() or _is_hydras(key):
                 continue
             return _option_advice(key, known, folders)

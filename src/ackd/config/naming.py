@@ -1,12 +1,12 @@
 """What a run is called on a dashboard: its sweep, and what was chosen for it on the command line.
 
 Two resolvers, so that the resolved configuration shows both: ``${ackd.sweep:DEFAULT}`` and
-``${ackd.varied:}``.
+``${ackd.varied:}``. A third one, ``${ackd.recipe:}``, lets a file give a value for each recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,13 @@ LONGEST = 120  # of a run's name; W&B takes 128 characters
 
 
 def register_resolvers() -> None:
-    """Let configurations use ``${ackd.sweep:DEFAULT}`` and ``${ackd.varied:}``."""
+    """Let configurations use ``${ackd.sweep:}``, ``${ackd.varied:}`` and ``${ackd.recipe:}``.
+
+    ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``.
+    """
     OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)
+    OmegaConf.register_new_resolver("ackd.recipe", _of_recipe, replace=True)
 
 
 def sweep_folder() -> Path | None:
@@ -95,6 +99,10 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
         said.append(value if name == "experiment" else f"{short}={value}")
     text = " ".join(said)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _of_recipe(value: Any, others: Mapping[str, Any], *, _root_: DictConfig) -> Any:
+    return others.get(_root_.recipe, value)
 
 
 def _sweep_name(default: str) -> str:

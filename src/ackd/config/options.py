@@ -12,7 +12,20 @@ if TYPE_CHECKING:
 
     from ackd.config.data import Mark
 
-__all__ = ["marked_options", "nearest_option", "option_paths"]
+__all__ = ["MOVED", "marked_options", "moved", "nearest_option", "option_paths"]
+
+MOVED = "kd_defaults"
+"""Where an earlier version kept the arguments of the distillation losses."""
+
+
+def moved(option: str) -> str:
+    """Say where an option of :data:`MOVED`, e.g. ``kd_defaults.vanilla.temperature``, is now."""
+    _, _, rest = option.partition(".")
+    name, _, argument = rest.partition(".")
+    return (
+        f"'{option}' is gone: a loss has its own arguments now, here "
+        f"loss.kd.{name or 'NAME'}.loss.{argument or 'ARGUMENT'}=VALUE."
+    )
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
