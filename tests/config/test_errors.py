@@ -54,12 +54,12 @@ MISTAKES = [
     ("loss.lambda1=abc", ["loss.lambda1='abc'", "number"]),
     ("student.batch_size=many", ["student.batch_size='many'", "integer"]),
     ("seed=1.5", ["seed=1.5", "integer"]),
-    ("dynm.enabled=maybe", ["dynm.enabled='maybe'", "boolean"]),
+    ("dynm.enabled=maybe", ["dynm.enabled='maybe'", "true or false"]),
     ("data.bands=B02", ["data.bands='B02'", "list"]),
     ("force=teacher", ["force='teacher'", "list"]),
     ("loss.kd=1", ["loss.kd=1", "group of options"]),
     ("+loss.kd.foo=1", ["loss.kd.foo=1", "group of options"]),
-    ("name=null", ["name=None", "string"]),
+    ("name=null", ["name=None", "text"]),
     ("~name", ["'name'", "missing", "name=VALUE"]),
     ("teacher.optimizer.lr=abc", ["teacher.optimizer.lr='abc'", "expected a number"]),
     ("loss.kd.vanilla.loss.temperature=abc", ["loss.kd.vanilla.loss", "temperature", "abc"]),
@@ -177,7 +177,27 @@ REFUSED = [
     ("kd_defaults.rkd.factor=1", ["kd_defaults.rkd.factor", "loss.kd.rkd.loss.factor=VALUE"]),
     ("foo", ["'foo'", "key=value"]),
     ("nothing_like_it=1", ["'nothing_like_it'", "--cfg job"]),
+    ("kd=mine", ["'mine'", "kd/mine.yaml", "--config-dir", "# @package loss.kd", "_target_"]),
+    ("loss.kd.mine=1", ["'loss.kd.mine'", "+loss.kd.mine.loss._target_="]),
+    ("loss.kd.mine.loss._target_=a.B", ["+loss.kd.mine.loss._target_="]),
+    ("trainer.gradient_clip_val=1", ["+trainer.gradient_clip_val=VALUE"]),
+    ("teacher.optimizer.weight_decay=1", ["+teacher.optimizer.weight_decay=VALUE"]),
+    ("student.backbone.depth=3", ["backbone._target_", "+student.backbone.depth=VALUE"]),
+    ("trainer.precison=16", ["'trainer.precision'"]),
 ]
+
+# Names that are near to nothing: a guess would lead to a wrong neighbour.
+NO_GUESS = ["student.schedule_free=1", "data.folder_names=x", "nothing_like_it=1", "loss.focal=1"]
+
+
+@pytest.mark.parametrize("word", NO_GUESS)
+def test_a_guess_that_is_far_away_is_not_made(word: str) -> None:
+    advice = hint([word])
+    assert advice is not None
+    assert "Did you mean" not in advice
+    with pytest.raises(ConfigError) as raised:
+        checked(f"+{word}")
+    assert "Did you mean" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("arguments", "words"), REFUSED, ids=[r[0] for r in REFUSED])

@@ -55,7 +55,7 @@ def plan_jobs(
         elsewhere: They run on other machines: Lightning is not asked for their devices here.
     """
     from ackd.config.composed import check_composed
-    from ackd.config.hints import one_sentence
+    from ackd.config.messages import one_sentence
     from ackd.errors import ConfigError
     from ackd.sweeps.jobs import make_job
 
