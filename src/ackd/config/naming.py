@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["register_resolvers", "sweep_folder", "swept_options", "varied"]
+__all__ = ["register_resolvers", "sweep_folder", "swept_options", "swept_words", "varied"]
 
 # Hydra's sweepers leave the sweep's own configuration in its folder under this name.
 SWEEP_RECORD = "multirun.yaml"
@@ -62,6 +62,12 @@ def swept_options(folder: Path) -> list[str]:
     words += [f"{key}={value}" for key, value in params.items()]
     found = [_name(override) for override in _parsed(words) if override.is_sweep_override()]
     return list(dict.fromkeys(found))
+
+
+def swept_words(words: Sequence[str], swept: Iterable[str]) -> list[str]:
+    """The overrides of a job that set what its sweep varies, e.g. ``["loss.lambda1=0.2"]``."""
+    wanted = set(swept)
+    return [override.input_line or "" for override in _parsed(words) if _name(override) in wanted]
 
 
 def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -> str:

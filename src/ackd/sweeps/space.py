@@ -107,6 +107,11 @@ def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[s
                 "'search.space={loss.lambda1: {low: 0.0, high: 1.0}, planner.heads: [2, 4, 8]}'"
             ) from error
     pool: dict[str, Any] = {name: given.pop(name) for name in POOL if name in given}
+    if str(given.get("metric", "")).startswith("test/"):
+        raise ConfigError(
+            f"search.metric={given['metric']} would choose by the test images, whose numbers mean "
+            "nothing afterwards; use a metric of the validation images: val/oa, val/f1 or val/loss."
+        )
     if "space" not in given:
         raise ConfigError(
             "Say what to search, e.g. 'search.space={loss.lambda1: {low: 0.0, high: 1.0}, "
