@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ PLACE = from_origin(500_000, 5_500_000, 10, 10)
 
 
 def write_tif(
-    path: Path, pixels: NDArray[Any], nodata: float | None = None, interleave: str = "pixel"
+    path: Path,
+    pixels: NDArray[Any],
+    nodata: float | None = None,
+    interleave: str = "pixel",
+    descriptions: Sequence[str] | None = None,
 ) -> Path:
-    """Write (C, H, W) as a GeoTIFF."""
+    """Write (C, H, W) as a GeoTIFF; ``descriptions`` names its bands."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bands, height, width = pixels.shape
     with rasterio.open(
@@ -39,6 +43,8 @@ def write_tif(
         interleave=interleave,
     ) as dataset:
         dataset.write(pixels)
+        if descriptions is not None:
+            dataset.descriptions = descriptions
     return path
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from ackd.data.benchmark import TRAIN
 from ackd.data.normalise import Normaliser
-from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_bands
+from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_bands, pseudo_rgb_remark
 from ackd.errors import ConfigError, DataError
 from tests.golden import Golden
 from tests.stages.toy import scenes
@@ -92,13 +93,39 @@ def test_which_bands() -> None:
         pseudo_rgb_bands(two, "first")
 
 
-def test_a_sensor_of_unknown_scale_is_shown_by_each_images_own_maximum() -> None:
+def test_a_sensor_of_unknown_scale_is_stretched_by_its_own_statistics() -> None:
     side = scenes("ms", 10)
     images = np.ascontiguousarray(side.images[:, :3])
     side = replace(side, images=images, bands=("VN03", "VN05", "VN07"), sensor="tiangong2")
-    with pytest.raises(ConfigError, match=r"sensor tiangong2 .* data\.pseudo_rgb=image_max"):
-        PseudoRGB(side, 0.275, IDENTITY)
+    stretch = PseudoRGB(side, 0.275, IDENTITY)
+    channels = [side.bands.index(name) for name in ("VN07", "VN05", "VN03")]
+    numbers = side.images[side.indices(TRAIN)][:, channels].astype(np.float64)
+    mean, deviation = numbers.mean((0, 2, 3)), numbers.std((0, 2, 3))
+    levels = stretch(torch.from_numpy(side.images.astype(np.int32)))
+    expected = 255 * (side.images[:, channels].transpose(0, 2, 3, 1) - mean) / (4 * deviation)
+    expected = (expected + 127.5).clip(0, 255).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(levels.numpy(), expected, atol=1e-3)
+    # the unit of the numbers does not matter
+    tenfold = replace(side, images=(images * np.float32(0.001)).astype(np.float32))
+    scaled = PseudoRGB(tenfold, 0.275, IDENTITY)(torch.from_numpy(tenfold.images))
+    np.testing.assert_allclose(scaled.numpy(), levels.numpy(), atol=0.05)
     own = PseudoRGB(side, 0.275, IDENTITY, kind="image_max")
     found = own(torch.from_numpy(images[:2].astype(np.int32)))
     assert found.amax(dim=(1, 2, 3)).tolist() == [255, 255]
     assert pseudo_rgb_bands(side, None) == ("VN07", "VN05", "VN03")
+
+
+def test_what_was_taken_for_red_green_and_blue_is_said() -> None:
+    side = scenes("ms", 10)
+    own = replace(side, bands=("b1", "b2", "b3", "b4"), sensor="generic")
+    said = str(pseudo_rgb_remark(own, None, "stretch"))
+    assert "b1, b2 and b3 (the first three) stand for red, green and blue" in said
+    assert "data.pseudo_rgb_bands=" in said
+    assert "stretched by its own mean and deviation" in said
+    named = replace(own, bands=("blue", "green", "red", "nir"))
+    assert pseudo_rgb_bands(named, None) == ("red", "green", "blue")
+    assert "red, green and blue (by their names)" in str(
+        pseudo_rgb_remark(named, None, "image_max")
+    )
+    assert pseudo_rgb_remark(own, ["b3", "b2", "b1"], "image_max") is None
+    assert pseudo_rgb_remark(side, None, "stretch") is None

@@ -138,7 +138,7 @@ def test_a_grey_photograph_becomes_grey_rgb(tmp_path: Path) -> None:
 
 def test_sixteen_bits_are_no_photograph(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 7000, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="expected a photograph of eight bits a channel"):
+    with pytest.raises(DataError, match="expected a photograph of eight bits per channel"):
         read_rgb(tmp_path / "a.png", 8)
 
 

@@ -98,7 +98,7 @@ def test_tiangong2_claims_no_wavelength_and_its_colours_are_unverified() -> None
 def test_grey_levels_need_a_scale() -> None:
     assert SENTINEL2.grey_levels(0.255) == pytest.approx(0.1)
     for sensor in (TIANGONG2, GENERIC, SENTINEL2_UNSCALED):
-        with pytest.raises(ConfigError, match=r"Set data\.pseudo_rgb=image_max"):
+        with pytest.raises(ConfigError, match=r"no fixed reflectance can be shown as white"):
             sensor.grey_levels(0.3)
     assert rgb_bands(SENTINEL2_UNSCALED, DEFAULT_BANDS) == ("B04", "B03", "B02")
 

@@ -217,7 +217,7 @@ def test_an_image_of_another_type_is_not_skipped(tmp_path: Path) -> None:
     folder = small_ms(tmp_path)
     write_jpg(folder / "Forest" / "Forest_9.jpg")
     text = message(EUROSAT_MS, tmp_path)
-    assert f"{folder / 'Forest' / 'Forest_9.jpg'} is no .tif or .tiff file" in text
+    assert f"{folder / 'Forest' / 'Forest_9.jpg'} is not a .tif or .tiff file" in text
 
 
 def test_images_deeper_than_the_layout_are_not_skipped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -170,7 +171,60 @@ def test_class_folders_of_ones_own(tmp_path: Path, prepare: Command) -> None:
     found = {one.kind for one in check(tmp_path).findings if one.severity == "error"}
     assert found == {"NaN", "several sizes"}
     shutil.rmtree(tmp_path / "RGB/bog")
-    assert "Class 'bog' is in" in prepare("check", tmp_path).out
+    assert f"{tmp_path / 'RGB'} has no folder bog" in prepare("check", tmp_path).out
+
+
+def test_two_folders_and_the_command_that_trains_on_them(tmp_path: Path, prepare: Command) -> None:
+    own(tmp_path / "my images")
+    ms, rgb = tmp_path / "my images/MS", tmp_path / "my images/RGB"
+    said = prepare("check", ms, rgb)
+    assert said.code == 0
+    for word in (
+        f"MS: {ms}, 2 classes: bog 6, heath 6; 12 .tif",
+        f"RGB: {rgb}, 2 classes: bog 6, heath 6; 12 .jpg",
+        "MS, first file bog/0.tif: 8x8 pixels, 3 bands, float32, values ",
+        "MS, all files: 12 of 8x8 pixels; 12 of float32; values ",
+        "RGB, all files: 12 of 8x8 pixels; 12 of uint8; values 0 to 255",
+        "MS bands b1, b2, b3 (by their numbers), sensor generic",
+        "b1, b2 and b3 stand for red, green and blue",
+        "0 errors",
+    ):
+        assert word in said.out
+    command = said.out.strip().splitlines()[-1]
+    assert shlex.split(command) == [
+        "python", "-m", "ackd.train", "data=folders", f"data.ms={ms}", f"data.rgb={rgb}",
+    ]  # fmt: skip
+    content = json.loads(prepare("check", ms, rgb, "--json", "-").out)
+    assert content["commands"] == [command.strip()]
+    assert len(content["understood"]) == 8
+
+
+def test_faults_of_two_folders_are_all_said(tmp_path: Path, prepare: Command) -> None:
+    own(tmp_path)
+    ms, rgb = tmp_path / "MS", tmp_path / "RGB"
+    for label in ("fen", "moor"):
+        shutil.copytree(ms / "heath", ms / label)
+    shutil.copytree(rgb / "heath", rgb / "moors")
+    (ms / "bog/0.tif").write_bytes(b"")
+    shutil.copy(rgb / "heath/1.jpg", rgb / "heath/x.bmp")
+    for number in range(2):
+        (rgb / f"bog/{number}.jpg").unlink()
+    said = prepare("check", ms, rgb)
+    assert said.code == 1
+    for word in (
+        "classes differ, MS and RGB: 1",
+        f"{rgb} has no folder fen, moor; {ms} has no folder moors",
+        "'moor' and 'moors' may be one class under two names",
+        "class short of images, MS and RGB: 1",
+        "too few has bog (4 RGB)",
+        "empty file, ms: 1",
+        "x.bmp is not a .jpg or .jpeg or .png or .tif or .tiff file",
+    ):
+        assert word in said.out
+    for stranger in ("archive", "publisher", "data.missing_classes", "data.root"):
+        assert stranger not in said.out
+    prepare("check", ms, rgb, "--benchmark", "s2s_eu").assert_sentence(2, "--benchmark s2s_eu")
+    prepare("check", ms, tmp_path / "no").assert_sentence(1, "no folder")
 
 
 def test_the_authors_mat_files(tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ def test_own_folders_of_any_size_and_number_type(tmp_path: Path, kind: type) -> 
     ]  # fmt: skip
     benchmark = build_benchmark(config(tmp_path, *options).data)
     assert benchmark.ms.images.shape == (24, 5, 12, 12)
-    assert benchmark.rgb.images.shape == (24, 3, 16, 16)
+    assert benchmark.rgb.images.shape == (24, 3, 12, 12)  # resized to the MS images' size
+    found = build_benchmark(config(tmp_path, *options, "data.size=found").data)
+    assert found.rgb.images.shape == (24, 3, 16, 16)
     assert benchmark.ms.images.dtype == kind
     assert run(tmp_path, *options)["data"]["classes"] == ["bog", "heath"]
 

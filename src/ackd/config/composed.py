@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.check import check_config
-from ackd.config.messages import one_sentence
+from ackd.config.hints import one_sentence
 from ackd.config.schema import Config
 from ackd.config.words import escaped
 from ackd.errors import ConfigError
@@ -17,18 +17,23 @@ from ackd.errors import ConfigError
 __all__ = ["check_composed", "save_resolved"]
 
 
-def check_composed(cfg: DictConfig) -> Config:
+def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
     """Resolve a composed configuration and find every mistake in it.
+
+    Args:
+        cfg: As Hydra composed it.
+        look: Whether to look at the folders of a user's own images as well.
 
     Raises:
         ConfigError: An interpolation leads nowhere, or an option is wrong.
+        DataError: A folder that was looked at is not what it should be.
     """
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     try:
         tree = OmegaConf.to_container(ours, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
-    return check_config(tree)  # type: ignore[arg-type]
+    return check_config(tree, look=look)  # type: ignore[arg-type]
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:

@@ -31,9 +31,47 @@ def _three_bands(value: Any) -> Any:
     )
 
 
+def _size_or_found(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 8
+    if value is None or value == "found" or number:
+        return value
+    raise ValueError(
+        "null (the size of the MS images, to which RGB is resized), found (both sides as they "
+        "are) or a number of pixels of at least 8"
+    )
+
+
+def _number_or_names(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 2
+    if value is None or number:
+        return value
+    if _is_names(value):
+        return [str(name) for name in value]
+    raise ValueError(
+        "null (all of them), a number of at least 2 (the first ones) or a list of at least two "
+        "class names, e.g. [forest,river]"
+    )
+
+
+def _names(value: Any) -> Any:
+    if value is None:
+        return value
+    if _is_names(value):
+        return [str(name) for name in value]
+    raise ValueError(
+        "null (all of them) or a list of at least two class names, e.g. [Forest,River]"
+    )
+
+
+def _is_names(value: Any) -> bool:
+    # a folder that is called 1 comes as a number
+    plain = isinstance(value, list) and all(isinstance(name, str | int) for name in value)
+    return plain and len(value) > 1 and not any(isinstance(name, bool) for name in value)
+
+
 def _given(value: str) -> str:
     if value in ("", "???"):
-        raise ValueError("a folder with one folder a class; give data.ms=DIR and data.rgb=DIR")
+        raise ValueError("a folder with one folder per class; give data.ms=DIR and data.rgb=DIR")
     return value
 
 
@@ -68,6 +106,7 @@ class CommonData(BaseModel):
     pseudo_rgb_bands: Annotated[list[str] | Literal["first"] | None, PlainValidator(_three_bands)]
     pseudo_rgb_reflectance: Annotated[float, Field(gt=0, le=2)]
     augment: bool
+    class_map: Annotated[PathText | None, Mark.IMAGES]
 
 
 class SyntheticConfig(CommonData):
@@ -79,7 +118,7 @@ class SyntheticConfig(CommonData):
     seed: Seed
     ms_per_class: PositiveInt
     rgb_per_class: PositiveInt
-    classes: Annotated[int, Field(ge=2)] | None
+    classes: Annotated[int | list[str] | None, PlainValidator(_number_or_names)]
 
 
 class PackedData(CommonData):
@@ -87,6 +126,7 @@ class PackedData(CommonData):
 
     packed: Annotated[bool, Mark.FREE]
     packs: Annotated[PathText, Mark.FREE]
+    classes: Annotated[list[str] | None, PlainValidator(_names)]
 
 
 class ArchivesConfig(PackedData):
@@ -104,13 +144,13 @@ class ArchivesConfig(PackedData):
 
 
 class FoldersConfig(PackedData):
-    """The user's own images: a folder a class, on either side."""
+    """The user's own images: one folder per class, on either side."""
 
     name: Literal["folders"]
     ms: Annotated[Given, Mark.IMAGES]
     rgb: Annotated[Given, Mark.IMAGES]
     bands: Bands | None
-    size: Size | None
+    size: Annotated[int | Literal["found"] | None, PlainValidator(_size_or_found)]
     sensor: str | None
     file_bands: Bands | None
 

@@ -1,12 +1,12 @@
-"""What a run is called on a dashboard: its sweep, and what was chosen for it on the command line.
+"""What a run is called: after its data, its sweep, and what was chosen on the command line.
 
-Two resolvers, so that the resolved configuration shows both: ``${ackd.sweep:DEFAULT}`` and
-``${ackd.varied:}``. A third one, ``${ackd.recipe:}``, lets a file give a value for each recipe.
+Three resolvers, so that the resolved configuration shows all of it: ``${ackd.named_after:DATA}``,
+``${ackd.sweep:DEFAULT}`` and ``${ackd.varied:}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["register_resolvers", "sweep_folder", "swept_options", "swept_words", "varied"]
+__all__ = ["chosen_options", "register_resolvers", "sweep_folder", "swept_options", "varied"]
 
 # Hydra's sweepers leave the sweep's own configuration in its folder under this name.
 SWEEP_RECORD = "multirun.yaml"
@@ -24,15 +24,22 @@ SWEEP_RECORD = "multirun.yaml"
 LONGEST_VALUE = 40
 LONGEST = 120  # of a run's name; W&B takes 128 characters
 
+# Data sets that a run is not named after in their own words.
+NAMES = {"synthetic": "embedded"}
+
 
 def register_resolvers() -> None:
-    """Let configurations use ``${ackd.sweep:}``, ``${ackd.varied:}`` and ``${ackd.recipe:}``.
-
-    ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``.
-    """
+    """Let configurations use the three resolvers."""
+    OmegaConf.register_new_resolver("ackd.named_after", _named_after, replace=True)
     OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)
-    OmegaConf.register_new_resolver("ackd.recipe", _of_recipe, replace=True)
+
+
+def chosen_options() -> list[str]:
+    """The options and groups that the running job was given on its command line, by name."""
+    if not HydraConfig.initialized():
+        return []
+    return [_name(override) for override in _parsed(list(HydraConfig.get().overrides.task))]
 
 
 def sweep_folder() -> Path | None:
@@ -62,12 +69,6 @@ def swept_options(folder: Path) -> list[str]:
     words += [f"{key}={value}" for key, value in params.items()]
     found = [_name(override) for override in _parsed(words) if override.is_sweep_override()]
     return list(dict.fromkeys(found))
-
-
-def swept_words(words: Sequence[str], swept: Iterable[str]) -> list[str]:
-    """The overrides of a job that set what its sweep varies, e.g. ``["loss.lambda1=0.2"]``."""
-    wanted = set(swept)
-    return [override.input_line or "" for override in _parsed(words) if _name(override) in wanted]
 
 
 def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -> str:
@@ -107,8 +108,9 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _of_recipe(value: Any, others: Mapping[str, Any], *, _root_: DictConfig) -> Any:
-    return others.get(_root_.recipe, value)
+def _named_after(data: object) -> str:
+    """The name of a run that nobody named: that of its data."""
+    return NAMES.get(str(data), str(data))
 
 
 def _sweep_name(default: str) -> str:

@@ -5,7 +5,7 @@ from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.data.benchmarks import BENCHMARKS, find_benchmark, load_s2s_eu
 from ackd.data.class_map import ClassMap, load_class_map
 from ackd.data.manifest import MANIFEST, read_manifest, write_manifest
-from ackd.data.own_folders import own_folders
+from ackd.data.own_folders import OwnData
 from ackd.data.packing import Pack, PackedImages, is_pack, open_pack, pack
 from ackd.data.released import released
 from ackd.data.scenes import Progress, decode, read_ms, read_rgb
@@ -41,6 +41,7 @@ __all__ = [
     "Band",
     "Benchmark",
     "ClassMap",
+    "OwnData",
     "Pack",
     "PackedImages",
     "Progress",
@@ -57,7 +58,6 @@ __all__ = [
     "load_prepared",
     "load_s2s_eu",
     "open_pack",
-    "own_folders",
     "pack",
     "read_directly",
     "read_manifest",

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.class_map import ClassMap
+from ackd.data.own_classes import OwnClassMap
 from ackd.data.packing import check_options, open_pack, pack_among
 from ackd.data.packing.index import SideIndex
-from ackd.data.reading import bands_of, reader_of
+from ackd.data.reading import Sizes, bands_of, reader_of
+from ackd.data.regroup import partial_by_choice, regroup
 from ackd.data.scenes import Progress, decode
 from ackd.data.selection import Selection, select
 from ackd.data.sources import SOURCES, Source
@@ -26,7 +28,7 @@ def load_benchmark(
     sources: Sequence[str] | None = None,
     *,
     bands: Sequence[str] | None,
-    size: int | None,
+    size: Sizes,
     twins: str = "split",
     draw: str = "paper",
     missing: str = "error",
@@ -47,7 +49,8 @@ def load_benchmark(
         class_map: Which sources it has and how their classes map.
         sources: The RGB sources to use, some or all of the class map's; all where None.
         bands: The MS bands by name, in the order wanted; all of the files where None.
-        size: Height and width of all images in pixels; as found where None.
+        size: Height and width of all images, or of those of each side, in pixels; as found where
+            None.
         twins: One of `ackd.data.twins.TWINS`.
         draw: One of `ackd.data.draw.DRAWS`.
         missing: One of `ackd.data.missing.MISSING`.
@@ -67,7 +70,7 @@ def load_benchmark(
         DataError: If a folder, a class or an image is.
     """
     check_split_options(protocol, split_seed, fold)
-    if size is not None and size < 1:
+    if isinstance(size, int) and size < 1:
         raise ConfigError(f"data.size={size} is no image size; expected at least 1 pixel.")
     selection = select(
         roots,
@@ -97,7 +100,7 @@ def read_directly(
     selection: Selection,
     *,
     bands: Sequence[str] | None,
-    size: int | None,
+    size: Sizes,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Benchmark:
@@ -151,6 +154,8 @@ def load_prepared(
     split_seed: int = 0,
     protocol: str = "strict",
     fold: int = 0,
+    class_map: OwnClassMap | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Benchmark:
     """Read a folder that holds a pack, without the archives it was made of.
 
@@ -170,6 +175,8 @@ def load_prepared(
         split_seed: Seed of the splits.
         protocol: One of `ackd.data.splits.PROTOCOLS`.
         fold: Which of the five folds is the test share.
+        class_map: The user's own, of the folder's classes.
+        classes: The classes to use; all where None.
 
     Raises:
         ConfigError: If the folder was prepared with other options, or a band is not in it.
@@ -191,4 +198,7 @@ def load_prepared(
         missing=None if whole else missing,
         size=None if size == height else size,
     )
-    return assign_splits(pack.benchmark(bands), protocol, split_seed, fold, pack.published)
+    benchmark, rows = regroup(pack.benchmark(bands), class_map, classes)
+    published = {side: names[rows[side]] for side, names in pack.published.items()}
+    benchmark = partial_by_choice(benchmark, class_map, classes)
+    return assign_splits(benchmark, protocol, split_seed, fold, published)

@@ -12,7 +12,7 @@ import yaml
 from ackd.data.sources import Source, find_source
 from ackd.errors import ConfigError, nearest, unknown
 
-__all__ = ["ClassMap", "load_class_map", "parse_class_map"]
+__all__ = ["ClassMap", "check_source_map", "load_class_map", "parse_class_map"]
 
 _KEYS = ("name", "classes", "ms", "rgb", "paper_counts")
 
@@ -89,7 +89,7 @@ def parse_class_map(text: str, where: str) -> ClassMap:
     names = tuple(str(label) for label in classes)
     sides = {
         modality: {
-            str(source): _source_map(where, modality, str(source), mapping, names)
+            str(source): check_source_map(where, modality, str(source), mapping, names)
             for source, mapping in _mapping(content[modality], where, f"'{modality}'").items()
         }
         for modality in ("ms", "rgb")
@@ -106,9 +106,22 @@ def parse_class_map(text: str, where: str) -> ClassMap:
     )
 
 
-def _source_map(
+def check_source_map(
     where: str, modality: str, name: str, mapping: Any, classes: tuple[str, ...]
 ) -> dict[str, str]:
+    """Return one source's map once every name in it is known.
+
+    Args:
+        where: What to call the file in messages.
+        modality: The side under which the source stands.
+        name: The source.
+        mapping: Its classes to the benchmark's.
+        classes: The benchmark's classes.
+
+    Raises:
+        ConfigError: If there is no such source on this side or no such class; the nearest name is
+            offered.
+    """
     try:
         source: Source = find_source(name)
     except ConfigError as error:

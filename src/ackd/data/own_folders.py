@@ -1,165 +1,248 @@
-"""A user's own images: a folder of class folders for the MS side, and one for the RGB side."""
+"""A user's own images: a folder of class folders for the MS side, and one for the RGB side.
+
+`OwnData.look` lists both and opens one file of each, which takes a second or two however many there
+are; what it cannot tell is in its questions, all at once.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
+from ackd.data.camera import Camera, camera_of, numbered_camera
 from ackd.data.class_map import ClassMap
-from ackd.data.scenes import unreadable
-from ackd.data.sensors import GENERIC, Band, Sensor, find_sensor
+from ackd.data.first_look import PHOTOGRAPHS, TIFS, FirstLook, look_at
+from ackd.data.own_classes import OwnClassMap, check_chosen, choose_classes
+from ackd.data.questions import Answer, Question, questions_text
 from ackd.data.sources import ClassFolders, Source
-from ackd.data.sources.folders import is_image, visible
-from ackd.errors import ConfigError, DataError, nearest
+from ackd.data.splits import FOLDS
+from ackd.errors import DataError, nearest
 
-__all__ = ["own_folders"]
+__all__ = ["FOUND", "OwnData", "ready"]
 
-_TIF: Final = (".tif", ".tiff")
-_PHOTOGRAPH: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+#: The value of ``data.size`` that leaves the images of both sides as they are.
+FOUND: Final = "found"
+
 _DTYPES: Final = ("uint8", "uint16", "int16", "float32")
 
 
-def own_folders(
-    ms: Path, rgb: Path, file_bands: Sequence[str] | None = None, sensor: str | None = None
-) -> tuple[ClassMap, dict[str, Source]]:
-    """Describe two folders of class folders as a benchmark: the classes are the folders.
+@dataclass(frozen=True)
+class OwnData:
+    """What two folders of class folders are, and what must be asked about them.
 
-    Images of the two sides are never taken for the same scene, whatever their names.
+    Attributes:
+        ms: The first look at the MS side.
+        rgb: The first look at the RGB side.
+        class_map: The classes, from the sources ``ms`` and ``rgb``; those that both sides have
+            where classes are asked about.
+        camera: Of the MS side; with bands by number where it is asked for.
+        size: Pixels per side of the RGB images; None where both sides stay as they are.
+        questions: What must be said before these data can train.
+        remarks: What was understood or chosen and a user should know.
+    """
 
-    Args:
-        ms: ``<class>/*.tif``; any number of bands, the same in all; uint8, uint16, int16 or
-            float32.
-        rgb: ``<class>/*.jpg`` (or png, tif) of eight bits a channel.
-        file_bands: The names of the bands in the order of the tifs; ``b1``, ``b2``, ... by the
-            number of bands of the first tif where None.
-        sensor: The camera, one of `ackd.data.sensors.SENSORS`, if it is one of them; its bands by
-            name are then ``file_bands``.
+    ms: FirstLook
+    rgb: FirstLook
+    class_map: ClassMap
+    camera: Camera
+    size: int | None
+    questions: tuple[Question, ...]
+    remarks: tuple[str, ...]
 
-    Returns:
-        A class map named ``folders`` of the sources ``ms`` and ``rgb``, and these two by name. They
-        are scanned with ``ms`` and ``rgb`` as their roots.
+    @classmethod
+    def look(
+        cls,
+        ms: Path,
+        rgb: Path,
+        *,
+        file_bands: Sequence[str] | None = None,
+        sensor: str | None = None,
+        size: int | Literal["found"] | None = None,
+        class_map: OwnClassMap | None = None,
+        classes: Sequence[str] | None = None,
+        skip_broken: bool = False,
+    ) -> OwnData:
+        """Look at both folders.
+
+        Args:
+            ms: ``<class>/*.tif``; any number of bands, the same in all.
+            rgb: ``<class>/*.jpg`` (or png, tif).
+            file_bands: The names of the bands in the order of the tifs, where the user gave them.
+            sensor: The camera, one of `ackd.data.sensors.SENSORS`, where the user gave it.
+            size: Pixels per side of all images; ``"found"`` leaves them as they are; None resizes
+                RGB images to the size of the MS images.
+            class_map: The user's own class map.
+            classes: The classes to use; all where None.
+            skip_broken: Whether to open another image where the first cannot be read.
+
+        Raises:
+            ConfigError: If the sensor, a band name or a class is not known.
+            DataError: If a folder is missing, has no class or no image, or an image cannot be read.
+        """
+        looks = (
+            look_at(ms, "data.ms", TIFS, skip_broken=skip_broken),
+            look_at(rgb, "data.rgb", PHOTOGRAPHS, skip_broken=skip_broken),
+        )
+        camera = camera_of(looks[0], sensor, file_bands)
+        found, asked = _classes(*looks, class_map, classes)
+        side, sized, said = _size(*looks, size)
+        questions = [*asked, *_short(looks, found), *sized]
+        remarks = [said] if said else []
+        if isinstance(camera, Question):
+            questions.append(camera)
+            camera = numbered_camera(looks[0])
+        elif file_bands is None:
+            remarks.append(
+                f"MS bands {', '.join(camera.file_bands)} ({camera.told_by}), sensor "
+                f"{camera.sensor.name}"
+            )
+        return cls(*looks, found, camera, side, tuple(questions), tuple(remarks))
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The folders as options."""
+        return {"data": "folders", "data.ms": str(self.ms.folder), "data.rgb": str(self.rgb.folder)}
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The sources ``ms`` and ``rgb``, scanned with the two folders as their roots."""
+        return {
+            "ms": ClassFolders(
+                name="ms",
+                title="your MS folder",
+                modality="ms",
+                folder="",
+                classes=self.ms.classes,
+                suffixes=TIFS,
+                pool="own_ms",
+                published="",
+                sensor=self.camera.sensor,
+                file_bands=self.camera.file_bands,
+                dtypes=_DTYPES,
+                option="data.ms",
+                optional=False,
+            ),
+            "rgb": ClassFolders(
+                name="rgb",
+                title="your RGB folder",
+                modality="rgb",
+                folder="",
+                classes=self.rgb.classes,
+                suffixes=PHOTOGRAPHS,
+                pool="own_rgb",
+                published="",
+                option="data.rgb",
+                optional=False,
+            ),
+        }
+
+
+def ready(own: OwnData) -> OwnData:
+    """Return data about which nothing must be asked.
 
     Raises:
-        ConfigError: If the names of the bands are wrong, or missing where a sensor is given.
-        DataError: If a folder is missing or has no class, or a class is on one side only.
+        DataError: If something must be; everything is asked at once, with the command to paste.
     """
-    classes = _classes(ms, "data.ms")
-    _check_same(classes, _classes(rgb, "data.rgb"), ms, rgb)
-    camera = _camera(ms, classes, file_bands, sensor)
-    names = tuple(file_bands) if file_bands is not None else camera.names
-    same = {label: label for label in classes}
-    sources: dict[str, Source] = {
-        "ms": ClassFolders(
-            name="ms",
-            title="your MS folder",
-            modality="ms",
-            folder="",
-            classes=classes,
-            suffixes=_TIF,
-            pool="own_ms",
-            published="",
-            sensor=camera,
-            file_bands=names,
-            dtypes=_DTYPES,
-            option="data.ms",
-            optional=False,
-        ),
-        "rgb": ClassFolders(
-            name="rgb",
-            title="your RGB folder",
-            modality="rgb",
-            folder="",
-            classes=classes,
-            suffixes=_PHOTOGRAPH,
-            pool="own_rgb",
-            published="",
-            option="data.rgb",
-            optional=False,
-        ),
-    }
-    return ClassMap("folders", classes, {"ms": same}, {"rgb": same}, {}), sources
+    if own.questions:
+        words = [f"{name}={value}" for name, value in own.options.items()]
+        raise DataError(questions_text(own.questions, words))
+    return own
 
 
-def _classes(folder: Path, option: str) -> tuple[str, ...]:
-    if not folder.is_dir():
-        near = nearest(folder.name, _folders(folder.parent)) if folder.parent.is_dir() else None
-        hint = f" Did you mean {folder.parent / near}?" if near else ""
-        raise DataError(
-            f"There is no folder {folder} ({option}={folder}).{hint} Set {option} to a folder with "
-            "one folder a class."
+def _classes(
+    ms: FirstLook, rgb: FirstLook, own: OwnClassMap | None, chosen: Sequence[str] | None
+) -> tuple[ClassMap, list[Question]]:
+    """The class map, and what is asked where a side lacks classes."""
+    everything = tuple(sorted({*ms.classes, *rgb.classes}))
+    same = {label: label for label in everything}
+    whole = ClassMap(
+        "folders", everything, {"ms": _present(same, ms)}, {"rgb": _present(same, rgb)}, {}
+    )
+    if own is not None:
+        return choose_classes(whole, own, chosen), []
+    wanted = everything if chosen is None else check_chosen(chosen, everything)
+    common = [label for label in wanted if label in ms.images and label in rgb.images]
+    question = _unequal(ms, rgb, wanted, common)
+    kept = common if len(common) > 1 else wanted
+    return choose_classes(whole, None, kept), [question] if question else []
+
+
+def _present(same: dict[str, str], look: FirstLook) -> dict[str, str]:
+    return {label: label for label in same if label in look.images}
+
+
+def _unequal(
+    ms: FirstLook, rgb: FirstLook, wanted: Sequence[str], common: Sequence[str]
+) -> Question | None:
+    """Name all classes that one side lacks, and those that may be one class under two names."""
+    ms_only = [label for label in wanted if label not in rgb.images]
+    rgb_only = [label for label in wanted if label not in ms.images]
+    lacking = [
+        f"{side.folder} has no folder {', '.join(labels)}"
+        for side, labels in ((rgb, ms_only), (ms, rgb_only))
+        if labels
+    ]
+    if not lacking:
+        return None
+    near = ((label, nearest(label, rgb_only)) for label in ms_only)
+    alike = [f"'{one}' and '{other}'" for one, other in near if other]
+    hint = f" {', '.join(alike)} may be one class under two names." if alike else ""
+    text = (
+        f"Both sides must have every class: {'; '.join(lacking)}.{hint} Rename or add the folders, "
+        "map them by data.class_map=FILE, or choose the common classes by data.classes."
+    )
+    answer = Answer({"data.classes": list(common)}, "the classes that both sides have")
+    return Question(text, "classes differ", (answer,) if len(common) > 1 else ())
+
+
+def _short(looks: Sequence[FirstLook], class_map: ClassMap) -> list[Question]:
+    """Ask what to do about classes that have too few images to be split."""
+    short: dict[str, list[str]] = {}
+    for side, look in zip(("ms", "rgb"), looks, strict=True):
+        mapping = class_map.side(side).get(side, {})
+        for label in class_map.classes:
+            count = sum(look.images[theirs] for theirs, ours in mapping.items() if ours == label)
+            if count < FOLDS and label in mapping.values():
+                short.setdefault(label, []).append(f"{count} {side.upper()}")
+    if not short:
+        return []
+    listed = ", ".join(f"{label} ({' and '.join(counts)})" for label, counts in short.items())
+    enough = [label for label in class_map.classes if label not in short]
+    answer = Answer({"data.classes": enough}, "the classes with enough images")
+    text = (
+        f"Each class needs at least {FOLDS} images per side, one per fold; too few has {listed}. "
+        "Add images, or choose the other classes by data.classes."
+    )
+    return [Question(text, "class short of images", (answer,) if len(enough) > 1 else ())]
+
+
+def _size(
+    ms: FirstLook, rgb: FirstLook, size: int | Literal["found"] | None
+) -> tuple[int | None, list[Question], str | None]:
+    """Pixels per side of the RGB images, what is asked about them, and what is to be known."""
+    if isinstance(size, int):
+        return size, [], None
+    if size == FOUND or (ms.height, ms.width) == (rgb.height, rgb.width):
+        square = ms.height == ms.width and size is None
+        return ms.height if square else None, [], None
+    if ms.height != ms.width:
+        side = max(8, min(ms.height, ms.width, rgb.height, rgb.width))
+        text = (
+            f"The MS images are {ms.size} pixels ({ms.file}) and the RGB images {rgb.size} "
+            f"({rgb.file}); one size of both sides cannot be taken from images that are not square."
         )
-    classes = _folders(folder)
-    loose = [path.name for path in visible(folder) if path.is_file() and is_image(path)]
-    if loose or not classes:
-        what = f"holds images itself, such as {loose[0]}" if loose else "holds no folder"
-        raise DataError(
-            f"{folder} {what}; expected one folder a class in it, and the images in those "
-            f"({option}={folder})."
-        )
-    return classes
-
-
-def _folders(parent: Path) -> tuple[str, ...]:
-    return tuple(path.name for path in visible(parent) if path.is_dir())
-
-
-def _check_same(
-    ms_classes: tuple[str, ...], rgb_classes: tuple[str, ...], ms: Path, rgb: Path
-) -> None:
-    sides = ((ms_classes, rgb_classes, ms, rgb), (rgb_classes, ms_classes, rgb, ms))
-    for here, there, with_it, without_it in sides:
-        for label in here:
-            if label not in there:
-                near = nearest(label, [other for other in there if other not in here])
-                hint = (
-                    f" There is '{near}', which {with_it} does not have; if that is it, give both "
-                    "one name."
-                    if near
-                    else ""
-                )
-                raise DataError(
-                    f"Class '{label}' is in {with_it}, but {without_it} has no folder of that "
-                    f"name; both sides must have every class.{hint} Else add images of it, or take "
-                    "the folder away."
-                )
-
-
-def _camera(
-    ms: Path, classes: tuple[str, ...], file_bands: Sequence[str] | None, sensor: str | None
-) -> Sensor:
-    if sensor is not None and sensor != GENERIC.name:
-        known = find_sensor(sensor)
-        if file_bands is None:
-            raise ConfigError(
-                f"data.sensor={sensor} says what the bands are, but not in which order the tifs of "
-                f"{ms} hold them; name them in that order: data.file_bands=[...], out of "
-                f"{', '.join(known.names)}."
-            )
-        known.check(file_bands, "data.file_bands")
-        return known
-    if file_bands is None:
-        file_bands = [f"b{number}" for number in range(1, _count_bands(ms, classes) + 1)]
-    GENERIC.check(file_bands, "data.file_bands")
-    return Sensor(GENERIC.name, tuple(Band(name, None, None) for name in file_bands), None)
-
-
-def _count_bands(ms: Path, classes: tuple[str, ...]) -> int:
-    for label in classes:
-        for path in visible(ms / label):
-            if path.suffix.lower() in _TIF:
-                try:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                        with rasterio.open(path) as dataset:
-                            return int(dataset.count)
-                except RasterioError as error:
-                    raise unreadable(path, "a GeoTIFF", error) from error
-    raise DataError(
-        f"No class folder of {ms} has a .tif or .tiff file; expected the MS images there "
-        f"(data.ms={ms})."
+        resized = Answer({"data.size": side}, f"all images resized to {side}x{side} pixels")
+        found = Answer({"data.size": FOUND}, "both sides as they are")
+        return None, [Question(text, "not square", (resized, found))], None
+    longer = max(rgb.height, rgb.width)
+    cost = (longer / ms.height) ** 2
+    comparison = f"{cost:.0f} times" if cost >= 1.5 else "about"
+    return (
+        ms.height,
+        [],
+        f"RGB images ({rgb.size} in {rgb.file.name}) are resized to {ms.size}, the size of the MS "
+        f"images; data.size={longer} keeps their pixels, resizes the MS images instead, and takes "
+        f"{comparison} the time of a step; data.size={FOUND} leaves both sides as they are",
     )

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ackd.data.benchmark import SceneSet
 from ackd.data.normalise import Normaliser, eight_bit_by_max
-from ackd.data.sensors import SENSORS, rgb_bands
+from ackd.data.sensors import SENSORS, rgb_bands, rgb_by_name
 from ackd.errors import ConfigError, nearest
 
-__all__ = ["PseudoRGB", "PseudoRGBKind", "pseudo_rgb_bands"]
+__all__ = ["PseudoRGB", "PseudoRGBKind", "pseudo_rgb_bands", "pseudo_rgb_remark"]
 
 PseudoRGBKind = Literal["stretch", "image_max"]
 
@@ -23,12 +23,17 @@ class PseudoRGB(nn.Module):
 
     ``stretch``: one fixed reflectance becomes 255 as in an 8-bit camera, and the image goes through
     the very normaliser of the real RGB images, so that the RGB encoder meets both on one scale.
+    Where nobody knows what the numbers of the sensor mean, each band is stretched by its own
+    statistics instead: two standard deviations below its mean over the training images become 0,
+    two above become 255, as GIS programs show bands of unknown units.
 
     ``image_max``, as the authors' code does: the image's own maximum over the three bands becomes
     255, and these levels are what the encoder gets, neither divided by 255 nor centred.
     """
 
     channels: Tensor
+    low: Tensor | None
+    per_number: Tensor | None
 
     def __init__(
         self,
@@ -56,9 +61,13 @@ class PseudoRGB(nn.Module):
         names = pseudo_rgb_bands(scenes, bands)
         self.register_buffer("channels", torch.tensor([scenes.bands.index(n) for n in names]))
         self.kind = kind
-        self.grey_levels_per_number = (
-            SENSORS[scenes.sensor].grey_levels(reflectance) if kind == "stretch" else 1.0
-        )
+        sensor = SENSORS[scenes.sensor]
+        by_reflectance = kind == "stretch" and sensor.scale is not None
+        by_statistics = kind == "stretch" and sensor.scale is None
+        self.grey_levels_per_number = sensor.grey_levels(reflectance) if by_reflectance else 1.0
+        low, per_number = _by_statistics(scenes, names) if by_statistics else (None, None)
+        self.register_buffer("low", low)
+        self.register_buffer("per_number", per_number)
         self.normaliser = normaliser
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,8 +79,18 @@ class PseudoRGB(nn.Module):
         return normalised
 
     def stretched(self, visible: Tensor) -> Tensor:
-        """Grey levels 0..255 (not rounded) of digital numbers, by the fixed reflectance."""
+        """Grey levels 0..255 (not rounded) of (B, 3, H, W) digital numbers."""
+        if self.low is not None and self.per_number is not None:
+            return ((visible - self.low) * self.per_number).clamp(0, 255)
         return (visible * self.grey_levels_per_number).clamp(0, 255)
+
+
+def _by_statistics(scenes: SceneSet, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """The number that becomes 0 and the grey levels per number, each (3, 1, 1) float32."""
+    mean, deviation = scenes.band_statistics()
+    rows = [scenes.bands.index(name) for name in names]
+    low = torch.from_numpy(mean[rows] - 2 * deviation[rows]).float().reshape(-1, 1, 1)
+    return low, torch.from_numpy(255 / (4 * deviation[rows])).float().reshape(-1, 1, 1)
 
 
 def pseudo_rgb_bands(
@@ -81,8 +100,8 @@ def pseudo_rgb_bands(
 
     Args:
         scenes: The MS modality.
-        bands: None for those nearest to 665, 560 and 490 nm; ``"first"`` for the first three of
-            ``scenes``, whatever they show, as the authors' code does; or three names.
+        bands: None for those that `ackd.data.sensors.rgb_bands` finds; ``"first"`` for the first
+            three of ``scenes``, whatever they show, as the authors' code does; or three names.
 
     Raises:
         DataError: By wavelength, and one of the three is not at hand.
@@ -107,3 +126,33 @@ def pseudo_rgb_bands(
                 f"{hint} Add it to data.bands, or leave data.pseudo_rgb_bands at null."
             )
     return tuple(bands)
+
+
+def pseudo_rgb_remark(
+    scenes: SceneSet, bands: Sequence[str] | Literal["first"] | None, kind: PseudoRGBKind
+) -> str | None:
+    """Say what was taken for red, green and blue, and how, where the sensor does not tell.
+
+    Args:
+        scenes: The MS modality.
+        bands: See :func:`pseudo_rgb_bands`.
+        kind: See :class:`PseudoRGB`.
+
+    Returns:
+        A sentence without a full stop; None where the sensor tells it or the user chose.
+    """
+    sensor = SENSORS[scenes.sensor]
+    red, green, blue = pseudo_rgb_bands(scenes, bands)
+    said = []
+    if bands is None and sensor.rgb is None and not sensor.verified:
+        how = "by their names" if rgb_by_name(scenes.bands) else "the first three"
+        said.append(
+            f"the wavelengths of the MS bands are not known: {red}, {green} and {blue} ({how}) "
+            "stand for red, green and blue; data.pseudo_rgb_bands=[RED,GREEN,BLUE] names others"
+        )
+    if kind == "stretch" and sensor.scale is None:
+        said.append(
+            f"what the numbers of sensor {sensor.name} mean is not known: each band of pseudo-RGB "
+            "is stretched by its own mean and deviation"
+        )
+    return "; ".join(said) or None

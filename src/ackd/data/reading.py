@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from ackd.data.benchmark import Modality
 from ackd.data.selection import Selection
 from ackd.data.sensors import RGB_BANDS
 
-__all__ = ["bands_of", "reader_of"]
+__all__ = ["Sizes", "bands_of", "reader_of"]
+
+#: Pixels per side of the images of both sides, or of each; None leaves them as found.
+Sizes = int | None | Mapping[Modality, int | None]
 
 
 def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality, tuple[str, ...]]:
@@ -36,10 +39,11 @@ def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality
 
 
 def reader_of(
-    selection: Selection, side: Modality, bands: Sequence[str], size: int | None
+    selection: Selection, side: Modality, bands: Sequence[str], size: Sizes
 ) -> Callable[[Path], NDArray[Any]]:
     """Return what reads the files of one side, each by its own source."""
     listing = selection.side(side)
     owners = (listing.sources[origin] for origin in listing.origins.tolist())
     owner = dict(zip(selection.paths(side), owners, strict=True))
-    return lambda path: owner[path].read(path, bands, size)
+    pixels = size.get(side) if isinstance(size, Mapping) else size
+    return lambda path: owner[path].read(path, bands, pixels)

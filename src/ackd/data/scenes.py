@@ -80,8 +80,9 @@ def read_ms(
                 raise ImageError(
                     f"{path} has {_count(dataset.count, 'band')}; expected {len(file_bands)} "
                     f"({', '.join(file_bands)}, in this order). data.bands chooses among these by "
-                    f"name, so the whole file is needed. {_MEND}",
+                    "name, so the whole file is needed.",
                     "wrong bands",
+                    _MEND,
                 )
             # all bands, so that a cut file is found whichever bands are wanted
             pixels = dataset.read()[[position - 1 for position in positions]]
@@ -117,21 +118,23 @@ def check_pixels(
             if missing:
                 raise ImageError(
                     f"{path} has {_count(missing, f'{what} pixel')} in band {name}; expected a "
-                    f"measured value in each. {_MEND}",
+                    "measured value in each.",
                     "NaN",
+                    _MEND,
                 )
         missing = int((band == marker).sum()) if marker is not None else 0
         if missing:
             raise ImageError(
                 f"{path} has {_count(missing, 'pixel')} in band {name} marked as nodata "
-                f"({marker:g}); expected a measured value in each. {_MEND}",
+                f"({marker:g}); expected a measured value in each.",
                 "nodata",
+                _MEND,
             )
     if pixels.dtype.name not in dtypes:
         raise ImageError(
-            f"{path} holds {pixels.dtype}; expected {' or '.join(dtypes)} digital numbers, "
-            f"as published. {_MEND}",
+            f"{path} holds {pixels.dtype}; expected {' or '.join(dtypes)} digital numbers.",
             "wrong type",
+            _MEND,
         )
 
 
@@ -176,8 +179,9 @@ def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
             if image.mode not in _EIGHT_BIT:
                 raise ImageError(
                     f"{path} is an image of Pillow's mode {image.mode}; expected a photograph of "
-                    f"eight bits a channel. {_MEND}",
+                    "eight bits per channel.",
                     "wrong type",
+                    _MEND,
                 )
             photograph = image.convert("RGB")
     except UnidentifiedImageError as error:
@@ -199,9 +203,7 @@ def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError
         error: What the library raised.
     """
     if not path.is_file():
-        return ImageError(
-            f"{path} is not there (any more); expected {expected}. {_MEND}", "missing"
-        )
+        return ImageError(f"{path} is not there (any more); expected {expected}.", "missing", _MEND)
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip().lower()
@@ -211,20 +213,22 @@ def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError
         )
     length = path.stat().st_size
     if length == 0:
-        return ImageError(f"{path} is empty (0 bytes); expected {expected}. {_MEND}", "empty file")
+        return ImageError(f"{path} is empty (0 bytes); expected {expected}.", "empty file", _MEND)
     if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
         return ImageError(
             f"{path} is a web page, not {expected}: a download that failed and left the server's "
-            f"answer. {_MEND}",
+            "answer.",
             "web page",
+            _MEND,
         )
     # of a message of several lines the last one has the cause; the path stands in ours already
     lines = str(error.__cause__ or error).strip().splitlines() if error else []
     said = f" The library said: {lines[-1].strip()}" if lines else ""
     return ImageError(
         f"{path} cannot be read: truncated, damaged, or another kind of file ({length} bytes; "
-        f"expected {expected}).{said.rstrip('.')}{'.' if said else ''} {_MEND}",
+        f"expected {expected}).{said.rstrip('.')}{'.' if said else ''}",
         "unreadable",
+        _MEND,
     )
 
 
@@ -275,7 +279,8 @@ def decode(
                 if image.shape != images.shape[1:] or image.dtype != images.dtype:
                     raise DataError(
                         f"{path} is {image.dtype} {image.shape}; expected {images.dtype} "
-                        f"{images.shape[1:]} like {paths[0]}."
+                        f"{images.shape[1:]} like {paths[0]}. Where only the size differs, "
+                        "data.size=N resizes all images."
                     )
                 images[done] = image
                 if progress is not None:

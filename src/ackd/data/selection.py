@@ -17,6 +17,7 @@ from ackd.data.draw import check_draw, draw_images
 from ackd.data.listing import Listing, check_classes, list_side
 from ackd.data.missing import check_missing, cut_to_common, present
 from ackd.data.selection_notes import count_notes, partial_reasons, twin_notes
+from ackd.data.sensors import GENERIC
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import split_sides, strata
 from ackd.data.twins import select_scenes
@@ -214,6 +215,11 @@ def _unverified(ms: Listing) -> list[str]:
     sensor = ms.sources[0].sensor
     if getattr(sensor, "verified", True):
         return []
+    if sensor.name == GENERIC.name:
+        return [
+            "the wavelengths of the MS bands are not known, so which of them are red, green and "
+            "blue is not verified"
+        ]
     said = (
         f"the wavelengths of {sensor.name}'s bands have no citable source here, so which of its "
         "bands are red, green and blue is not verified"

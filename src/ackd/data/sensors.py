@@ -5,6 +5,7 @@ Bands are known by sensor and name everywhere else; only the orders below speak 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,7 @@ __all__ = [
     "Sensor",
     "find_sensor",
     "rgb_bands",
+    "rgb_by_name",
 ]
 
 
@@ -100,8 +102,7 @@ class Sensor:
         if self.scale is None:
             raise ConfigError(
                 f"The digital numbers of sensor {self.name} per unit of reflectance are not known, "
-                "so no fixed reflectance can be shown as white. Set data.pseudo_rgb=image_max, "
-                "which scales each image by its own maximum."
+                "so no fixed reflectance can be shown as white."
             )
         return 255.0 / (reflectance * self.scale)
 
@@ -249,11 +250,12 @@ def rgb_bands(sensor: Sensor, bands: Sequence[str]) -> tuple[str, str, str]:
         bands: The names at hand, in any order.
 
     Returns:
-        The names of the bands nearest to 665, 560 and 490 nm; those of `Sensor.rgb`, unverified,
-        where the wavelengths are not known.
+        The names of the bands nearest to 665, 560 and 490 nm. Where the wavelengths are not known:
+        those of `Sensor.rgb`, unverified; else the bands that are called ``red``, ``green`` and
+        ``blue``; else the first three.
 
     Raises:
-        ConfigError: If a name is no band of the sensor, or nothing is known of its bands.
+        ConfigError: If a name is not a band of the sensor, or there are fewer than three bands.
         DataError: If a colour is not at hand: no band lies within 30 nm of it.
     """
     at_hand = [sensor.band(name) for name in bands]
@@ -267,12 +269,7 @@ def rgb_bands(sensor: Sensor, bands: Sequence[str]) -> tuple[str, str, str]:
 
 def _stated_rgb(sensor: Sensor, bands: Sequence[str], listed: str) -> tuple[str, str, str]:
     if sensor.rgb is None:
-        raise ConfigError(
-            f"The wavelengths of the {sensor.name} bands {listed} are not known, so red, green and "
-            "blue cannot be found among them. Name the three, in this order: "
-            "data.pseudo_rgb_bands=[R,G,B]; or name the camera, if it is one of "
-            f"{', '.join(name for name in SENSORS if SENSORS[name].verified)}, by data.sensor."
-        )
+        return _named_rgb(sensor, bands, listed)
     for colour, name in zip(_PRIMARIES, sensor.rgb, strict=True):
         if name not in bands:
             raise DataError(
@@ -280,6 +277,33 @@ def _stated_rgb(sensor: Sensor, bands: Sequence[str], listed: str) -> tuple[str,
                 f"{name} to data.bands, or name three others by data.pseudo_rgb_bands."
             )
     return sensor.rgb
+
+
+def _named_rgb(sensor: Sensor, bands: Sequence[str], listed: str) -> tuple[str, str, str]:
+    """The bands that are called by their colours; else the first three of the files."""
+    called = rgb_by_name(bands)
+    if called is not None:
+        return called
+    if len(bands) < 3:
+        raise ConfigError(
+            f"The {sensor.name} bands {listed} are fewer than three, so none can stand for red, "
+            "green and blue. Choose a first pairing that needs no pseudo-RGB: matching=random."
+        )
+    return bands[0], bands[1], bands[2]
+
+
+def rgb_by_name(bands: Sequence[str]) -> tuple[str, str, str] | None:
+    """The bands that are called red, green and blue; None unless there is one of each."""
+    called = [[name for name in bands if _calls(name, colour)] for colour in _PRIMARIES]
+    if any(len(names) != 1 for names in called):
+        return None
+    red, green, blue = (names[0] for names in called)
+    return red, green, blue
+
+
+def _calls(band: str, colour: str) -> bool:
+    words = re.split(r"[^a-z]+", band.lower())
+    return words == [colour[0]] or (colour in words and "edge" not in words)
 
 
 def _nearest_band(sensor: Sensor, at_hand: Sequence[Band], colour: str, listed: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DIGEST_BYTES",
+    "ChosenRows",
     "ImageStore",
     "Images",
     "PlaneSums",
@@ -70,6 +71,47 @@ class ImageStore(Protocol):
 
 
 Images = NDArray[Any] | ImageStore
+
+
+class ChosenRows:
+    """Some images of a store, in an order of their own. An `ImageStore` itself."""
+
+    def __init__(self, store: ImageStore, rows: Rows) -> None:
+        """Choose the images at ``rows`` (B,) of ``store``."""
+        self._store = store
+        self._rows = rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B, C, H, W)."""
+        return (len(self._rows), *self._store.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The native type of the files."""
+        return self._store.dtype
+
+    @property
+    def ndim(self) -> int:
+        """4."""
+        return self._store.ndim
+
+    def __len__(self) -> int:
+        """B."""
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        """A copy of one image (C, H, W), or of several (B, C, H, W)."""
+        chosen = self._rows[rows]
+        return self._store[int(chosen) if chosen.ndim == 0 else chosen]
+
+    def plane_digests(self) -> NDArray[np.uint8]:
+        """What `digests_of` the images as an array would be."""
+        return self._store.plane_digests()[self._rows]
+
+    def plane_sums(self, rows: Rows) -> PlaneSums:
+        """What `sums_of` these images as an array would be."""
+        return self._store.plane_sums(self._rows[rows])
 
 
 def row_blocks(images: Images, rows: Rows) -> Iterator[Rows]:

@@ -159,7 +159,7 @@ class HyperbolicRelationalKD(DistillationLoss):
         ConfigError: An option is out of its range.
     """
 
-    needs = frozenset({"zbar"})
+    uses_zbar = True
 
     def __init__(
         self, curvature: float = 0.1, cross_weight: float = 0.1, relational_weight: float = 10.0

@@ -132,7 +132,7 @@ class RelationalKD(DistillationLoss):
         ConfigError: An option is out of its range.
     """
 
-    needs = frozenset({"zbar"})
+    uses_zbar = True
 
     def __init__(
         self,

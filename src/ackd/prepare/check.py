@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ackd.data import BENCHMARKS, is_pack, load_class_map, own_folders, released
+from ackd.data import BENCHMARKS, is_pack, load_class_map, released
 from ackd.data.sources import SOURCES, Record, Source
-from ackd.errors import DataError, unknown
+from ackd.errors import ConfigError, DataError, unknown
 from ackd.prepare.findings import Report
 from ackd.prepare.found import home_of, scan_present, zipped
 from ackd.prepare.inspect import inspect_source
+from ackd.prepare.own import check_own
 from ackd.prepare.prepared import check_prepared
 from ackd.prepare.sides import Sides, check_benchmark, check_sides
 from ackd.utils.progress import bar
@@ -18,20 +19,26 @@ from ackd.utils.progress import bar
 __all__ = ["check"]
 
 
-def check(folder: Path, benchmark: str | None = None, workers: int | None = None) -> Report:
+def check(
+    folder: Path,
+    benchmark: str | None = None,
+    workers: int | None = None,
+    rgb: Path | None = None,
+) -> Report:
     """Open every file of every set found under a folder.
 
     A folder is taken for what it is: one made by ``ackd.prepare``; else the archives of known
-    sources; else ``MS`` and ``RGB`` with a folder a class in each.
+    sources; else ``MS`` and ``RGB`` with one folder per class in each.
 
     Args:
-        folder: What to look at.
+        folder: What to look at; the user's own MS images where ``rgb`` is given.
         benchmark: Look at its sources only, and miss those that are not there; where None, the
             benchmarks whose MS source is found are judged.
         workers: Reading threads; chosen by the machine where None.
+        rgb: The user's own RGB images.
 
     Raises:
-        ConfigError: If there is no such benchmark.
+        ConfigError: If there is no such benchmark, or one is named beside two folders.
         DataError: If there is no such folder, or nothing known in it.
     """
     if benchmark is not None and benchmark not in BENCHMARKS:
@@ -39,6 +46,14 @@ def check(folder: Path, benchmark: str | None = None, workers: int | None = None
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; expected one with images (check DIR).")
     report = Report(folder)
+    if rgb is not None:
+        if benchmark is not None:
+            raise ConfigError(
+                f"--benchmark {benchmark} judges one folder of publishers' archives, but two "
+                "folders of your own images are given; leave one of them out."
+            )
+        check_own(folder, rgb, report, workers)
+        return report
     if is_pack(folder):
         check_prepared(folder, report)
         return report
@@ -62,8 +77,8 @@ def check(folder: Path, benchmark: str | None = None, workers: int | None = None
     what = f" There are archives to unpack first: {', '.join(packed)}." if packed else ""
     raise DataError(
         f"{folder} holds nothing that can be checked: neither a prepared set, nor one of "
-        f"{', '.join(source.folder for source in wanted.values())}, nor MS and RGB with a folder "
-        f"a class.{what}"
+        f"{', '.join(source.folder for source in wanted.values())}, nor MS and RGB with one folder "
+        f"per class. Two folders of your own images are checked by: check MS_DIR RGB_DIR.{what}"
     )
 
 
@@ -95,35 +110,18 @@ def _known_sources(
 
 def _class_folders(folder: Path, report: Report, workers: int | None) -> None:
     """Check ``MS/<class>`` and ``RGB/<class>``: one's own images, or as the authors released."""
-    roots = {"ms": folder / "MS", "rgb": folder / "RGB"}
-    as_released = any(roots["ms"].glob("*/*.mat"))
-    try:
-        if as_released:
-            class_map, known = released("m2s_gl")
-            roots = {"ms": folder, "rgb": folder}
-        else:
-            class_map, known = own_folders(roots["ms"], roots["rgb"])
-        records = {
-            name: known[name].scan(roots[side], class_map.side(side)[name])
-            for side in roots
-            for name in class_map.side(side)
-        }
-    except DataError as error:
-        report.add("error", "wrong layout", "MS and RGB", str(error))
+    if not any((folder / "MS").glob("*/*.mat")):
+        check_own(folder / "MS", folder / "RGB", report, workers)
         return
+    class_map, known = released("m2s_gl")
     sides: Sides = {"ms": [], "rgb": []}
-    for name, images in records.items():
-        source = known[name]
-        root = roots[source.modality]
-        with bar(name) as progress:
-            inspect_source(
-                source,
-                root,
-                images,
-                report,
-                any_size=as_released,
-                workers=workers,
-                progress=progress,
-            )
-        sides[source.modality] += [(record.scene_id, record.labels) for record in images]
+    for source in known.values():
+        try:
+            records = source.scan(folder, class_map.side(source.modality)[source.name])
+        except DataError as error:
+            report.add("error", "wrong layout", "MS and RGB", str(error))
+            return
+        with bar(source.name) as progress:
+            inspect_source(source, folder, records, report, workers=workers, progress=progress)
+        sides[source.modality] += [(record.scene_id, record.labels) for record in records]
     check_sides(class_map, sides, class_map.name, report)

@@ -58,7 +58,8 @@ def _check(given: argparse.Namespace) -> int:
     from ackd.prepare.check import check
     from ackd.utils.io import write_json
 
-    report = check(given.folder.expanduser(), given.benchmark, given.workers)
+    rgb = given.rgb.expanduser() if given.rgb else None
+    report = check(given.folder.expanduser(), given.benchmark, given.workers, rgb)
     if given.json == "-":
         print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     elif given.json:

@@ -48,11 +48,15 @@ class Report:
         folder: What was looked at.
         images: Source -> images opened.
         findings: In the order found.
+        understood: What a user's own folders were taken for, one sentence each.
+        commands: Complete commands that train on them, each with what sets it apart.
     """
 
     folder: Path
     images: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
+    commands: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def breaks(self) -> bool:
@@ -82,6 +86,8 @@ class Report:
             "counts": {severity: len(self.of(severity)) for severity in SEVERITIES},
             "images": dict(self.images),
             "findings": [asdict(finding) for finding in self.findings],
+            "understood": list(self.understood),
+            "commands": [text for text, _ in self.commands],
         }
 
     def show(self, console: Console, most: int | None = 5) -> None:
@@ -93,6 +99,8 @@ class Report:
         """
         opened = ", ".join(f"{name} {count:,}" for name, count in self.images.items())
         console.print(f"{self.folder}: images opened: {opened or 'none'}", soft_wrap=True)
+        for said in self.understood:
+            console.print(said, soft_wrap=True, markup=False, highlight=False)
         for severity, meaning in SEVERITIES.items():
             found = self.of(severity)
             if not found:
@@ -108,3 +116,10 @@ class Report:
                     console.print(rest, highlight=False)
         counts = ", ".join(f"{len(self.of(severity)):,} {severity}s" for severity in SEVERITIES)
         console.print(f"\n{counts}", highlight=False)
+        if self.commands:
+            one_of = ", one of these" if len(self.commands) > 1 else ""
+            after = " once the errors above are put right" if self.breaks else ""
+            console.print(f"\nto train on them{after}{one_of}:", highlight=False)
+        for text, meaning in self.commands:
+            remark = f"  # {meaning}\n" if meaning else ""
+            console.print(f"{remark}  {text}", soft_wrap=True, markup=False, highlight=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,14 +19,27 @@ from ackd.data.sources import Record, Source
 from ackd.errors import DataError, ImageError
 from ackd.prepare.findings import Report
 
-__all__ = ["flat_bands", "inspect_source", "same_files", "unmeasured"]
+__all__ = ["Seen", "flat_bands", "inspect_source", "same_files", "unmeasured"]
 
 _AHEAD = 1024  # images handed to the threads at a time: bounds the memory, whatever the archive
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What is kept of an image after it was opened."""
+class Seen:
+    """What is kept of an image after it was opened.
+
+    Attributes:
+        record: Which image.
+        sha256: Of its files; None where they cannot be read.
+        size: Height and width; empty where it cannot be read.
+        error: What is wrong with it.
+        kind: The same in a few words.
+        flat: Bands of one value.
+        unmeasured: Pixels that are 0 in every band.
+        dtype: Its number type.
+        low: Its smallest number.
+        high: Its largest number.
+    """
 
     record: Record
     sha256: str | None
@@ -36,6 +48,9 @@ class _Seen:
     kind: str = ""
     flat: tuple[str, ...] = ()
     unmeasured: int = 0
+    dtype: str = ""
+    low: float = 0.0
+    high: float = 0.0
 
 
 def inspect_source(
@@ -44,10 +59,9 @@ def inspect_source(
     records: Sequence[Record],
     report: Report,
     *,
-    any_size: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> list[Seen]:
     """Open every image and note down what is wrong with it.
 
     Args:
@@ -55,11 +69,13 @@ def inspect_source(
         root: The folder that the records' files are relative to.
         records: Which images.
         report: Gets the findings.
-        any_size: Whether images of several sizes are in order, because a run resizes them.
         workers: Reading threads; one a processor, at most 8, where None.
         progress: Called as ``progress(done, total)`` after each image.
+
+    Returns:
+        What is kept of each image.
     """
-    seen = []
+    seen: list[Seen] = []
     for one in _look(source, root, records, workers):
         seen.append(one)
         _tell(one, source, report)
@@ -71,23 +87,12 @@ def inspect_source(
         source.name,
         report,
     )
-    sizes = Counter(one.size for one in seen if one.size)
-    if len(sizes) > 1 and not any_size:
-        usual, count = sizes.most_common(1)[0]
-        odd = [one.record.file for one in seen if one.size and one.size != usual]
-        report.add(
-            "error",
-            "several sizes",
-            source.name,
-            f"{count:,} images are {_pixels(usual)} pixels and {len(odd):,} are not, such as "
-            f"{odd[0]}; set data.size=N, and all are resized.",
-            odd,
-        )
+    return seen
 
 
 def _look(
     source: Source, root: Path, records: Sequence[Record], workers: int | None
-) -> Iterator[_Seen]:
+) -> Iterator[Seen]:
     bands = tuple(getattr(source, "file_bands", ())) or source.sensor.names
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
     # the filter is the process's, and set here once because threads setting it would race
@@ -98,24 +103,27 @@ def _look(
             yield from pool.map(lambda record: _open(source, root, record, bands), part)
 
 
-def _open(source: Source, root: Path, record: Record, bands: Sequence[str]) -> _Seen:
+def _open(source: Source, root: Path, record: Record, bands: Sequence[str]) -> Seen:
     path = root / record.file
     try:
         digest = checksum(source, path)
     except DataError as error:
-        return _Seen(record, None, (), str(error), "unreadable")
+        return Seen(record, None, (), str(error), "unreadable")
     try:
         image = source.read(path, bands, None)
     except ImageError as error:
-        return _Seen(record, digest, (), str(error), error.kind)
+        return Seen(record, digest, (), str(error), error.kind)
     except DataError as error:
-        return _Seen(record, digest, (), str(error), "unreadable")
-    return _Seen(
+        return Seen(record, digest, (), str(error), "unreadable")
+    return Seen(
         record,
         digest,
         image.shape[1:],
         flat=flat_bands(image, bands),
         unmeasured=unmeasured(image) if source.modality == "ms" else 0,
+        dtype=image.dtype.name,
+        low=float(image.min()),
+        high=float(image.max()),
     )
 
 
@@ -133,7 +141,7 @@ def unmeasured(image: NDArray[Any]) -> int:
     return int((image == 0).all(axis=0).sum()) if len(image) > 1 else 0
 
 
-def _tell(one: _Seen, source: Source, report: Report) -> None:
+def _tell(one: Seen, source: Source, report: Report) -> None:
     file = (one.record.file,)
     if one.error is not None:
         report.add("error", one.kind, source.name, one.error, file)
@@ -184,7 +192,3 @@ def same_files(
             "a split make a result too good.",
             names,
         )
-
-
-def _pixels(size: tuple[int, ...]) -> str:
-    return "x".join(map(str, size))

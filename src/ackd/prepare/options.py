@@ -25,6 +25,7 @@ _EXAMPLES: Final = """examples:
   python -m ackd.prepare download eurosat_ms --raw raw
   python -m ackd.prepare unpack --raw raw
   python -m ackd.prepare check raw --benchmark s2s_eu
+  python -m ackd.prepare check my_ms_images my_rgb_images
   python -m ackd.prepare s2s_eu --raw raw --out s2s_eu
   python -m ackd.train data=s2s_eu data.root=s2s_eu
 
@@ -111,8 +112,9 @@ def parser() -> argparse.ArgumentParser:
         add(
             "check",
             "open every file under a folder and say what is wrong",
-            "Opens every image of every known source under DIR, of a prepared folder, or of MS and "
-            "RGB with a folder a class. Exit code 1 if anything found would break training.",
+            "Opens every image of every known source under DIR, of a prepared folder, or of your "
+            "own MS and RGB images (DIR RGB_DIR). Exit code 1 if anything found would break "
+            "training.",
         )
     )
     _unpack_options(
@@ -209,6 +211,14 @@ def _benchmark_options(to: argparse.ArgumentParser) -> None:
 
 def _check_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("folder", type=Path, metavar="DIR", help="what to look at")
+    to.add_argument(
+        "rgb",
+        type=Path,
+        nargs="?",
+        metavar="RGB_DIR",
+        help="your own RGB images, where DIR holds your own MS images, each with one folder per "
+        "class: says what was understood, and the command that trains on them",
+    )
     to.add_argument(
         "--benchmark", metavar="NAME", help="judge it as this benchmark and look at nothing else"
     )

@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from ackd.report.predictions import Predictions, read_predictions
-from ackd.stages.result import with_validation
 from ackd.utils.values import dig
 
 __all__ = ["FINISHED", "Problem", "Run", "collect"]
@@ -110,7 +109,7 @@ def _read_run(folder: Path, root: Path) -> Run:
             problems.append(Problem(f"{name}/{file}", reason))
             return empty
 
-    result = with_validation(read("result.json", _json, {}), folder)
+    result = read("result.json", _json, {})
     stamp = read("run.json", _json, {})
     config = read("config.yaml", _yaml, None) or dict(_mapping(stamp.get("options")))
     metrics = read("metrics.csv", _metrics, ())

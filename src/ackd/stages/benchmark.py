@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,16 +13,21 @@ from ackd.config.data import (
     PackedData,
     SyntheticConfig,
 )
+from ackd.config.own_data import look_at_own, own_class_map
 from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import Benchmark
 from ackd.data.benchmarks import find_benchmark
-from ackd.data.own_folders import own_folders
+from ackd.data.own_classes import choose_classes
+from ackd.data.own_folders import ready
 from ackd.data.packing import is_pack
+from ackd.data.regroup import partial_by_choice, regroup
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
 from ackd.utils.progress import bar
 
 __all__ = ["build_benchmark"]
+
+log = logging.getLogger("ackd")
 
 
 def build_benchmark(options: DataConfig) -> Benchmark:
@@ -32,10 +38,14 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         ConfigError: An option of the data set cannot be.
     """
     if isinstance(options, SyntheticConfig):
+        own = own_class_map(options)
+        names = options.classes if isinstance(options.classes, list) else None
+        made = tuple(names) if names and own is None else None
         scenes = _synthetic_scenes(
             options.seed, options.ms_per_class, options.rgb_per_class, options.size,
-            tuple(options.bands), options.classes,
+            tuple(options.bands), options.classes if isinstance(options.classes, int) else made,
         )  # fmt: skip
+        scenes, _ = regroup(scenes, own, names)
         return assign_splits(
             scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
         )
@@ -59,10 +69,14 @@ def _archives(options: ArchivesConfig) -> Benchmark:
             split_seed=options.split_seed,
             protocol=options.protocol,
             fold=options.fold,
+            class_map=own_class_map(options),
+            classes=options.classes,
         )
     class_map, known = find_benchmark(options.name, options.layout)
+    own = own_class_map(options)
+    class_map = choose_classes(class_map, own, options.classes)
     with bar("reading images") as report:
-        return load_benchmark(
+        benchmark = load_benchmark(
             {"ms": root, "rgb": root},
             class_map,
             options.sources,
@@ -78,23 +92,26 @@ def _archives(options: ArchivesConfig) -> Benchmark:
             progress=report,
             known=known,
         )
+    return partial_by_choice(benchmark, own, options.classes)
 
 
 def _own_folders(options: FoldersConfig) -> Benchmark:
-    ms, rgb = Path(options.ms).expanduser(), Path(options.rgb).expanduser()
-    class_map, known = own_folders(ms, rgb, options.file_bands, options.sensor)
+    own = ready(look_at_own(options))
+    for said in own.remarks:
+        log.info("%s", said)
+    ms_size = options.size if isinstance(options.size, int) else None
     with bar("reading images") as report:
         return load_benchmark(
-            {"ms": ms, "rgb": rgb},
-            class_map,
+            {"ms": own.ms.folder, "rgb": own.rgb.folder},
+            own.class_map,
             bands=options.bands,
-            size=options.size,
+            size={"ms": ms_size, "rgb": own.size},
             split_seed=options.split_seed,
             protocol=options.protocol,
             fold=options.fold,
             packed=_packs(options),
             progress=report,
-            known=known,
+            known=own.sources,
         )
 
 
@@ -109,7 +126,7 @@ def _synthetic_scenes(
     rgb_per_class: int,
     size: int,
     bands: tuple[str, ...],
-    classes: int | None,
+    classes: int | tuple[str, ...] | None,
 ) -> Benchmark:
     """Make the scenes once for all jobs of a process; they are a function of the arguments."""
     with bar("making scenes") as report:

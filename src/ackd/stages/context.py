@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,35 +15,48 @@ from ackd.config.targets import instantiate
 from ackd.config.trainer import processes
 from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
-from ackd.data.pseudo_rgb import PseudoRGB
+from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_remark
 from ackd.errors import ConfigError
 from ackd.modules.classifier import OptimizerFactory
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
 from ackd.modules.loading import Side
+from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
 from ackd.stages.trial import fetch_weights, image_size, try_run
 
 __all__ = ["Context", "open_context"]
 
+log = logging.getLogger("ackd")
 
-def open_context(config: Config) -> Context:
+
+def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
     """Read or make the images, and see that batches, networks and losses of the run fit them.
 
     Pretrained weights are looked for first: that needs no images.
+
+    Args:
+        config: The options; the context has them with batches that the images fill.
+        chosen: The options given on the command line; a batch size among them stays as it is.
 
     Raises:
         DataError: A folder, a file or an image is not what it should be.
         ConfigError: The options do not fit the images.
     """
     fetch_weights(config)
-    context = Context(config, build_benchmark(config.data))
+    benchmark = build_benchmark(config.data)
+    context = Context(fitting_batches(config, benchmark, chosen), benchmark)
     _require_several_labels(context)
     for stage in config.stages:
         # It refuses a batch that the training images do not fill, before hours are spent.
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
         _require_a_step(context, context.data(stage, side, pseudo_rgb=stage == "matcher"))
+    if "matcher" in config.stages:
+        data = config.data
+        said = pseudo_rgb_remark(benchmark.ms, data.pseudo_rgb_bands, data.pseudo_rgb)
+        if said:
+            log.warning("%s", said)
     try_run(context)
     return context
 

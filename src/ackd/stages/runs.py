@@ -98,6 +98,7 @@ def _stamp(context: Context) -> dict[str, Any]:
     benchmark = context.benchmark
     content = {
         "options": identity(context.config),
+        "classes": list(benchmark.classes),
         "images": {"ms": benchmark.ms.fingerprint, "rgb": benchmark.rgb.fingerprint},
     }
     return {"fingerprint": digest(content), **content}

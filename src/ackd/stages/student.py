@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 
@@ -12,12 +13,13 @@ from ackd.backbones import Backbone
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
-from ackd.stages.export import export_student
 from ackd.stages.fitting import epoch_of, fit, last_checkpoint
 from ackd.stages.lesson import make_lesson
-from ackd.stages.loggers import log_options, run_loggers, watchers
+from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing
-from ackd.stages.predictions import Measured, measure, write_predictions
+from ackd.stages.predictions import test_metrics, write_predictions
+from ackd.stages.trial import image_size
+from ackd.utils.io import save_tensors
 
 __all__ = ["StudentResult", "train_student"]
 
@@ -29,14 +31,14 @@ class StudentResult:
     """What was measured.
 
     Attributes:
-        measured: By the weights of the chosen epoch.
+        metrics: On the test images.
         best_epoch: The chosen one, counted from 0.
         seconds: Of the stage and of its parts.
         transport: Curves of the transport cost by name, and their ``"epoch"``; None where it was
             not measured.
     """
 
-    measured: Measured
+    metrics: dict[str, float | None]
     best_epoch: int
     seconds: dict[str, float]
     transport: dict[str, list[float]] | None
@@ -83,18 +85,32 @@ def train_student(
                 *watchers(config, loggers, benchmark.classes, pairs=pairing is not None),
             ],
         )  # fmt: skip
-        measured = measure(fitted.trainer, module, data, benchmark.rgb)
-        log_options(loggers, config, measured)
+        metrics = test_metrics(fitted.trainer, module, data)
     if fitted.trainer.is_global_zero:
         write_predictions(folder / "predictions.csv", module, benchmark.rgb, benchmark.classes)
-        export_student(
-            folder / "student.pt", context, module.backbone, data, measured=measured,
-            epoch=fitted.epoch,
-        )  # fmt: skip
+        _export(folder / "student.pt", context, module.backbone, data)
     seconds = {
         "distill": fitted.seconds,
         "dynm": lesson.dynm.seconds if lesson.dynm is not None else 0.0,
         "planner": module.objective.stopwatch.seconds,
     }
     curves = lesson.transport.curves if lesson.transport is not None else None
-    return StudentResult(measured, fitted.epoch, seconds, curves)
+    return StudentResult(metrics, fitted.epoch, seconds, curves)
+
+
+def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataModule) -> None:
+    """Write all that is needed to use the student elsewhere, and nothing of its teacher."""
+    normaliser = data.normalisers["rgb"].cpu()
+    content: dict[str, Any] = {
+        "backbone": context.config.student.backbone.model_dump()
+        | {"pretrained": False, "size": list(image_size(context.benchmark.rgb))},
+        "bands": list(context.benchmark.rgb.bands),
+        "classes": list(context.benchmark.classes),
+        "size": context.benchmark.rgb.images.shape[-1],
+        "mean": normaliser.mean,
+        "std": normaliser.std,
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
+    }
+    save_tensors(path, content)

@@ -37,7 +37,6 @@ class Job:
         forced: Whether it asks for a stage to be trained anew, so that it is never passed over.
         flags: Of Hydra, e.g. ``--config-dir``.
         mistake: Why it cannot run, None where it can.
-        varied: The overrides that were swept.
     """
 
     number: int
@@ -50,7 +49,6 @@ class Job:
     forced: bool = False
     flags: tuple[str, ...] = ()
     mistake: str | None = None
-    varied: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -86,22 +84,18 @@ def make_job(
         flags: Of Hydra.
     """
     keys = {key.lstrip("+") for key in swept}
-    varied = tuple(word for word in overrides if word.lstrip("+").partition("=")[0] in keys)
-    named = label(varied)
+    named = label(word for word in overrides if word.lstrip("+").partition("=")[0] in keys)
     try:
         if isinstance(config, ConfigError):
             raise config
         devices = devices_of(config)
     except ConfigError as error:
-        return Job(
-            number, named, tuple(overrides), root / _short(named), mistake=str(error),
-            varied=varied,
-        )  # fmt: skip
+        return Job(number, named, tuple(overrides), root / _short(named), mistake=str(error))
     stamp = digest(planned_identity(config))
     return Job(
         number, named, tuple(overrides), root / f"{_short(named)}-{stamp[:8]}", stamp, devices,
         on_cpu=config.trainer.get("accelerator") == "cpu", forced=bool(config.force),
-        flags=tuple(flags), varied=varied,
+        flags=tuple(flags),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ackd.data.benchmark import Modality
 from ackd.data.packing.index import SideIndex
 from ackd.data.packing.store import FORMAT, SIDES, Pack, is_pack, open_pack, read_index
 from ackd.data.packing.writing import Reader, write_pack
-from ackd.data.reading import bands_of, reader_of
+from ackd.data.reading import Sizes, bands_of, reader_of
 from ackd.data.scenes import Progress
 from ackd.data.selection import Selection
 from ackd.errors import DataError
@@ -31,7 +31,7 @@ def pack(
     folder: Path,
     *,
     bands: Sequence[str] | None,
-    size: int | None,
+    size: Sizes,
     force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -102,7 +102,7 @@ def pack_among(
     packs: Path,
     *,
     bands: Sequence[str] | None,
-    size: int | None,
+    size: Sizes,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Pack:
@@ -112,7 +112,9 @@ def pack_among(
     """
     wanted = bands_of(selection, bands)
     roots = {side: str(root.absolute()) for side, root in selection.roots.items()}
-    family = digest([selection.class_map.name, roots, dict(selection.options), size], 12)
+    classes = [selection.class_map.classes, selection.class_map.ms, selection.class_map.rgb]
+    options = dict(selection.options)
+    family = digest([selection.class_map.name, classes, roots, options, size], 12)
     name = f"{selection.class_map.name}-{family}"
     exact = packs / f"{name}-{digest(list(wanted['ms']), 6)}"
     key = _key(selection, size)
@@ -146,7 +148,7 @@ def source_stamp(selection: Selection) -> str:
     return digest.hexdigest()
 
 
-def _key(selection: Selection, size: int | None) -> str:
+def _key(selection: Selection, size: Sizes) -> str:
     """What a pack must have been made of to serve again; which bands is looked at apart."""
     return digest(
         [

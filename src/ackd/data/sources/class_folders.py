@@ -14,7 +14,7 @@ from ackd.data.scenes import read_ms, read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible
-from ackd.errors import DataError, MissingClassError, nearest
+from ackd.errors import DataError, ImageError, MissingClassError, nearest
 
 __all__ = ["ClassFolders"]
 
@@ -31,7 +31,8 @@ class ClassFolders:
         classes: Every class folder the publisher has, sorted.
         suffixes: Of the image files, lower case.
         pool: The scene pool; data sets of the same scenes share it, with the same file names.
-        published: One sentence: where the archive is published, and what to get.
+        published: One sentence: where the archive is published, and what to get; "" for a user's
+            own images.
         inner: A folder between ``folder`` and the classes that the archive may have.
         aliases: Other folders (with ``/`` between) that publishers' archives unpack to.
         grouped: Whether the class folders may lie in folders of related classes.
@@ -58,6 +59,11 @@ class ClassFolders:
     dtypes: tuple[str, ...] = ("uint16",)
     option: str = "data.root"
     optional: bool = True
+
+    @property
+    def own(self) -> bool:
+        """Whether these are a user's own images, which no publisher can be asked for."""
+        return not self.published
 
     def scan(self, root: Path, classes: Collection[str]) -> list[Record]:
         """List the images of some classes under ``root``, sorted by scene id.
@@ -97,13 +103,26 @@ class ClassFolders:
             ConfigError: If the source has no such band.
             DataError: If the file is not what the data set promises.
         """
-        if self.modality == "ms":
-            return read_ms(path, self.file_bands, bands, size, self.dtypes)
-        chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
-        return read_rgb(path, size)[chosen]
+        try:
+            if self.modality == "ms":
+                return read_ms(path, self.file_bands, bands, size, self.dtypes)
+            chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
+            return read_rgb(path, size)[chosen]
+        except ImageError as error:
+            if not self.own:
+                raise
+            advice = (
+                f"Put the right file in its place, or take it out of the folder ({self.option})."
+            )
+            raise ImageError(error.text, error.kind, advice) from error
 
     def _locate(self, root: Path) -> Path:
         """Find the folder that holds the class folders, also when unpacked one level deeper."""
+        if not root.is_dir() and self.own:
+            raise DataError(
+                f"There is no folder {root} (any more). Set {self.option} to a folder with one "
+                "folder per class."
+            )
         if not root.is_dir():
             raise DataError(
                 f"There is no folder {root} to look for {self.folder} in. Set {self.option}=DIR"
@@ -122,6 +141,11 @@ class ClassFolders:
             ):
                 return candidate
         found = ", ".join(child.name for child in visible(outer)[:5]) or "nothing"
+        if self.own:
+            raise DataError(
+                f"{outer} has none of the folders {', '.join(self.classes[:3])}, ... (any more); "
+                f"it has {found}. Set {self.option} to a folder with one folder per class."
+            )
         raise DataError(
             f"{outer} holds none of {self.title}'s class folders ({', '.join(self.classes[:3])}, "
             f"...), neither directly nor one level deeper; it holds {found}. Unpack the archive "
@@ -212,9 +236,12 @@ class ClassFolders:
     def _images(self, folder: Path) -> list[Path]:
         label = folder.name
         if not folder.is_dir():
+            lacking = f"{folder.parent} has no folder '{label}'"
+            if self.own:
+                raise MissingClassError(f"{lacking} (any more). {self._empty(label)}", label)
             raise MissingClassError(
-                f"{folder.parent} has no folder '{label}', a class of {self.title} that the "
-                f"benchmark uses. Unpack the archive under {self.option} again{self._leave_out()}.",
+                f"{lacking}, a class of {self.title} that the benchmark uses. Unpack the archive "
+                f"under {self.option} again{self._leave_out()}.",
                 label,
             )
         images: dict[str, Path] = {}
@@ -235,15 +262,32 @@ class ClassFolders:
                     )
             elif is_image(path):
                 raise DataError(
-                    f"{path} is no {' or '.join(self.suffixes)} file, which the images of "
-                    f"{self.title} are. Take it out of the folder, or look whether another data "
-                    f"set was unpacked into {self.folder} ({self.option} leads there)."
+                    f"{path} is not a {' or '.join(self.suffixes)} file, which the images of "
+                    f"{self.title} must be. {self._other_type()}"
                 )
         if not images:
             raise MissingClassError(
-                f"{folder} is empty: it holds no {' or '.join(self.suffixes)} file, and the "
-                f"benchmark uses the class '{label}' of {self.title}. Unpack the archive under "
-                f"{self.option} again{self._leave_out()}.",
+                f"{folder} is empty: it holds no {' or '.join(self.suffixes)} file. "
+                f"{self._empty(label)}",
                 label,
             )
         return list(images.values())
+
+    def _other_type(self) -> str:
+        if self.own:
+            return "Convert it, or take it out of the folder."
+        return (
+            f"Take it out of the folder, or look whether another data set was unpacked into "
+            f"{self.folder} ({self.option} leads there)."
+        )
+
+    def _empty(self, label: str) -> str:
+        if self.own:
+            return (
+                f"Both sides must have images of every class ({self.option}): add some, or choose "
+                "the other classes by data.classes."
+            )
+        return (
+            f"The benchmark uses the class '{label}' of {self.title}. Unpack the archive under "
+            f"{self.option} again{self._leave_out()}."
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TRAIN, Benchmark, Modality, SceneSet
+from ackd.data.own_classes import check_chosen
 from ackd.data.sensors import DEFAULT_BANDS, RGB, RGB_BANDS, SENTINEL2
 from ackd.data.synthetic.canvas import MS_REGION, RGB_REGION
 from ackd.data.synthetic.imaging import (
@@ -36,7 +37,7 @@ def make_synthetic(
     rgb_per_class: int = 120,
     size: int = 32,
     bands: Sequence[str] = DEFAULT_BANDS,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Benchmark:
     """Make a benchmark of synthetic landscapes, without any download.
@@ -53,7 +54,7 @@ def make_synthetic(
         rgb_per_class: Photographs in each class, >= 1.
         size: Side of every image in pixels, 8 .. 256.
         bands: Names of the Sentinel-2 bands to keep, in the order wanted.
-        classes: How many of the classes to make, from the first on; None makes all.
+        classes: How many of the classes to make, from the first on, or which; None makes all.
         progress: Called with (scenes done, scenes in all) after each scene.
 
     Returns:
@@ -66,9 +67,7 @@ def make_synthetic(
     ms_per_class = _whole("ms_per_class", ms_per_class, 1)
     rgb_per_class = _whole("rgb_per_class", rgb_per_class, 1)
     size = _whole("size", size, 8, 256)
-    names = CLASSES[
-        : _whole("classes", len(CLASSES) if classes is None else classes, 2, len(CLASSES))
-    ]
+    names = _names(classes)
     kept = SENTINEL2.check(bands)
 
     total = len(names) * (ms_per_class + rgb_per_class)
@@ -78,13 +77,14 @@ def make_synthetic(
     rgb = np.empty((len(names), rgb_per_class, 3, size, size), dtype=np.uint8)
     side, done = fine_side(size), 0
     for label, name in enumerate(names):
+        number = CLASSES.index(name)
         for k in range(ms_per_class):
-            rng = _stream(seed, 0, label, k)
+            rng = _stream(seed, 0, number, k)
             ground, light = paint_scene(rng, name, side, MS_GSD / 2, MS_REGION, len(BANDS))
             ms[label, k] = observe(rng, ground, light, size)[rows]
             told(done := done + 1, total)
         for k in range(rgb_per_class):
-            rng = _stream(seed, 1, label, k)
+            rng = _stream(seed, 1, number, k)
             ground, light = paint_scene(rng, name, side, RGB_GSD / 2, RGB_REGION, CAMERA_BANDS)
             rgb[label, k] = photograph(rng, ground, light, size)
             told(done := done + 1, total)
@@ -115,7 +115,7 @@ def make_synthetic_twins(
     per_class: int = 60,
     size: int = 32,
     bands: Sequence[str] = DEFAULT_BANDS,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
 ) -> Benchmark:
     """Make the symmetric counterpart: every scene is seen by both instruments at one time.
 
@@ -127,7 +127,7 @@ def make_synthetic_twins(
         per_class: Scenes in each class, >= 1.
         size: Side of every image in pixels, 8 .. 256.
         bands: Names of the Sentinel-2 bands to keep, in the order wanted.
-        classes: How many of the classes to make, from the first on; None makes all.
+        classes: How many of the classes to make, from the first on, or which; None makes all.
 
     Returns:
         A benchmark named "synthetic" with protocol "none", whose two sides have equal scene ids;
@@ -140,13 +140,13 @@ def make_synthetic_twins(
     side = fine_side(alone.ms.images.shape[2])
     rgb = np.empty((len(alone.ms), 3, *alone.ms.images.shape[2:]), dtype=np.uint8)
     for row, label in enumerate(alone.ms.labels.tolist()):
-        k = row % per_class
+        k, name = row % per_class, alone.classes[label]
+        number = CLASSES.index(name)
         ground, light = paint_scene(
-            _stream(seed, 0, label, k), alone.classes[label], side, MS_GSD / 2, MS_REGION,
-            len(BANDS),
-        )  # fmt: skip
+            _stream(seed, 0, number, k), name, side, MS_GSD / 2, MS_REGION, len(BANDS)
+        )
         rgb[row] = photograph(
-            _stream(seed, 2, label, k), ground[:CAMERA_BANDS], light, rgb.shape[2]
+            _stream(seed, 2, number, k), ground[:CAMERA_BANDS], light, rgb.shape[2]
         )
     photographs = _scene_set(
         "rgb", rgb.reshape(-1, per_class, *rgb.shape[1:]), alone.classes, RGB_BANDS, seed
@@ -156,6 +156,14 @@ def make_synthetic_twins(
         rgb=replace(photographs, scene_ids=alone.ms.scene_ids),
         notes={**alone.notes, "twins": {"mode": "paired"}, "rgb_scenes": len(rgb)},
     )
+
+
+def _names(classes: int | Sequence[str] | None) -> tuple[str, ...]:
+    if isinstance(classes, Sequence):
+        return check_chosen(classes, CLASSES)
+    return CLASSES[
+        : _whole("classes", len(CLASSES) if classes is None else classes, 2, len(CLASSES))
+    ]
 
 
 def _stream(seed: int, side: int, label: int, k: int) -> np.random.Generator:

@@ -1,0 +1,64 @@
+"""Batch sizes that nobody chose follow the number of training images where these are few."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+from ackd.config.location import config_dir
+from ackd.config.schema import Config
+from ackd.config.trainer import processes
+from ackd.data.benchmark import TRAIN, Benchmark
+
+__all__ = ["fitting_batches"]
+
+log = logging.getLogger("ackd")
+
+
+def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str] = ()) -> Config:
+    """Lower the batch sizes of the recipe that the training images do not fill.
+
+    A batch size that the user chose, on the command line or in a file of their own, stays as it
+    is: where the images do not fill it, the data module says so and stops.
+
+    Args:
+        config: The options of the run.
+        benchmark: Its images, split.
+        chosen: The options given on the command line.
+
+    Returns:
+        The options, with batches that are filled at least twice per epoch and process: the largest
+        power of two of which that is true, at least 2.
+    """
+    lowered: dict[str, Any] = {}
+    for stage in config.stages:
+        options = getattr(config, stage)
+        side = benchmark.rgb if stage == "student" else benchmark.ms
+        option = f"{stage}.batch_size"
+        if option in chosen or options.batch_size != _of_recipe(config.recipe, stage):
+            continue
+        images = len(side.indices(TRAIN)) // processes(config.trainer)
+        if images >= options.batch_size or images < 2:
+            continue
+        size = max(2, 2 ** ((images // 2).bit_length() - 1))
+        lowered[stage] = options.model_copy(update={"batch_size": size})
+        log.info(
+            "%s=%d: %d training images do not fill the %d of recipe=%s (%s=N sets another)",
+            option, size, images, options.batch_size, config.recipe, option,
+        )  # fmt: skip
+    return config.model_copy(update=lowered)
+
+
+@lru_cache
+def _of_recipe(recipe: str, stage: str) -> int | None:
+    """The batch size that a recipe of ours gives a stage; None of a recipe of the user's own."""
+    path = config_dir() / "recipe" / f"{recipe}.yaml"
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    size: int | None = content.get(stage, {}).get("batch_size")
+    return size
