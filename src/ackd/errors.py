@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "AckdError",
     "ConfigError",
+    "DamagedError",
     "DataError",
     "DiskFullError",
     "DivergedError",
@@ -40,6 +41,10 @@ class ConfigError(AckdError, ValueError):
 
 class DataError(AckdError):
     """A folder, a file or an image is not what it should be."""
+
+
+class DamagedError(DataError, ValueError):
+    """A file that ackd wrote itself is cut off or damaged; what it held can be made again."""
 
 
 class DiskFullError(DataError, OSError):

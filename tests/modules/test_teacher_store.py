@@ -82,12 +82,12 @@ def test_an_image_that_is_not_stored_is_named(tmp_path: Path) -> None:
 def test_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="hold 4 images, but there are 5 rows"):
         write_store(tmp_path, np.arange(5), [outputs(4)])
-    with pytest.raises(DataError, match=r"force=\[store\]"):
+    with pytest.raises(DataError, match="cannot be read"):
         open_store(tmp_path)
     write_store(tmp_path, np.arange(5), [outputs(5)])
     with (tmp_path / "z.npy").open("r+b") as file:
         file.truncate(200)
-    with pytest.raises(DataError, match=r"cannot be read.*force=\[store\]"):
+    with pytest.raises(DataError, match="cannot be read"):
         open_store(tmp_path)
 
 

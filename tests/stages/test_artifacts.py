@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ import torch.distributed as dist
 
 from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
+from ackd.errors import DamagedError
 from ackd.stages import artifacts
 from ackd.stages.artifacts import obtain
 from ackd.stages.context import Context
@@ -53,6 +55,12 @@ class FakeStage:
         if self.behave == "fail":
             raise RuntimeError("out of memory")
         (folder / "product").write_text(str(os.getpid()))
+
+    def load(self, folder: Path) -> str:
+        found = (folder / "product").read_text()
+        if not found:
+            raise DamagedError("the product is empty")
+        return found
 
 
 def work(root: Path, behave: str) -> None:
@@ -107,6 +115,7 @@ def test_what_an_interrupted_training_left_is_kept_for_a_resumed_run_alone(
     class Looking(FakeStage):
         def train(self, folder: Path, *, resume: bool) -> None:
             seen.append((resume, (folder / "half").exists()))
+            (folder / "product").write_text("seen")
 
     obtain(Looking(tmp_path / "log"), tmp_path, resume=resume)
     assert seen == [(resume, resume)]
@@ -124,6 +133,23 @@ def test_force_replaces_only_after_success(tmp_path: Path) -> None:
     assert second.folder == first.folder
     assert not (first.folder / "mark").exists()
     assert [p.name for p in (tmp_path / "fake").iterdir() if p.is_dir()] == [first.folder.name]
+
+
+def test_a_damaged_one_is_trained_again_with_one_line(
+    tmp_path: Path, said: list[logging.LogRecord]
+) -> None:
+    first = obtain(FakeStage(tmp_path / "log"), tmp_path)
+    for damage in (lambda p: p.write_text(""), lambda p: p.unlink()):
+        damage(first.folder / "product")
+        said.clear()
+        again = obtain(FakeStage(tmp_path / "log"), tmp_path)
+        assert not again.reused
+        assert again.folder == first.folder
+        assert again.product == str(os.getpid())
+        (line,) = [r.getMessage() for r in said if r.levelname == "WARNING"]
+        assert line.startswith(f"training fake {first.fingerprint} again: ")
+        assert obtain(FakeStage(tmp_path / "log"), tmp_path).reused
+    assert trainings(tmp_path) == 3
 
 
 def test_another_shape_or_format_is_another_artifact(tmp_path: Path) -> None:

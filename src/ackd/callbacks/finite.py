@@ -84,10 +84,29 @@ class Finite(pl.Callback):
 
 
 class BestEpoch(ModelCheckpoint):
-    """A checkpoint of the best epoch, among those whose validation loss is finite."""
+    """A checkpoint of the best epoch, among those whose validation loss is finite.
+
+    Attributes:
+        epoch: The best one so far, counted from 0; it is in every later checkpoint's state.
+    """
+
+    epoch: int | None = None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the epoch with the best one, if its numbers are any."""
         loss = trainer.callback_metrics.get("val/loss")
         if loss is None or math.isfinite(float(loss)):
             super().on_train_epoch_end(trainer, pl_module)
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        self.epoch = trainer.current_epoch
+        super()._save_checkpoint(trainer, filepath)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's, and which epoch it is."""
+        return {**super().state_dict(), "epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best epoch of a checkpoint."""
+        super().load_state_dict(state_dict)
+        self.epoch = state_dict.get("epoch")

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ackd.backbones import Outputs
-from ackd.errors import DataError
-from ackd.utils.io import need_room, read_json, sync, write_json, write_npy_header
+from ackd.errors import DamagedError, DataError
+from ackd.utils.io import full_disk_told, need_room, read_json, sync, write_json, write_npy_header
 
 __all__ = ["StoreDtype", "TeacherStore", "open_store", "write_store"]
 
@@ -95,7 +95,8 @@ def write_store(
             _refuse_broken(block, rows[written:])
             for name, array in arrays.items():
                 # Not through a memory map, whose written pages would count as this process's.
-                array.tofile(opened[name])
+                with full_disk_told(folder / f"{name}.npy", array.nbytes):
+                    opened[name].write(array.tobytes())
             written += len(block.logits)
         for file in opened.values():
             sync(file)
@@ -108,7 +109,7 @@ def open_store(folder: Path) -> TeacherStore:
     """Map a store into memory; nothing is read until it is looked at.
 
     Raises:
-        DataError: A file is missing or not whole.
+        DamagedError: A file is missing or not whole.
     """
     try:
         about = read_json(folder / ABOUT)
@@ -118,9 +119,8 @@ def open_store(folder: Path) -> TeacherStore:
             for name in ("rows", "zbar", "logits", *(["z"] if about["patches"] else []))
         }
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"The teacher's outputs in {folder} cannot be read ({error}); compute them anew with "
-            "'force=[store]'."
+        raise DamagedError(
+            f"The teacher's outputs in {folder} cannot be read ({error})."
         ) from error
     if about["dtype"] == "bfloat16":
         parts |= {n: parts[n].view(torch.bfloat16) for n in ("z", "zbar") if n in parts}

@@ -6,10 +6,11 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
+from ackd.errors import DamagedError
 from ackd.stages.ranks import agree, barrier, first_rank
-from ackd.utils.io import write_json
+from ackd.utils.io import sync_folder, write_json
 from ackd.utils.locks import locked
 from ackd.utils.values import digest
 
@@ -20,7 +21,10 @@ log = logging.getLogger("ackd")
 DONE = "stage.json"
 
 
-class Stage(Protocol):
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Stage(Protocol[P_co]):
     """Something that is trained once and used by many runs."""
 
     name: str
@@ -37,22 +41,40 @@ class Stage(Protocol):
         """Train and leave the product in ``folder``, going on from what is there if ``resume``."""
         ...
 
+    def load(self, folder: Path) -> P_co:
+        """Read the finished product.
+
+        Raises:
+            DamagedError: A file is cut off or damaged.
+        """
+        ...
+
 
 @dataclass(frozen=True)
-class Artifact:
-    """A finished stage on disk."""
+class Artifact(Generic[P_co]):
+    """A finished stage.
+
+    Attributes:
+        folder: Where it is.
+        fingerprint: Of what shaped it.
+        product: What its stage has loaded from there.
+        reused: Whether it was found, not trained.
+    """
 
     folder: Path
     fingerprint: str
+    product: P_co
     reused: bool
 
 
-def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = False) -> Artifact:
+def obtain(
+    stage: Stage[P_co], root: Path, *, force: bool = False, resume: bool = False
+) -> Artifact[P_co]:
     """Find a finished stage, or train it.
 
     While one process trains, others that need the same stage wait for it and then reuse it; where
     it dies, the next one takes over. A stage is trained in a folder of its own and renamed when it
-    is finished; under ``force`` the earlier one is replaced only then.
+    is finished; under ``force``, or where the earlier one is damaged, it is replaced only then.
 
     Args:
         stage: What is needed.
@@ -65,16 +87,25 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
     final = root.absolute() / stage.name / name
     draft = final.with_name(f"{name}.training")
 
-    def usable() -> bool:
-        return not force and (final / DONE).is_file()
+    def found() -> Artifact[P_co] | None:
+        """The finished stage, unless another one is asked for or it is damaged."""
+        if force or not (final / DONE).is_file():
+            return None
+        try:
+            return Artifact(final, name, stage.load(final), reused=True)
+        except (DamagedError, FileNotFoundError) as error:
+            damage[:] = [str(error)]
+            return None
 
-    def reuse(when: str = "") -> Artifact:
-        hint = f"train it anew with 'force=[{stage.name}]'"
+    def reuse(artifact: Artifact[P_co] | None, when: str = "") -> Artifact[P_co]:
+        hint = f"train it again with 'force=[{stage.name}]'"
         log.info("reusing %s %s%s (%s)", stage.name, name, when, hint)
-        return Artifact(final, name, reused=True)
+        return artifact or Artifact(final, name, stage.load(final), reused=True)
 
-    if agree(usable()):
-        return reuse()
+    damage: list[str] = []
+    artifact = found()
+    if agree(artifact is not None):
+        return reuse(artifact)
     if first_rank():
         final.parent.mkdir(parents=True, exist_ok=True)
         with locked(
@@ -84,14 +115,18 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
             beat=lambda: agree("wait"),
         ):
             # Somebody else may have finished it while this process waited.
-            if usable():
+            artifact = found()
+            if artifact is not None:
                 agree("reuse")
-                return reuse(", just finished by another job")
+                return reuse(artifact, ", just finished by another job")
             if draft.exists() and not resume:
                 shutil.rmtree(draft)
             draft.mkdir(exist_ok=True)
             agree("train")
-            log.info("training %s %s", stage.name, name)
+            if damage:
+                log.warning("training %s %s again: %s", stage.name, name, damage[0])
+            else:
+                log.info("training %s %s", stage.name, name)
             stage.train(draft, resume=resume)
             write_json(draft / DONE, {"fingerprint": name, "shaped_by": shape})
             _replace(draft, final)
@@ -100,10 +135,10 @@ def obtain(stage: Stage, root: Path, *, force: bool = False, resume: bool = Fals
         while (word := agree("train")) == "wait":
             pass
         if word == "reuse":
-            return reuse(", just finished by another job")
+            return reuse(None, ", just finished by another job")
         stage.train(draft, resume=resume)
     barrier()
-    return Artifact(final, name, reused=False)
+    return Artifact(final, name, stage.load(final), reused=False)
 
 
 def _replace(draft: Path, final: Path) -> None:
@@ -113,4 +148,5 @@ def _replace(draft: Path, final: Path) -> None:
     if final.exists():
         final.rename(old)
     draft.rename(final)
+    sync_folder(final.parent)
     shutil.rmtree(old, ignore_errors=True)

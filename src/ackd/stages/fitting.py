@@ -12,7 +12,6 @@ from signal import SIGINT, SIGTERM
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
@@ -22,14 +21,15 @@ from ackd.config.launch import cluster_environment
 from ackd.config.schema import Config
 from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
+from ackd.stages.checkpoints import CHECKPOINTS, WholeCheckpoints
 from ackd.stages.interrupts import GOES_ON, left_to_lightning
+from ackd.stages.ranks import first_rank
 from ackd.stages.resources import shortages_told
+from ackd.utils.io import load_tensors, remove_drafts
 
-__all__ = ["Fitted", "epoch_of", "finite_weights", "fit", "last_checkpoint"]
+__all__ = ["Fitted", "finite_weights", "fit"]
 
 log = logging.getLogger("ackd")
-
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -49,26 +49,14 @@ class Fitted:
     score: float
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of the last finished epoch in a stage's folder, if there is one."""
-    path = folder / CHECKPOINTS / "last.ckpt"
-    return path if path.is_file() else None
-
-
-def epoch_of(checkpoint: Path | None) -> int:
-    """The epoch at whose end a checkpoint was written; -1 without one."""
-    if checkpoint is None:
-        return -1
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"])
-
-
 def finite_weights(path: Path, stage: str) -> dict[str, Any]:
     """Read the weights of a finished stage.
 
     Raises:
+        DamagedError: The file is cut off or damaged.
         DataError: Some are not finite, as an older version may have stored them.
     """
-    weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    weights = load_tensors(path)
     broken = not_finite(weights)
     if broken:
         raise DataError(
@@ -115,6 +103,8 @@ def fit(
         SystemExit: Training was interrupted; 143 after SIGTERM, 138 after SIGUSR1 and 130 after
             Ctrl-C, as in a shell.
     """
+    if first_rank():
+        remove_drafts(folder / CHECKPOINTS)  # of an attempt that was killed
     best = BestEpoch(
         folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode,
         save_on_train_epoch_end=True, enable_version_counter=False,
@@ -134,9 +124,10 @@ def fit(
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
+    plugins: list[Any] = [p for p in (cluster_environment(), WholeCheckpoints()) if p is not None]
     trainer = pl.Trainer(
         **options, max_epochs=max_epochs, logger=list(loggers), callbacks=ours,
-        plugins=cluster_environment(), use_distributed_sampler=False,
+        plugins=plugins, use_distributed_sampler=False,
         # Not the folder itself: under Slurm, Lightning prefers a checkpoint that it finds there
         # (hpc_ckpt_1.ckpt, of an older version's requeue) to any other, also for the test.
         default_root_dir=folder / CHECKPOINTS,
@@ -182,7 +173,7 @@ def _chosen(
             f"The {stage} finished without one epoch whose {monitor} and validation loss are "
             f"finite; try a smaller {stage}.optimizer.lr."
         )
-    chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+    chosen = load_tensors(Path(best.best_model_path))
     broken = not_finite(chosen["state_dict"])
     if broken:
         raise DivergedError(

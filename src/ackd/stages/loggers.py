@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ackd.callbacks import ConfusionMatrix, MatchedPairs
 from ackd.config.schema import Config
-from ackd.stages.ranks import first_rank
+from ackd.stages.metrics_csv import ContinuedCSVLogger
 from ackd.stages.wandb_run import wandb_run
 
 __all__ = ["run_loggers", "watchers"]
-
-
-class ContinuedCSVLogger(CSVLogger):
-    """A CSVLogger that keeps the rows of an interrupted run up to the epoch it goes on from."""
-
-    def __init__(self, folder: Path, keep_until_epoch: int = -1) -> None:
-        """Write ``metrics.csv`` into ``folder``.
-
-        Args:
-            folder: Of the run.
-            keep_until_epoch: Rows up to this epoch stay; -1 starts a new file.
-        """
-        super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
-        if not first_rank():
-            return  # the file belongs to rank 0
-        path = folder / "metrics.csv"
-        kept: list[dict[str, Any]] = []
-        keys: list[str] = []
-        if keep_until_epoch >= 0 and path.is_file():
-            with path.open(newline="") as file:
-                reader = csv.DictReader(file)
-                keys = list(reader.fieldnames or [])
-                kept = [row for row in reader if int(float(row["epoch"])) <= keep_until_epoch]
-        path.unlink(missing_ok=True)
-        with warnings.catch_warnings():
-            # It warns that it would delete what lies in the folder; what is wanted was read above.
-            warnings.filterwarnings("ignore", message="Experiment logs directory")
-            writer = self.experiment
-        if kept:
-            writer.metrics_keys = keys
-            writer.metrics = kept
-            writer.save()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.modules.allocator import handle_freed_memory
@@ -25,6 +25,8 @@ from ackd.utils.io import write_json
 __all__ = ["run_pipeline"]
 
 log = logging.getLogger("ackd")
+
+P = TypeVar("P")
 
 SECONDS = ("teacher", "store", "matcher", "galleries", "distill", "dynm", "planner")
 
@@ -55,7 +57,7 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
     seconds = dict.fromkeys(SECONDS, 0.0)
     reused: list[str] = []
 
-    def finished(stage: Stage) -> Artifact:
+    def finished(stage: Stage[P]) -> Artifact[P]:
         force = stage.name in config.force
         artifact = obtain(stage, context.artifacts, force=force, resume=resume)
         if artifact.reused:
@@ -67,9 +69,8 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
     about_teacher: dict[str, Any] | None = None
     about_student: dict[str, Any] | None = None
     if "teacher" in config.stages:
-        teacher_stage = TeacherStage(context)
-        artifact = finished(teacher_stage)
-        teacher, report = teacher_stage.load(artifact.folder)
+        artifact = finished(TeacherStage(context))
+        teacher, report = artifact.product
         fingerprint = artifact.fingerprint
         seconds["teacher"] = report["seconds"]
         about_teacher = {
@@ -81,15 +82,14 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
         }
         log.info("teacher %s: %s", config.teacher.backbone.name, _say(report["metrics"]))
     if "matcher" in config.stages:
-        matcher_stage = MatcherStage(context)
-        matcher, report = matcher_stage.load(finished(matcher_stage).folder)
+        matcher, report = finished(MatcherStage(context)).product
         seconds["matcher"] = report["seconds"]
     if "student" in config.stages:
         data = context.data("student", "rgb")
         if teacher is not None:
             if config.student.teacher == "stored":
                 stage = StoreStage(context, data, teacher, fingerprint)
-                store, report = stage.load(finished(stage).folder)
+                store, report = finished(stage).product
                 seconds["store"] = report["seconds"]
             pairing = make_pairing(context, data, teacher, matcher, store)
             seconds["galleries"] = pairing.seconds

@@ -12,8 +12,9 @@ import lightning.pytorch as pl
 from ackd.backbones import Backbone
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.metrics import selection_metric
+from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
-from ackd.stages.fitting import epoch_of, fit, last_checkpoint
+from ackd.stages.fitting import fit
 from ackd.stages.lesson import make_lesson
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.pairing import Pairing

@@ -11,8 +11,9 @@ from ackd.backbones import Backbone
 from ackd.config.identity import shaping_trainer_options, weights_digest
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
+from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
-from ackd.stages.fitting import epoch_of, finite_weights, fit, last_checkpoint
+from ackd.stages.fitting import finite_weights, fit
 from ackd.stages.loggers import run_loggers, watchers
 from ackd.stages.predictions import test_metrics, write_predictions
 from ackd.utils.io import read_json, save_tensors, write_json

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ackd.errors import DataError, DiskFullError
+from ackd.errors import DamagedError, DiskFullError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAFT_SUFFIX",
     "beside",
+    "full_disk_told",
     "load_tensors",
     "need_room",
     "read_json",
@@ -61,25 +62,35 @@ def beside(path: Path, needed: int | None = None) -> Iterator[Path]:
         DiskFullError: The disk or the user's share of it is full.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
+    # Outside, so that the room of what was half-written counts as free again.
+    with full_disk_told(path, needed):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield draft
+            with draft.open("rb+") as file:
+                sync(file)
+            draft.replace(path)
+            sync_folder(path.parent)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_told(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Say of a disk that becomes full inside which file it was, and how many bytes it needs.
+
+    Raises:
+        DiskFullError: The disk or the user's share of it is full.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        with draft.open("rb+") as file:
-            sync(file)
-        draft.replace(path)
-        sync_folder(path.parent)
+        yield
+    except DiskFullError:
+        raise
     except OSError as error:
-        if error.errno not in _FULL or isinstance(error, DiskFullError):
+        if error.errno not in _FULL:
             raise
-        # Its size counts as free again as soon as it is removed.
-        written = draft.stat().st_size if draft.exists() else 0
-        draft.unlink(missing_ok=True)
-        raise DiskFullError(
-            _full(path, error, needed or written, at_least=needed is None)
-        ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        raise DiskFullError(_full(path, error, needed)) from error
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -107,8 +118,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_json` wrote."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Read what :func:`write_json` wrote.
+
+    Raises:
+        DamagedError: It is cut off or damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged ({_line(error)}).") from error
     return content
 
 
@@ -130,7 +148,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     """Read what :func:`save_tensors` wrote, on the CPU, after a look at its checksums.
 
     Raises:
-        DataError: The file is missing, cut off or otherwise damaged.
+        DamagedError: The file is missing, cut off or otherwise damaged.
     """
     import torch
 
@@ -141,11 +159,11 @@ def load_tensors(path: Path) -> dict[str, Any]:
             raise ValueError(f"the checksum of {damaged} is wrong")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist.") from error
+        raise DamagedError(f"{path} does not exist.") from error
     # torch has many ways to say it: RuntimeError, EOFError, UnpicklingError, KeyError.
     except Exception as error:
         size = path.stat().st_size if path.exists() else 0
-        raise DataError(
+        raise DamagedError(
             f"{path} is damaged, {size} bytes of it are there ({_line(error)})."
         ) from error
     return content
@@ -211,16 +229,16 @@ def say_bytes(count: int) -> str:
     return f"{count} bytes"
 
 
-def _full(path: Path, error: OSError, needed: int, *, at_least: bool) -> str:
-    more = "at least " if at_least else ""
+def _full(path: Path, error: OSError, needed: int | None) -> str:
+    needs = "more room" if needed is None else say_bytes(needed)
     try:
         left = f"has {say_bytes(shutil.disk_usage(path.parent).free)} left"
     except OSError:
         left = "is full"
     return (
-        f"{path} could not be written ({error.strerror}): it needs {more}{say_bytes(needed)}, and "
-        f"the disk of {path.parent} {left} as a whole. Make room there or choose another place; "
-        "what was there before is untouched."
+        f"{path} could not be written ({error.strerror}): it needs {needs}, and the disk of "
+        f"{path.parent} {left}, if no quota says otherwise. Make room there or choose another "
+        "place; what was there before is untouched."
     )
 
 
