@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ackd.data.assemble import load_benchmark
 from ackd.data.listing import list_side
 from ackd.data.own_folders import OwnData, ready
 from ackd.data.questions import option_word
@@ -347,6 +348,31 @@ def test_everything_is_asked_at_once_with_one_command(tmp_path: Path) -> None:
     for command in (line for line in text.splitlines() if "python -m" in line):
         for option in ("data.classes=[field,wood]", "data.size=8", "data.sensor="):
             assert option in command
+
+
+def test_a_number_type_that_cannot_be_read_is_said_first(tmp_path: Path) -> None:
+    write_own(tmp_path)
+    write_tif(tmp_path / "ms" / "field" / "1.tif", np.ones((5, 8, 8), np.float64))
+    text = refusal(tmp_path)
+    assert "1.tif holds float64; expected uint8, uint16, int16, float32. Convert" in text
+
+
+def test_ms_images_of_several_sizes_need_a_size(tmp_path: Path) -> None:
+    write_own(tmp_path)
+    write_tif(tmp_path / "ms" / "field" / "2.tif", numbered_pixels(5, 12))
+    own = ready(look(tmp_path))
+    roots: Any = {"ms": own.ms.folder, "rgb": own.rgb.folder}
+    known = own.sources
+    for packs in (None, tmp_path / "packs"):
+        with pytest.raises(
+            DataError, match=r"2\.tif is uint16 \(5, 12, 12\).*data\.size=N resizes"
+        ):
+            load_benchmark(
+                roots, own.class_map, bands=None, size={"ms": None, "rgb": 8}, known=known,
+                packed=packs,
+            )  # fmt: skip
+    found = load_benchmark(roots, own.class_map, bands=None, size=10, known=known)
+    assert found.ms.images.shape[2:] == found.rgb.images.shape[2:] == (10, 10)
 
 
 def test_words_of_a_command() -> None:

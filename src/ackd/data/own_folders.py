@@ -88,7 +88,7 @@ class OwnData:
         camera = camera_of(looks[0], sensor, file_bands)
         found, asked = _classes(*looks, class_map, classes)
         side, sized, said = _size(*looks, size)
-        questions = [*asked, *_short(looks, found), *sized]
+        questions = [*_wrong_type(looks[0]), *asked, *_short(looks, found), *sized]
         remarks = [said] if said else []
         if isinstance(camera, Question):
             questions.append(camera)
@@ -216,6 +216,16 @@ def _short(looks: Sequence[FirstLook], class_map: ClassMap) -> list[Question]:
         "Add images, or choose the other classes by data.classes."
     )
     return [Question(text, "class short of images", (answer,) if len(enough) > 1 else ())]
+
+
+def _wrong_type(ms: FirstLook) -> list[Question]:
+    if ms.dtype in _DTYPES:
+        return []
+    text = (
+        f"{ms.file} holds {ms.dtype}; expected {', '.join(_DTYPES)}. Convert the MS images, for "
+        "example by gdal_translate -ot Float32 IN OUT."
+    )
+    return [Question(text, "wrong type")]
 
 
 def _size(

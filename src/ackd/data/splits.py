@@ -115,7 +115,8 @@ def stratified_split(
             where = f" on the {side} side" if side else ""
             raise DataError(
                 f"Class '{name}' has {len(members)} scenes{where}; data.protocol={protocol} needs "
-                f"at least {FOLDS}, one a fold. Add images of this class under data.root."
+                f"at least {FOLDS}, one per fold. Add images of this class, or choose the other "
+                "classes by data.classes."
             )
         shuffled = np.random.default_rng([split_seed, stream, int(label)]).permutation(members)
         # the deal goes on where the last class ended, so that the folds are of one size overall

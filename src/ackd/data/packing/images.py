@@ -154,7 +154,7 @@ def _map(path: Path) -> tuple[mmap.mmap, NDArray[Any], FileStamp]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as packed images ({error}); remove the folder {path.parent}, "
-            "and it is packed anew from the archives."
+            "and they are packed again."
         ) from error
     array: NDArray[Any] = np.ndarray(shape, dtype, buffer=pages, offset=start)
     return pages, array, stamp

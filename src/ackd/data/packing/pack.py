@@ -187,7 +187,7 @@ def _told(folder: Path, selection: Selection) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"Packing {selection.class_map.name} into {folder} failed: "
-            f"{error.strerror or error}. Nothing half-written was left, and the archives are "
-            "untouched. Make room or choose another place (data.packs=DIR), or read the images "
-            "directly (data.packed=false)."
+            f"{error.strerror or error}. Nothing half-written was left, and the images "
+            "themselves are untouched. Make room or choose another place (data.packs=DIR), or read "
+            "them directly (data.packed=false)."
         ) from error

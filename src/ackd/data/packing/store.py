@@ -121,7 +121,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); expected a packed benchmark. Remove the file, and "
-            "the images are packed anew from the archives."
+            "the images are packed again."
         ) from error
     if version != FORMAT:
         raise DataError(
@@ -152,7 +152,7 @@ def open_pack(folder: Path) -> Pack:
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(
                 f"{beside} cannot be read ({error}); remove {folder / INDEX}, and the images are "
-                "packed anew from the archives."
+                "packed again."
             ) from error
         images[side] = PackedImages(folder / f"{side}.npy", beside)
         if len(images[side]) != len(tables[side].files):

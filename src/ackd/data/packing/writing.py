@@ -122,7 +122,7 @@ def _write_side(
             if block.shape[1:] != shape or block.dtype != dtype:
                 raise DataError(
                     f"{first} is {block.dtype} {block.shape[1:]}; expected {dtype} {shape} like "
-                    f"{paths[0]}."
+                    f"{paths[0]}. Where only the size differs, data.size=N resizes all images."
                 )
             if writing is not None:
                 writing.result()
