@@ -14,6 +14,7 @@ __all__ = [
     "DivergedError",
     "ImageError",
     "MissingClassError",
+    "did_you_mean",
     "nearest",
     "unknown",
 ]
@@ -81,11 +82,32 @@ class MissingClassError(DataError):
         self.label = label
 
 
-def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that looks most like ``name``, or None when nothing comes close."""
+def nearest(name: str, choices: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the choice that looks most like ``name``, or None when nothing comes close.
+
+    Args:
+        name: What was written.
+        choices: What there is.
+        likeness: The share of characters in common, from 0 to 1, below which nothing is close.
+    """
     lowered = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=likeness)
     return lowered[found[0]] if found else None
+
+
+def did_you_mean(name: str, choices: Iterable[str], form: str = "'{}'") -> str:
+    """Ask for the choice that looks most like ``name``, in a sentence that begins with a space.
+
+    Args:
+        name: What was written.
+        choices: What there is.
+        form: How a choice is written, e.g. ``"data={}"``.
+
+    Returns:
+        ``" Did you mean data=s2s_eu?"``, or "" where nothing comes close.
+    """
+    close = nearest(name, choices)
+    return f" Did you mean {form.replace('{}', close)}?" if close else ""
 
 
 def unknown(
@@ -100,7 +122,6 @@ def unknown(
         option: The option that leads there, e.g. ``"student.backbone.name"``.
     """
     names = list(choices)
-    close = nearest(value, names)
-    hint = f" Did you mean '{close}'?" if close else ""
+    hint = did_you_mean(value, names)
     place = f" ({option}={value})" if option else ""
     return ConfigError(f"There is no {kind} '{value}'{place}.{hint} Known: {', '.join(names)}.")

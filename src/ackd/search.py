@@ -83,7 +83,7 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     with Record([], folder, command, pool) as record, signals_end_it(), pool:
         _run_trials(study, pool, record, shared)
     FAILURES.extend(record.failures)
-    _print_best(study)
+    _print_best(study, folder, cfg.data.get("protocol"))
 
 
 def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> None:
@@ -138,6 +138,7 @@ def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Wat
         watching.trial.number, overrides, list(study.options.space), record.folder, config
     )
     record.add(job)
+    study.remember(watching, job.folder.name)
     return job, watching
 
 
@@ -168,7 +169,11 @@ def _compose(words: list[str]) -> DictConfig:
         return compose("train", overrides=words)
 
 
-def _print_best(study: Study) -> None:
+def _print_best(study: Study, folder: Path, protocol: str | None) -> None:
+    """Say which values were best, by what, and where their student is."""
+    from ackd.stages.result import read_result
+    from ackd.stages.runs import RESULT
+
     best = study.best()
     if study.diverged:
         print(
@@ -176,10 +181,27 @@ def _print_best(study: Study) -> None:
             "finite) and rank last"
         )
     if best is None:
+        print(f"{study.counted} trials, of which none has a result")
         return
-    value, params = best
-    words = " ".join(f"{name}={choice}" for name, choice in params.items())
-    print(f"{study.counted} trials; best {study.options.metric} {value:.4f} with {words}")
+    words = " ".join(f"{name}={choice}" for name, choice in best.params.items())
+    print(f"{study.counted} trials; best {study.options.metric} {best.value:.4f} with {words}")
+    if not study.options.metric.startswith("val/"):
+        print(f"{study.options.metric} is not measured on validation images")
+    elif protocol == "paper":
+        print("chosen by validation images, which are the test images (protocol=paper)")
+    else:
+        print("chosen by validation images; test images decided nothing")
+    run = folder / best.folder if best.folder else None
+    if run is None or not (run / RESULT).is_file():
+        return
+    student = read_result(run / RESULT).get("student") or {}
+    for name, title in (("oa", "OA"), ("f1", "macro F1")):
+        value = (student.get("metrics") or {}).get(name)
+        if value is not None:
+            ends = [f"{100 * end:.1f}" for end in (student.get("interval") or {}).get(name) or ()]
+            interval = f" (95 % interval {' to '.join(ends)})" if ends else ""
+            print(f"test {title} {100 * value:.1f} %{interval}")
+    print(f"student: {run / 'student.pt'}")
 
 
 def cli() -> None:

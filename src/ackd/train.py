@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.boundary import last_word, unread
 from ackd.config.location import config_dir
-from ackd.config.naming import chosen_options, register_resolvers
+from ackd.config.naming import (
+    chosen_options,
+    register_resolvers,
+    sweep_folder,
+    swept_options,
+    swept_words,
+)
 from ackd.config.words import readable
 from ackd.errors import AckdError, ConfigError
-from ackd.sweeps.failures import FAILURES
+from ackd.sweeps.failures import ENDED, FAILURES
 
 if TYPE_CHECKING:
     from ackd.config.schema import Config
@@ -105,9 +113,10 @@ def _remove_if_empty(folder: Path) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")
 def main(cfg: DictConfig) -> float | None:
-    """Run one job; a sweeper gets the student's OA (macro F1 where there is none)."""
+    """Run one job; a sweeper gets the student's validation OA (macro F1 where there is none)."""
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     folder = Path(HydraConfig.get().runtime.output_dir)
+    ended = _job_shown(folder) if sweeps else None
     try:
         if sweeps:
             _refuse_several_devices(cfg)
@@ -126,10 +135,39 @@ def main(cfg: DictConfig) -> float | None:
         said = str(error) if isinstance(error, AckdError) else f"{type(error).__name__}: {error}"
         FAILURES.append(f"job {job.num} ({job.override_dirname}): {said}")
         print(f"ackd: {FAILURES[-1]}", file=sys.stderr)
+        if ended is not None:
+            ended("failed", said)
         return None
+    if ended is not None:
+        ended("finished")
     from ackd.stages.result import score
 
     return score(result)
+
+
+def _job_shown(folder: Path) -> Callable[..., None]:
+    """Say which job of a sweep starts; the function it gives notes how the job ended."""
+    sweep = sweep_folder()
+    words = list(HydraConfig.get().overrides.task)
+    swept = swept_words(words, swept_options(sweep) if sweep else ())
+    print(f"job {HydraConfig.get().job.num}: {', '.join(swept) or 'nothing swept'}", flush=True)
+    began = time.monotonic()
+
+    def ended(state: str, error: str | None = None) -> None:
+        from ackd.sweeps.table import Line
+
+        seconds = time.monotonic() - began
+        ENDED.append(Line.of(swept, folder, state, seconds=seconds, error=error))
+
+    return ended
+
+
+def _sweep_told() -> None:
+    """Print what the jobs of Hydra's own launcher came to; other launchers tell it themselves."""
+    if ENDED:
+        from ackd.sweeps.table import print_table
+
+        print_table(ENDED, f"{len(ENDED)} jobs in {ENDED[0].folder.parent}")
 
 
 def _refuse_several_devices(cfg: DictConfig) -> None:
@@ -146,7 +184,10 @@ def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
     sys.argv[1:] = readable(sys.argv[1:])
     with last_word(sys.argv[1:]):
-        main()
+        try:
+            main()
+        finally:
+            _sweep_told()
     if FAILURES:
         sys.exit(f"ackd: {len(FAILURES)} of the jobs failed:\n" + "\n".join(FAILURES))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ def test_a_sweep_trains_teacher_and_matcher_once_and_tells_of_the_job_that_faile
     assert done.out.count("training teacher") == 1
     assert done.out.count("training matcher") == 1
     assert done.out.count("reusing teacher") == 3
+    # Each job says what was varied for it, and all stand in a table at the end.
+    for number, words in enumerate(product((0.2, 0.4), (4, 7, 8))):
+        assert f"job {number}: loss.lambda1={words[0]}, planner.heads={words[1]}\n" in done.out
+    table = done.out[done.out.index("6 jobs in ") :]
+    assert "validation OA %" in table
+    assert table.count(" finished ") == 4
+    assert table.count(" failed ") == 2
+    assert "Best by validation: loss.lambda1=" in table
     assert done.out.count("reusing matcher") == 3
     folders = run_folders(tmp_path)
     configs = [OmegaConf.load(folder / "config.yaml") for folder in folders]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ackd.config.location import config_dir
+from ackd.config.words import quoted_paths
 from tests.config.composing import checked, compose_config, options_of
 
 GROUPS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())
@@ -82,3 +83,11 @@ def test_the_check_leaves_torch_as_it_was() -> None:
     checked("student.backbone.name=resnet18")
     assert torch.equal(state, torch.random.get_rng_state())
     assert torch.are_deterministic_algorithms_enabled() is deterministic
+
+
+def test_pretrained_is_a_switch_or_a_file_with_any_name() -> None:
+    words = ["student.backbone.pretrained=weights/a b,(1)=2.pt", "teacher.backbone.pretrained=true"]
+    config = checked(*quoted_paths(words))
+    assert config.student.backbone.pretrained == "weights/a b,(1)=2.pt"
+    assert config.teacher.backbone.pretrained is True
+    assert config.matcher.backbone.pretrained is False

@@ -21,8 +21,11 @@ MISTAKES = [
     ("+loss.kd.vanilla.weigth=2", ["'loss.kd.vanilla.weigth'", "'loss.kd.vanilla.weight'"]),
     ("+data.root=x", ["'data.root'", "data=synthetic"]),
     ("logger=wandb +logger.wandb.proj=x", ["'logger.wandb.proj'", "'logger.wandb.project'"]),
-    ("+kd_defaults.vanila.temperature=5", ["kd_defaults.vanila", "kd_defaults.vanilla"]),
-    ("+kd_defaults.vanilla.temprature=5", ["temprature", "kd_defaults.vanilla.temperature"]),
+    # Options of an earlier version.
+    (
+        "+kd_defaults.vanilla.temperature=5",
+        ["kd_defaults.vanilla.temperature", "loss.kd.vanilla.loss.temperature=VALUE"],
+    ),
     # Arguments of what an open node names.
     ("+teacher.optimizer.lrr=1", ["teacher.optimizer.lrr", "Adam", "teacher.optimizer.lr?"]),
     ("+trainer.precison=16", ["trainer.precison", "trainer.precision?"]),
@@ -51,12 +54,12 @@ MISTAKES = [
     ("loss.lambda1=abc", ["loss.lambda1='abc'", "number"]),
     ("student.batch_size=many", ["student.batch_size='many'", "integer"]),
     ("seed=1.5", ["seed=1.5", "integer"]),
-    ("dynm.enabled=maybe", ["dynm.enabled='maybe'", "boolean"]),
+    ("dynm.enabled=maybe", ["dynm.enabled='maybe'", "true or false"]),
     ("data.bands=B02", ["data.bands='B02'", "list"]),
     ("force=teacher", ["force='teacher'", "list"]),
     ("loss.kd=1", ["loss.kd=1", "group of options"]),
     ("+loss.kd.foo=1", ["loss.kd.foo=1", "group of options"]),
-    ("name=null", ["name=None", "string"]),
+    ("name=null", ["name=None", "text"]),
     ("~name", ["'name'", "missing", "name=VALUE"]),
     ("teacher.optimizer.lr=abc", ["teacher.optimizer.lr='abc'", "expected a number"]),
     ("loss.kd.vanilla.loss.temperature=abc", ["loss.kd.vanilla.loss", "temperature", "abc"]),
@@ -131,7 +134,7 @@ def test_a_mistake_is_named(overrides: str, words: list[str]) -> None:
         "+teacher.optimizer.weight_decay=0.1",
         "teacher.optimizer._target_=torch.optim.SGD +teacher.optimizer.momentum=0.9",
         "seed=4294967295",
-        "kd_defaults.vanilla.temperature=5",
+        "loss.kd.vanilla.loss.temperature=5",
     ],
 )
 def test_what_is_no_mistake_passes(overrides: str) -> None:
@@ -171,9 +174,30 @@ REFUSED = [
     ("data.root=x", ["'data.root'", "data=s2s_eu"]),
     ("logger.wandb.mode=offline", ["'logger.wandb.mode'", "logger=wandb"]),
     ("loss.lambda1=[", ["'loss.lambda1=['", "key=value"]),
+    ("kd_defaults.rkd.factor=1", ["kd_defaults.rkd.factor", "loss.kd.rkd.loss.factor=VALUE"]),
     ("foo", ["'foo'", "key=value"]),
     ("nothing_like_it=1", ["'nothing_like_it'", "--cfg job"]),
+    ("kd=mine", ["'mine'", "kd/mine.yaml", "--config-dir", "# @package loss.kd", "_target_"]),
+    ("loss.kd.mine=1", ["'loss.kd.mine'", "+loss.kd.mine.loss._target_="]),
+    ("loss.kd.mine.loss._target_=a.B", ["+loss.kd.mine.loss._target_="]),
+    ("trainer.gradient_clip_val=1", ["+trainer.gradient_clip_val=VALUE"]),
+    ("teacher.optimizer.weight_decay=1", ["+teacher.optimizer.weight_decay=VALUE"]),
+    ("student.backbone.depth=3", ["backbone._target_", "+student.backbone.depth=VALUE"]),
+    ("trainer.precison=16", ["'trainer.precision'"]),
 ]
+
+# Names that are near to nothing: a guess would lead to a wrong neighbour.
+NO_GUESS = ["student.schedule_free=1", "data.folder_names=x", "nothing_like_it=1", "loss.focal=1"]
+
+
+@pytest.mark.parametrize("word", NO_GUESS)
+def test_a_guess_that_is_far_away_is_not_made(word: str) -> None:
+    advice = hint([word])
+    assert advice is not None
+    assert "Did you mean" not in advice
+    with pytest.raises(ConfigError) as raised:
+        checked(f"+{word}")
+    assert "Did you mean" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("arguments", "words"), REFUSED, ids=[r[0] for r in REFUSED])

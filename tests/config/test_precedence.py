@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
-from tests.config.composing import checked, options_of, value, write
+from tests.config.composing import checked, compose_config, options_of, value, write
 
 # A value that every level may set, and what each level sets it to.
 LEVELS = {"recipe": 2.0, "method": 3.0, "experiment": 4.0}
@@ -111,8 +114,31 @@ def test_the_recipe_decides_the_arguments_of_the_loss_and_the_command_line_decid
     scale = "loss.kd.vanilla.loss.scale_by_t2"
     assert value(scale, "recipe=paper") is True
     assert value(scale, "recipe=official") is False
-    assert value(scale, "recipe=official", "kd_defaults.vanilla.scale_by_t2=true") is True
     assert value(scale, "recipe=official", f"{scale}=true") is True
+
+
+def test_every_loss_has_the_values_that_it_had_under_both_recipes() -> None:
+    """Recorded before the arguments moved from the recipes into the files of the losses."""
+    recorded = json.loads((Path(__file__).parent / "kd_values.json").read_text(encoding="utf-8"))
+    for chosen, expected in recorded.items():
+        kd, recipe = chosen.split()
+        found = resolved("loss.kd", f"kd={kd}", f"recipe={recipe}")
+        for entry in found.values():
+            assert entry.pop("title")
+        assert found == expected, chosen
+    # A loss that is added later needs no record.
+    assert {chosen.split()[1] for chosen in recorded} == {"paper", "official"}
+
+
+def test_a_recipe_of_ones_own_has_the_papers_values(tmp_path: Path) -> None:
+    write(tmp_path, "recipe/mine", "recipe: mine", "loss: {lambda1: 0.7}")
+    found = resolved("loss.kd", "kd=ctkd", "recipe=mine", extra=tmp_path)
+    assert found == resolved("loss.kd", "kd=ctkd", "recipe=paper")
+
+
+def resolved(option: str, *overrides: str, extra: Path | None = None) -> Any:
+    found = OmegaConf.select(compose_config(*overrides, extra=extra), option)
+    return OmegaConf.to_container(found, resolve=True)
 
 
 def test_baseline_never_distils_whatever_lambda1_says() -> None:

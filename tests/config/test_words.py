@@ -22,7 +22,7 @@ from tests.config.composing import compose_config
 NAMES = [
     "plain/folder", "with space", "a=b", "a,b", "a (1)", "a [1]", "{a}", "l'été", 'a "quoted" one',
     "cost$", "$HOME", "é", "e\u0301", "日本", "a#b", "a;b&c!", "~/data", "a%b@c:d*?<>|", "tab\tin",
-    "2024", "1e3", "true", "nan", "ends in \\", "\\'", "a\\b", "epoch=3.ckpt", "a/epoch=3.ckpt",
+    "2024", "1e3", "nan", "ends in \\", "\\'", "a\\b", "epoch=3.ckpt", "a/epoch=3.ckpt",
     "choice(a,b)", "-dash", "'", '"', "[", ",", "=",
 ]  # fmt: skip
 PATHS = ["outputs", "artifacts", "ckpt_path"]
@@ -51,7 +51,7 @@ def test_a_path_survives_config_yaml(tmp_path: Path, name: str) -> None:
 def test_every_option_of_the_schema_that_names_a_place_is_marked() -> None:
     marked = set(marked_options(Config, Mark.PATH))
     assert {"outputs", "artifacts", "ckpt_path", "data.root", "data.ms", "data.packs"} <= marked
-    ends = ("root", "packs", "path", "dir", "file", "folder", "outputs", "artifacts", "weights",
+    ends = ("root", "packs", "path", "dir", "file", "folder", "outputs", "artifacts", "pretrained",
             "class_map")  # fmt: skip
     named = {option for option in option_paths(Config) if option.endswith(ends)}
     assert named <= marked
@@ -62,6 +62,7 @@ def test_every_option_of_the_schema_that_names_a_place_is_marked() -> None:
     [
         "outputs='a b'", 'outputs="a b"', "outputs='it\\'s'", "ckpt_path=null", "ckpt_path=auto",
         "data.bands=[B02,B03]", "seed=0", "~data.augment", "name='a b'", "outputs=", "foo",
+        "student.backbone.pretrained=true",
         "+experiment=s2s_eu_rr", "backbone@student.backbone=tiny",
     ],
 )  # fmt: skip

@@ -132,7 +132,7 @@ def test_confusion_counts() -> None:
 def test_tensorboard_gets_a_picture_a_matching_and_a_confusion_matrix(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "run"
     train(toy.composed(tmp_path, "logger=tensorboard"), folder)
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0}).Reload()
+    events = EventAccumulator(str(folder / "tensorboard" / "student"), {"images": 0}).Reload()
     # The first pairs, then DynM's before epochs 0, 2 and 4.
     assert len(events.Images("pairs/matched")) == 4
     captions = [
@@ -158,7 +158,7 @@ def test_pictures_can_be_left_out_and_training_does_not_notice(tmp_path: Path) -
         folder = tmp_path / "outputs" / shown
         train(toy.composed(tmp_path, *common, f"logger.tensorboard.pictures={shown}"), folder)
         states[shown] = torch.load(folder / "student.pt", weights_only=True)["state_dict"]
-        tags = EventAccumulator(str(folder / "tensorboard")).Reload().Tags()
+        tags = EventAccumulator(str(folder / "tensorboard" / "student")).Reload().Tags()
         assert ("pairs/matched" in tags["images"]) == (shown == "true")
         assert "test/confusion/text_summary" in tags["tensors"]
     for name, tensor in states["true"].items():
@@ -177,5 +177,5 @@ def test_pairs_that_change_each_epoch_do_not_fill_the_disk(
     monkeypatch.setattr(MatchedPairs, "__init__", two_at_most)
     folder = tmp_path / "outputs" / "run"
     train(toy.composed(tmp_path, "method=kd", "logger=tensorboard", "matching.redraw=true"), folder)
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0}).Reload()
+    events = EventAccumulator(str(folder / "tensorboard" / "student"), {"images": 0}).Reload()
     assert len(events.Images("pairs/matched")) == 2

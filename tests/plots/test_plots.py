@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from ackd.plots import (
     contact_sheet,
     counts,
     example_pairs,
+    fonts,
     infrared,
     pair_asymmetry,
     png,
@@ -223,3 +225,28 @@ def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].endswith("pip install 'ackd[notebooks]'.")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+def test_class_names_are_drawn_in_a_font_that_has_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = replace(toy.benchmark(), classes=("森林", "b", "c"))
+    plain = counts(toy.benchmark()).axes[0].get_yticklabels()[0]
+    assert plain.get_fontfamily() == ["DejaVu Sans"]
+
+    # A font that claims to have every character, whatever is installed here.
+    known = fonts._glyphs
+    other = fonts._files()[fonts.USUAL].replace("DejaVuSans.ttf", "DejaVuSerif.ttf")
+    files = {"Everything": other, fonts.USUAL: fonts._files()[fonts.USUAL]}
+    monkeypatch.setattr(fonts, "_files", lambda: files)
+    wanted = frozenset({ord("森"), ord("林")})
+    monkeypatch.setattr(fonts, "_glyphs", lambda p: known(p) | (wanted if p == other else set()))
+    label = counts(named).axes[0].get_yticklabels()[0]
+    assert label.get_fontfamily() == ["DejaVu Sans", "Everything"]
+    assert not [record for record in caplog.records if record.name == "ackd"]
+
+    monkeypatch.setattr(fonts, "_files", lambda: {fonts.USUAL: files[fonts.USUAL]})
+    monkeypatch.setattr(logging.getLogger("ackd"), "propagate", True)
+    counts(named)
+    assert "no installed font has 林 森 of the class names" in caplog.text

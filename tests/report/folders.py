@@ -41,9 +41,12 @@ def config(method: str = "sembridge", kd: str = "vanilla", seed: int = 0, **chan
 
 def make_run(
     folder: Path, options: Any, *, right: float = 0.8, n: int = 60, about: Any = None,
-    result: Any = None, noise: int = 0,
+    result: Any = None, noise: int = 0, val: float | None = None,
 ) -> Path:  # fmt: skip
-    """Write a finished run whose student is right on about ``right`` of ``n`` images."""
+    """Write a finished run whose student is right on about ``right`` of ``n`` test images.
+
+    On validation images it is right on ``val`` of them, else on ``right``.
+    """
     folder.mkdir(parents=True)
     seed, kd = options["seed"], sorted(options["loss"]["kd"])
     rng = np.random.default_rng([seed, int(1000 * right), noise])
@@ -79,6 +82,7 @@ def make_run(
         },
         "student": {
             "backbone": "resnet34", "metrics": {"oa": float(correct.mean()), "f1": right},
+            "validation": {"oa": right if val is None else val, "f1": right},
             "best_epoch": 2, "transport": None,
         },
         "seconds": {"teacher": 5, "matcher": 4, "distill": 100, "dynm": 6, "planner": 4},

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ackd.errors import DataError
 from ackd.report import write_report
 from ackd.report.model import Cell, Report, Row, Section, Table
-from ackd.report.page import to_html
+from ackd.report.page import WIDE, to_html
+from ackd.report.svg import draw
 from ackd.report.texts import table_csv, to_latex, to_markdown
 from tests.cli.running import run
 from tests.report.folders import config, make_run, three_methods
@@ -163,3 +166,31 @@ def test_cells_are_written_for_each_format() -> None:
         "a_b & <c> | d,93.7123,0.2345,measured",
         "published,93.7,,published",
     ]
+
+
+def test_a_wide_latex_table_is_made_to_fit_the_line(written: Path) -> None:
+    latex = (written / "report.tex").read_text(encoding="utf-8")
+    assert "graphicx" in latex.splitlines()[0]
+    tables = latex.count(r"\begin{tabular}")
+    fit = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    assert latex.count(fit + "\n\\begin{tabular}") == tables
+    assert latex.count("\\end{tabular}%\n}\n\\end{table}") == tables
+
+
+def test_wide_tables_are_set_closer_and_can_be_scrolled(written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    heads = re.findall("<table.*?</thead>", page, flags=re.S)
+    widths = [head.count('<th scope="col"') for head in heads]
+    assert page.count('<table class="wide">') == sum(width > WIDE for width in widths) > 0
+    assert page.count('class="scroll"') == len(widths)
+
+
+@pytest.mark.parametrize("name", ["森林", "غابة", "Лес", "𓂀"])
+def test_class_names_of_any_script_are_text_and_no_warning(name: str) -> None:
+    def paint(axes: Any) -> None:
+        axes.set_xticks([0, 1], [name, "Sea"])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        panel = draw("Recall", paint, name="a")
+    assert f">{name}</text>" in panel.svg

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from ackd.report import statistics
 from ackd.report.statistics import holm, over_images, over_seeds, spread
 
 
@@ -76,3 +77,42 @@ def test_holm_never_makes_p_smaller_and_keeps_the_order(p_values: list[float]) -
     pairs = sorted(zip(p_values, adjusted, strict=True))
     assert all(a is not None and a >= p and a <= 1 for p, a in pairs)
     assert [a for _, a in pairs] == sorted(a for _, a in pairs if a is not None)
+
+
+def test_wilsons_interval_is_that_of_the_textbook() -> None:
+    # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263, and 0 of 20
+    assert statistics.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert statistics.wilson(0.0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert statistics.wilson(1.0, 20)[1] == 1.0
+    with pytest.raises(ValueError, match="at least one image"):
+        statistics.wilson(0.5, 0)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_the_interval_of_f1_is_that_of_resampled_images(multilabel: bool) -> None:
+    rng = np.random.default_rng(0)
+    n, classes = 120, 3
+    if multilabel:
+        true = rng.random((n, classes)) < 0.4
+        said = true ^ (rng.random((n, classes)) < 0.2)
+    else:
+        labels = rng.integers(0, classes, n)
+        answers = np.where(rng.random(n) < 0.7, labels, rng.integers(0, classes, n))
+        true, said = np.eye(classes, dtype=bool)[labels], np.eye(classes, dtype=bool)[answers]
+
+    def f1(rows: np.ndarray) -> float:
+        hits = (true[rows] & said[rows]).sum(0)
+        return float(np.mean(2 * hits / (true[rows].sum(0) + said[rows].sum(0))))
+
+    drawn = [f1(rng.integers(0, n, n)) for _ in range(3000)]
+    found = statistics.f1_interval(true, said, multilabel=multilabel)
+    assert found == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
+    assert found == statistics.f1_interval(true, said, multilabel=multilabel)
+    assert found[0] < f1(np.arange(n)) < found[1]
+
+
+def test_a_class_without_images_counts_as_torchmetrics_counts_it() -> None:
+    true = np.array([[1, 0, 0], [0, 1, 0]] * 10, dtype=bool)
+    assert statistics.f1_interval(true, true) == (1.0, 1.0)
+    low, high = statistics.f1_interval(true, true, multilabel=True)
+    assert (low, high) == pytest.approx((2 / 3, 2 / 3))

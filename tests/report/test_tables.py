@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Table
 from ackd.report.predictions import Predictions, confusion, paired_gains
 from ackd.report.published import MARK, reference
+from ackd.report.runs import run_table
+from ackd.report.statistics import wilson
 from tests.report.folders import config, make_run, three_methods
 
 
@@ -141,3 +144,90 @@ def test_a_gain_counts_only_seeds_that_both_have(tmp_path: Path) -> None:
     values = [c.runs[0].number("student.metrics.oa") or 0.0 for c in (sembridge, kd)]
     assert len(plain) == len(kd.runs) == 2
     assert column(table, "Δ OA") == [f"{100 * (values[0] - values[1]):+.1f}"]
+
+
+def sweep_of_lambda(root: Path) -> DataSet:
+    """Weights whose order on validation images is not that on test images."""
+    for weight, val, right in ((0.2, 0.9, 0.3), (0.4, 0.7, 0.6), (0.6, 0.5, 0.95)):
+        make_run(root / f"w{weight}", config(loss__lambda1=weight), right=right, val=val)
+    return only(root)
+
+
+def best(table: Table, name: str) -> list[bool]:
+    place = table.columns.index(name)
+    return [row.cells[place].best for row in table.rows if not row.published]
+
+
+def test_the_best_is_chosen_by_validation_in_every_table(tmp_path: Path) -> None:
+    data = sweep_of_lambda(tmp_path)
+    overview = tables.overview(data)
+    assert column(overview, "Validation OA %") == ["90.0", "70.0", "50.0"]
+    assert best(overview, "OA %") == best(overview, "Validation OA %") == [True, False, False]
+    assert any("Bold: highest mean on the validation images" in note for note in overview.notes)
+    (by_weight,) = tables.sensitivity(data, None)
+    validation, test = by_weight.rows
+    assert [row.cells[1].text for row in by_weight.rows] == ["validation", "test"]
+    assert [cell.text for cell in validation.cells[2:]] == ["90.0", "70.0", "50.0"]
+    for row in (validation, test):
+        assert [cell.best for cell in row.cells[2:]] == [True, False, False]
+    values = [value for cell in test.cells[2:] if (value := cell.value) is not None]
+    assert values == sorted(values), "the test images would have chosen the other end"
+
+
+def test_what_cannot_be_ranked_by_validation_is_not_ranked(tmp_path: Path) -> None:
+    data_of = sweep_of_lambda(tmp_path)
+    for path in tmp_path.rglob("result.json"):
+        content = json.loads(path.read_text())
+        del content["student"]["validation"]
+        path.write_text(json.dumps(content))
+    # An earlier version's results: the epochs know what the validation was.
+    assert column(tables.overview(only(tmp_path)), "Validation OA %") == ["70.0"] * 3
+    for path in tmp_path.rglob("metrics.csv"):
+        path.unlink()
+    overview = tables.overview(only(tmp_path))
+    assert len(data_of.conditions) == len(overview.rows) == 3
+    assert column(overview, "Validation OA %") == ["–"] * 3
+    assert not any(cell.best for row in overview.rows for cell in row.cells)
+
+
+def test_a_protocol_without_validation_images_of_its_own_says_so(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", config(), result={"protocol": "paper"})
+    notes = tables.overview(only(tmp_path)).notes
+    assert any("validation images are the test images" in note for note in notes)
+
+
+def test_an_interval_stands_beside_the_oa_of_test_images(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", config(), n=100)
+    data = only(tmp_path)
+    share = data.conditions[0].values("student.metrics.oa")[0]
+    low, high = wilson(share, 100)
+    expected = f"{100 * low:.1f} to {100 * high:.1f}"
+    assert column(tables.overview(data), "OA 95 % interval") == [expected]
+    assert column(run_table(collect(tmp_path), [data]), "OA 95 % interval") == [expected]
+
+
+def test_the_run_table_has_what_was_swept_and_the_students_path(tmp_path: Path) -> None:
+    data = sweep_of_lambda(tmp_path / "runs")
+    (tmp_path / "runs" / "w0.4" / "student.pt").touch()
+    table = run_table(collect(tmp_path / "runs"), [data])
+    assert column(table, "λ1") == ["0.2", "0.4", "0.6"]
+    assert column(table, "Seed") == ["0", "0", "0"]
+    assert column(table, "Student") == ["–", "w0.4/student.pt", "–"]
+    assert best(table, "OA %") == best(table, "Validation OA %") == [True, False, False]
+
+
+def test_runs_of_several_data_sets_are_not_held_against_each_other(tmp_path: Path) -> None:
+    for name, val in (("one", 0.9), ("two", 0.5)):
+        for seed, less in ((0, 0.0), (1, 0.1)):
+            options = config(seed=seed, data__name=name)
+            make_run(tmp_path / f"{name}-{seed}", options, val=val - less)
+    runs = collect(tmp_path)
+    table = run_table(runs, data_sets(runs))
+    assert column(table, "Data") == ["one", "one", "two", "two"]
+    assert best(table, "Validation OA %") == [True, False, True, False]
+
+
+def test_a_gain_on_validation_images_stands_beside_that_on_test_images(tmp_path: Path) -> None:
+    data = sweep_of_lambda(tmp_path)
+    table = next(t for t in comparisons(data) if t.name == "gain-option")
+    assert column(table, "Δ validation OA") == ["+20.0", "-20.0"]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ackd.backbones import Outputs
 from ackd.errors import ConfigError
 from ackd.modules import open_store, teacher_store
-from ackd.stages.store import StoreStage, _reads_patches
+from ackd.stages.objective import reads
+from ackd.stages.store import StoreStage
 from ackd.train import train
 from tests.stages import toy
 
@@ -167,8 +169,53 @@ def test_patches_are_kept_where_a_loss_may_read_them(
     overrides: tuple[str, ...], kept: bool, tmp_path: Path
 ) -> None:
     config = toy.config(tmp_path, *overrides)
-    assert _reads_patches(config) is kept
-    term = next(iter(config.loss.kd.values()))
-    foreign = {"mine": term.model_copy(update={"loss": {"_target_": "mine.Loss"}})}
-    loss = config.loss.model_copy(update={"kd": foreign})
-    assert _reads_patches(config.model_copy(update={"loss": loss}))
+    assert ("z" in reads(config)) is kept
+    # A loss that does not say what it reads may read patches.
+    target = "+loss.kd.mine.loss._target_=tests.stages.test_store.Undeclared"
+    assert reads(toy.config(tmp_path, *overrides, target)) == {"logits", "zbar", "z"}
+
+
+class Undeclared(nn.Module):
+    def forward(self, student: Outputs, teacher: Outputs, target: Tensor, epoch: int) -> Tensor:
+        return (student.z.mean(1) - teacher.z.mean(1)).square().mean()
+
+
+class PatchMSE(Undeclared):
+    needs = frozenset({"z"})
+    seen: ClassVar[set[tuple[int, ...]]] = set()
+
+    def forward(self, student: Outputs, teacher: Outputs, target: Tensor, epoch: int) -> Tensor:
+        self.seen.add(tuple(teacher.z.shape[1:]))
+        assert student.z.shape[2] == teacher.z.shape[2], "the student's patches are not projected"
+        return super().forward(student, teacher, target, epoch)
+
+
+def test_a_loss_of_the_project_that_reads_patches_gets_them_without_l_ot1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ackd.losses.PatchMSE", PatchMSE, raising=False)
+    PatchMSE.seen.clear()
+    term = "+loss.kd.patches.loss._target_=ackd.losses.PatchMSE"
+    result = run(tmp_path, "a", "method=kd", "kd=none", term, "student.max_epochs=1")
+    assert PatchMSE.seen == {(4, 8)}
+    assert result["student"]["metrics"]["oa"] is not None
+    (folder,) = stores(tmp_path)
+    z = open_store(folder).z
+    assert z is not None
+    assert z.shape == (18, 4, 8)
+
+
+def test_a_loss_that_reads_what_it_does_not_declare_is_refused(tmp_path: Path) -> None:
+    monkey = "+loss.kd.liar.loss._target_=tests.stages.test_store.Liar"
+    with pytest.raises(ConfigError, match=r"loss\.kd\.liar\.loss \(.*Liar\).*z \(4, 0, 8\)"):
+        run(tmp_path, "a", "method=kd", "kd=none", monkey)
+    with pytest.raises(ConfigError, match=r"'patches'.*Misnamed\.needs.*logits, zbar, z"):
+        run(tmp_path, "b", "method=kd", "kd=none", monkey.replace("Liar", "Misnamed"))
+
+
+class Liar(Undeclared):
+    needs = frozenset({"logits"})
+
+
+class Misnamed(Undeclared):
+    needs = frozenset({"patches"})

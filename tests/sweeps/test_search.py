@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def test_the_words_are_parted() -> None:
         (["search.space={a: {low: 0, high: 1, log: true}}"], "low above 0"),
         (["search.space={a: 3}"], r"search\.space\.a=3 cannot be: expected a list"),
         (["search.space={a: [1"], "in quotes"),
+        ([SPACE, "search.metric=test/oa"], r"search\.metric=test/oa .*val/oa"),
     ],
 )
 def test_mistakes_are_told(words: list[str], said: str) -> None:
@@ -94,7 +96,7 @@ def test_a_run_that_falls_behind_is_pruned(study: Study, tmp_path: Path) -> None
     assert study.counted == 3
     found = study.best()
     assert found is not None
-    assert found[0] == 0.8
+    assert found.value == 0.8
 
 
 def test_a_search_that_died_goes_on_with_what_it_was_trying(study: Study, tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ def test_a_diverged_run_is_a_trial_that_ranks_last(study: Study, tmp_path: Path)
     assert (study.counted, study.diverged) == (2, 1)
     found = study.best()
     assert found is not None
-    assert found[0] == 0.5
+    assert found.value == 0.5
 
 
 def test_an_epoch_without_a_finite_validation_loss_has_no_value(tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_the_exit_code_of_a_diverged_run_is_told_apart(
             _run_trials(study, pool, record, [])
     assert study.diverged == study.counted == 2
     assert all("has diverged" in line for line in record.failures)
-    _print_best(study)
+    _print_best(study, tmp_path, "strict")
     assert "2 of 2 trials diverged" in capsys.readouterr().out
 
 
@@ -161,3 +163,32 @@ def test_less_may_be_better(tmp_path: Path) -> None:
     assert finish(down, tmp_path / "metrics.csv", 0.5, 0.2, 0.3) == 0.2
     with pytest.raises(ConfigError, match=r"search\.direction=maximize"):
         Study(options(), tmp_path / "down.journal")
+
+
+@pytest.mark.parametrize("protocol", ["strict", "paper"])
+def test_the_last_lines_say_where_the_best_student_is(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], protocol: str
+) -> None:
+    for name, val, test in (("good", 0.8, 0.5), ("bad", 0.6, 0.9)):
+        watched, _ = study.ask()
+        study.remember(watched, name)
+        study.report(watched, metrics(tmp_path / name / "metrics.csv", val))
+        study.tell(watched, failed=False)
+        student = {
+            "metrics": {"oa": test, "f1": 0.4}, "validation": {"oa": val, "f1": 0.7},
+            "interval": {"oa": [0.45, 0.55], "f1": [0.3, 0.5]},
+        }  # fmt: skip
+        content = {"student": student, "teacher": None, "protocol": protocol}
+        (tmp_path / name / "result.json").write_text(json.dumps(content))
+    again = Study(options(), tmp_path / "study.journal")
+    _print_best(again, tmp_path, protocol)
+    said = capsys.readouterr().out
+    assert "best val/oa 0.8000 with loss.lambda1=" in said
+    assert ("which are the test images" in said) == (protocol == "paper")
+    assert "test OA 50.0 % (95 % interval 45.0 to 55.0)" in said
+    assert f"student: {tmp_path / 'good' / 'student.pt'}\n" in said
+
+
+def test_a_search_without_a_result_says_so(study: Study, tmp_path: Path, capsys: Any) -> None:
+    _print_best(study, tmp_path, "strict")
+    assert "none has a result" in capsys.readouterr().out

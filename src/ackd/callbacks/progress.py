@@ -1,4 +1,4 @@
-"""Progress of a long stage: a live bar in a terminal, a line an epoch in a log."""
+"""Progress of a long stage: a live bar in a terminal, a line for each epoch in the log."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import RichProgressBar
 
-__all__ = ["EpochLines", "StageBar", "progress"]
+__all__ = ["FILE_ONLY", "EpochLines", "StageBar", "progress"]
 
 log = logging.getLogger("ackd")
 
+#: Attribute of records that are for ``train.log`` alone, as a terminal has a bar in their place.
+FILE_ONLY = "file_only"
+
 
 class StageBar(RichProgressBar):
-    """Lightning's rich bar with the version of the pairs in force beside the loss terms."""
+    """Lightning's rich bar with the version of the pairs in force beside the loss terms.
+
+    Epochs are counted from 1, as in the log.
+    """
+
+    def __init__(self, stage: str) -> None:
+        """Name the stage whose epochs are shown."""
+        super().__init__(leave=False)
+        self.stage = stage
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the epoch's numbers."""
@@ -34,12 +45,20 @@ class StageBar(RichProgressBar):
             metrics["pairs"] = version
         return metrics
 
+    def _get_train_description(self, current_epoch: int) -> str:
+        last = self.trainer.max_epochs
+        described = f"{self.stage} epoch {current_epoch + 1}" + (f"/{last}" if last else "")
+        # As wide as the bar of the validation, so that it does not jump.
+        return f"{described:{len(self.validation_description)}}"
+
 
 class EpochLines(pl.Callback):
-    """One line an epoch: time, losses, validation metrics and the version of the pairs."""
+    """A line for each epoch: time, losses, validation metrics and the version of the pairs."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, *, file_only: bool = False) -> None:
+        """Write the lines of a stage; ``file_only`` keeps them from the terminal."""
         self.stage = stage
+        self.file_only = file_only
         self._began = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -60,7 +79,7 @@ class EpochLines(pl.Callback):
         log.info(
             "%s epoch %d/%s  %.1f s  %s%s",
             self.stage, trainer.current_epoch + 1, trainer.max_epochs,
-            time.perf_counter() - self._began, values, pairs,
+            time.perf_counter() - self._began, values, pairs, extra={FILE_ONLY: self.file_only},
         )  # fmt: skip
 
 
@@ -73,6 +92,16 @@ def _metrics_of_all_ranks(trainer: pl.Trainer) -> dict[str, Any]:
     return dict(trainer.callback_metrics)
 
 
-def progress(stage: str) -> pl.Callback:
-    """Choose the bar for a terminal, the lines for anything else."""
-    return StageBar(leave=False) if sys.stdout.isatty() else EpochLines(stage)
+def progress(stage: str, *, bar: bool = True) -> list[pl.Callback]:
+    """Choose what shows the progress of a stage.
+
+    ``train.log`` always gets a line for each epoch. A terminal has the bar, anything else the
+    lines.
+
+    Args:
+        stage: Its name.
+        bar: Whether a bar is wanted (``trainer.enable_progress_bar``).
+    """
+    if bar and sys.stdout.isatty():
+        return [EpochLines(stage, file_only=True), StageBar(stage)]
+    return [EpochLines(stage)]

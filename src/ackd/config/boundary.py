@@ -13,7 +13,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ackd.config.hints import hint, one_sentence
+from ackd.config.hints import hint
+from ackd.config.messages import one_sentence
 from ackd.errors import AckdError
 
 __all__ = ["last_word", "unread"]

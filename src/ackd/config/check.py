@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from ackd.config.data import DATA_NAMES
-from ackd.config.location import config_dir
-from ackd.config.options import nearest_option, option_paths
+from ackd.config.messages import option_at, refused_values
+from ackd.config.options import MOVED, moved, option_paths
 from ackd.config.schema import Config
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean
 from ackd.utils.values import paths
 
-__all__ = ["check_config"]
+__all__ = ["check_config", "parse"]
+
+WANDB_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")  # as wandb takes them
 
 
 def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
@@ -31,17 +33,13 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
             contradict each other; every such place is named, one a line.
         DataError: A folder that was looked at is not what it should be.
     """
-    try:
-        config = Config.model_validate(dict(tree))
-    except ValidationError as error:
-        lines = [_sentence(item, tree) for item in error.errors(include_url=False)]
-        raise ConfigError("\n".join(dict.fromkeys(lines))) from error
+    config = parse(tree)
     for rule in (
         _consistent_matching,
         _consistent_teacher,
         _consistent_loss,
         _consistent_data,
-        _known_kd_defaults,
+        _known_environment,
     ):
         rule(config)
     if look:
@@ -54,6 +52,19 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
 
     check_buildable(config)
     return config
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Hold a resolved mapping against the schema alone.
+
+    Raises:
+        ConfigError: A name, a type or a range is wrong; every such place is named, one a line.
+    """
+    try:
+        return Config.model_validate(dict(tree))
+    except ValidationError as error:
+        lines = _sentences(error.errors(include_url=False), tree)
+        raise ConfigError("\n".join(lines)) from error
 
 
 def _consistent_matching(config: Config) -> None:
@@ -117,82 +128,36 @@ def _consistent_data(config: Config) -> None:
         raise ConfigError(f"data.bands={bands} names a band twice.")
 
 
-def _known_kd_defaults(config: Config) -> None:
-    """Refuse a recipe value that no loss reads: it would have no effect."""
-    reference = re.compile(r"\$\{kd_defaults\.(\w+)\.(\w+)\}")
-    known: dict[str, set[str]] = {}
-    for path in (config_dir() / "kd").glob("*.yaml"):
-        for name, argument in reference.findall(path.read_text(encoding="utf-8")):
-            known.setdefault(name, set()).add(argument)
-    for name, values in config.kd_defaults.items():
-        if name not in known and name in config.loss.kd:
-            continue  # a loss of the user's own
-        if name not in known:
-            close = nearest(name, known)
-            hint = f" Did you mean 'kd_defaults.{close}'?" if close else ""
-            raise ConfigError(
-                f"There is no option 'kd_defaults.{name}'.{hint} Known: {', '.join(sorted(known))}."
+def _known_environment(config: Config) -> None:
+    """Refuse a mode that wandb would refuse in a paragraph of its own, after the first stage."""
+    mode = os.environ.get("WANDB_MODE")
+    if config.logger.wandb is not None and mode is not None and mode not in WANDB_MODES:
+        meant = did_you_mean(mode, WANDB_MODES, "WANDB_MODE={}")
+        raise ConfigError(
+            f"The environment variable WANDB_MODE={mode} cannot be: expected one of "
+            f"{', '.join(WANDB_MODES)}.{meant} Unset it, and logger.wandb.mode decides."
+        )
+
+
+def _sentences(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) -> list[str]:
+    """Say what the schema has refused."""
+    name, schema, found, others = _name_of(tree), option_paths(Config), [], []
+    for item in items:
+        option = option_at(item, tree)
+        if str(item["type"]).startswith("union_tag"):
+            meant = did_you_mean(str(name), DATA_NAMES, "data={}")
+            found.append(
+                f"data.name={name} is not a data set.{meant} Known: {', '.join(DATA_NAMES)}."
             )
-        for argument in values:
-            if argument not in known[name]:
-                close = nearest(argument, known[name])
-                hint = f" Did you mean 'kd_defaults.{name}.{close}'?" if close else ""
-                raise ConfigError(
-                    f"There is no option 'kd_defaults.{name}.{argument}'.{hint} "
-                    f"Known: {', '.join(sorted(known[name]))}."
-                )
-
-
-def _sentence(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
-    """Say one pydantic error as: option, value, what was expected, the nearest right name."""
-    parts = list(item["loc"])
-    # A discriminated union puts its tag into the path; the option has no such part.
-    if len(parts) > 1 and parts[0] == "data" and parts[1] in DATA_NAMES:
-        parts.pop(1)
-    option = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
-    value, kind = item.get("input"), item["type"]
-    if kind == "extra_forbidden":
-        known = option_paths(Config)
-        if option in known:
-            return f"'{option}' is no option of data={_name_of(tree)}, only of another data set."
-        if option in _groups():
-            return (
-                f"A file of the group '{option}' puts its options under '{option}', where none is "
-                "known; its first line should be: # @package _global_"
-            )
-        written = [path for path in paths(tree) if _is_open(path)]
-        close = nearest_option(option, [*known, *written])
-        hint = f" Did you mean '{close}'?" if close else ""
-        return f"There is no option '{option}'.{hint} (See --cfg job for all of them.)"
-    if kind == "missing":
-        return f"The option '{option}' is missing; give it as {option}=VALUE."
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        name = _name_of(tree)
-        known = list(DATA_NAMES)
-        close = nearest(str(name), known)
-        hint = f" Did you mean data={close}?" if close else ""
-        return f"data.name={name} is no data set.{hint} Known: {', '.join(known)}."
-    if kind == "list_type":
-        return f"{option}={value!r} cannot be: expected a list, e.g. {option}=[{value}]."
-    if kind == "too_short":
-        return f"{option}={value!r} cannot be: expected at least {item['ctx']['min_length']} entry."
-    if kind == "string_too_short":
-        return f"{option}={value!r} cannot be: expected at least one character."
-    expected = str(item["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    if kind == "model_type" or expected.startswith("a valid dictionary"):
-        expected = "a group of options, not a single value"
-    hint = ""
-    if kind == "literal_error" and isinstance(value, str):
-        choices = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        close = nearest(value, choices)
-        target = re.sub(r"\[\d+\]$", "", option)
-        meant = f"{target}=[{close}]" if target != option else f"{option}={close}"
-        hint = f" Did you mean {meant}?" if close else ""
-    return f"{option}={value!r} cannot be: expected {expected}.{hint}"
-
-
-def _groups() -> list[str]:
-    return [path.name for path in config_dir().iterdir() if path.is_dir()]
+        elif option == MOVED:
+            moves = {MOVED: item["input"]}
+            found += [moved(path) for path in paths(moves) if path.count(".") == 2]
+        elif item["type"] == "extra_forbidden" and option in schema:
+            found.append(f"'{option}' is not an option of data={name}, only of another data set.")
+        else:
+            others.append(item)
+    written = [path for path in paths(tree) if _is_open(path)]
+    return found + refused_values(others, tree, [*schema, *written])
 
 
 def _is_open(path: str) -> bool:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.check import check_config
-from ackd.config.hints import one_sentence
+from ackd.config.messages import one_sentence
 from ackd.config.schema import Config
 from ackd.config.words import escaped
 from ackd.errors import ConfigError

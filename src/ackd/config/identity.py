@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd.config.data import Mark
-from ackd.config.options import marked_options
+from ackd.config.options import MOVED, marked_options
 from ackd.config.schema import BackboneConfig, Config
 from ackd.utils.values import under, without
 
@@ -68,7 +68,8 @@ def shaping_options(values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         values: Options by dotted name, also of a configuration of an earlier version.
     """
-    names = [*marked(*(mark for mark in Mark if mark is not Mark.PATH)), "seed", *_neutral()]
+    marks = (mark for mark in Mark if mark is not Mark.PATH)
+    names = [*marked(*marks), MOVED, "seed", *_neutral()]
     return {name: value for name, value in values.items() if not under(name, names)}
 
 

@@ -1,12 +1,13 @@
 """What a run is called: after its data, its sweep, and what was chosen on the command line.
 
-Three resolvers, so that the resolved configuration shows all of it: ``${ackd.named_after:DATA}``,
-``${ackd.sweep:DEFAULT}`` and ``${ackd.varied:}``.
+Resolvers, so that the resolved configuration shows all of it: ``${ackd.named_after:DATA}``,
+``${ackd.sweep:DEFAULT}`` and ``${ackd.varied:}``. A fourth one, ``${ackd.recipe:}``, lets a file
+give a value for each recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["chosen_options", "register_resolvers", "sweep_folder", "swept_options", "varied"]
+__all__ = [
+    "chosen_options",
+    "register_resolvers",
+    "sweep_folder",
+    "swept_options",
+    "swept_words",
+    "varied",
+]
 
 # Hydra's sweepers leave the sweep's own configuration in its folder under this name.
 SWEEP_RECORD = "multirun.yaml"
@@ -29,10 +37,14 @@ NAMES = {"synthetic": "embedded"}
 
 
 def register_resolvers() -> None:
-    """Let configurations use the three resolvers."""
+    """Let configurations use the resolvers of this module.
+
+    ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``.
+    """
     OmegaConf.register_new_resolver("ackd.named_after", _named_after, replace=True)
     OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)
+    OmegaConf.register_new_resolver("ackd.recipe", _of_recipe, replace=True)
 
 
 def chosen_options() -> list[str]:
@@ -71,6 +83,12 @@ def swept_options(folder: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def swept_words(words: Sequence[str], swept: Iterable[str]) -> list[str]:
+    """The overrides of a job that set what its sweep varies, e.g. ``["loss.lambda1=0.2"]``."""
+    wanted = set(swept)
+    return [override.input_line or "" for override in _parsed(words) if _name(override) in wanted]
+
+
 def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -> str:
     """Say in a few words what was chosen: ``"lambda1=0.2 heads=4 seed=1"``.
 
@@ -106,6 +124,10 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
         said.append(value if name == "experiment" else f"{short}={value}")
     text = " ".join(said)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _of_recipe(value: Any, others: Mapping[str, Any], *, _root_: DictConfig) -> Any:
+    return others.get(_root_.recipe, value)
 
 
 def _named_after(data: object) -> str:

@@ -12,7 +12,24 @@ if TYPE_CHECKING:
 
     from ackd.config.data import Mark
 
-__all__ = ["marked_options", "nearest_option", "option_paths"]
+__all__ = ["MOVED", "marked_options", "moved", "nearest_option", "option_paths"]
+
+MOVED = "kd_defaults"
+"""Where an earlier version kept the arguments of the distillation losses."""
+
+
+def moved(option: str) -> str:
+    """Say where an option of :data:`MOVED`, e.g. ``kd_defaults.vanilla.temperature``, is now."""
+    _, _, rest = option.partition(".")
+    name, _, argument = rest.partition(".")
+    return (
+        f"'{option}' is gone: a loss has its own arguments now, here "
+        f"loss.kd.{name or 'NAME'}.loss.{argument or 'ARGUMENT'}=VALUE."
+    )
+
+
+# Of names: half of "class_map" and "classes" is the same, and yet neither means the other.
+LIKENESS = 0.7
 
 
 def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -43,7 +60,8 @@ def nearest_option(option: str, known: Iterable[str]) -> str | None:
     """Return the known option that was probably meant, or None.
 
     A misspelling within the same section is the likeliest, then a right name without its section
-    (``lambda1`` for ``loss.lambda1``), then anything that looks alike as a whole.
+    (``lambda1`` for ``loss.lambda1``), then a misspelling in a misspelt section or without one. A
+    guess that is farther away is worse than none.
 
     Args:
         option: What was written, e.g. ``"loss.lamda1"``.
@@ -52,17 +70,24 @@ def nearest_option(option: str, known: Iterable[str]) -> str | None:
     section, _, leaf = option.rpartition(".")
     paths = [_adapt(path, section) for path in known]
     siblings = {p.rpartition(".")[2]: p for p in paths if p.rpartition(".")[0] == section}
-    close = nearest(leaf, siblings)
+    close = nearest(leaf, siblings, LIKENESS)
     if close:
         return siblings[close]
-    same_name = [path for path in paths if path.rpartition(".")[2] == leaf and "*" not in path]
+    named = [path for path in paths if "*" not in path]
+    same_name = [path for path in named if path.rpartition(".")[2] == leaf]
     if same_name:
         head = section.partition(".")[0]
         within = [path for path in same_name if path.partition(".")[0] == head]
         return within[0] if within else nearest(option, same_name) or same_name[0]
-    # A long section in common would make anything of the same section look alike.
-    elsewhere = [p for p in paths if "*" not in p and p.rpartition(".")[0] != section]
-    return nearest(option, elsewhere)
+    # The section may be misspelt as well; a long one in common would make anything look alike.
+    alike = [
+        path
+        for path in named
+        if path.rpartition(".")[0] != section
+        and nearest(leaf, [path.rpartition(".")[2]], LIKENESS)
+        and (not section or nearest(section, [path.rpartition(".")[0]], LIKENESS))
+    ]
+    return nearest(option, alike, 0.0)
 
 
 def _sections(annotation: object) -> list[type[BaseModel]]:

@@ -19,6 +19,7 @@ from pydantic import (
     PositiveInt,
     SerializerFunctionWrapHandler,
     ValidationError,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -65,8 +66,15 @@ class BackboneConfig(Section):
 
     name: str = ""
     head: Literal["paper", "stock"] = "paper"
-    pretrained: bool | Annotated[str, Field(min_length=1)] = False
+    pretrained: bool | Annotated[PathText, Field(min_length=1)] = False
     target: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="_target_")
+
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        """A command line takes the values of options that may be paths as text."""
+        words = {"true": True, "false": False}
+        return words.get(value.lower(), value) if isinstance(value, str) else value
 
     @model_validator(mode="wrap")
     @classmethod
@@ -200,8 +208,12 @@ class TransportConfig(Section):
 
 
 class KDTermConfig(Section):
-    """One distillation loss and its weight inside the sum of distillation losses."""
+    """One distillation loss and its weight inside the sum of distillation losses.
 
+    ``title`` is what reports call it; it shapes no result, so that it is in no fingerprint.
+    """
+
+    title: Annotated[str | None, Field(min_length=1, exclude=True)] = None
     loss: dict[str, Any]
     weight: NonNegativeFloat = 1.0
 
@@ -290,7 +302,6 @@ class Config(Section):
     ska: SKAConfig
     transport: TransportConfig
     loss: LossConfig
-    kd_defaults: Annotated[dict[str, dict[str, Any]], Mark.FREE]
     loader: Annotated[LoaderConfig, Mark.FREE]
     execution: ExecutionConfig = ExecutionConfig()
     trainer: dict[str, Any]

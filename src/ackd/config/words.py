@@ -3,7 +3,7 @@ r"""The words of a command line before Hydra reads them: flags in front, paths q
 A path may hold anything; Hydra's grammar takes letters, digits and a few signs. So the value of
 every option that names a place is put into quotes, as the user would have to:
 
-* a value that is in quotes already stays as it is, and so does ``null``;
+* a value that is in quotes already stays as it is, and so do ``null``, ``true`` and ``false``;
 * ``${...}`` stays an interpolation; ``\${`` stands for these two characters themselves;
 * in a sweep (``-m``) a comma outside of quotes separates choices, and ``choice(...)``,
   ``glob(...)`` and their like stay what they are. Without ``-m`` everything is part of the path.
@@ -35,7 +35,7 @@ __all__ = [
 HYDRAS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
 
 PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
-NOT_TEXT = re.compile(r"(?i)[+-]?(true|false|inf|nan|[\d._]+(e[+-]?\d+)?)")
+NOT_TEXT = re.compile(r"(?i)[+-]?(inf|nan|[\d._]+(e[+-]?\d+)?)")
 IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)", re.DOTALL)
 OVERRIDE = re.compile(r"(?P<key>\+{0,2}(?P<option>[\w./@]+))=(?P<value>.+)", re.DOTALL)

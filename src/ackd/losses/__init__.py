@@ -15,7 +15,7 @@ from ackd.losses.distil_vpr import (
 )
 from ackd.losses.info_nce import info_nce, info_nce_terms, soft_target_info_nce
 from ackd.losses.logits import LogitMSE, logit_mse
-from ackd.losses.method import DistillationLoss
+from ackd.losses.method import DistillationLoss, needs_of
 from ackd.losses.relational import RelationalKD, relational_angle, relational_distance
 from ackd.losses.several_labels import READINGS_OF_TEACHER_LOGITS, drawn_label_logits
 from ackd.losses.standardized import (
@@ -50,6 +50,7 @@ __all__ = [
     "info_nce_terms",
     "kd_divergence",
     "logit_mse",
+    "needs_of",
     "relational_angle",
     "relational_distance",
     "soft_target_info_nce",

@@ -159,7 +159,7 @@ class HyperbolicRelationalKD(DistillationLoss):
         ConfigError: An option is out of its range.
     """
 
-    uses_zbar = True
+    needs = frozenset({"zbar"})
 
     def __init__(
         self, curvature: float = 0.1, cross_weight: float = 0.1, relational_weight: float = 10.0

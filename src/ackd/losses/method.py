@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import Tensor, nn
 
+from ackd.errors import ConfigError, unknown
+
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs
+
+Part = Literal["logits", "zbar", "z"]
+"""What a loss may read of the outputs of a student and its teacher."""
+
+EVERYTHING: frozenset[Part] = frozenset(get_args(Part))
+
+
+def needs_of(loss: nn.Module) -> frozenset[Part]:
+    """What a loss reads: its attribute ``needs``, and everything where it has none.
+
+    Raises:
+        ConfigError: ``needs`` holds something else than names of :class:`~ackd.backbones.Outputs`.
+    """
+    needs = getattr(loss, "needs", EVERYTHING)
+    name = type(loss).__name__
+    if isinstance(needs, str) or not isinstance(needs, frozenset | set | list | tuple):
+        raise ConfigError(
+            f"{name}.needs is {needs!r}; expected names out of {', '.join(get_args(Part))}."
+        )
+    for part in needs:
+        if part not in EVERYTHING:
+            raise unknown("part", str(part), get_args(Part), f"{name}.needs")
+    return frozenset(needs)
 
 
 class DistillationLoss(nn.Module, ABC):
@@ -18,11 +43,13 @@ class DistillationLoss(nn.Module, ABC):
     The teacher is a constant in each method: no gradient reaches it.
 
     Attributes:
-        uses_zbar: Whether the method reads zbar, so that a student of another width needs a
-            projection to the teacher's.
+        needs: What the method reads. A student of another width gets a projection of zbar and z to
+            the teacher's only for a loss that reads them, and z of all training images is kept
+            only then. A method that reads zbar relates the images of a batch: on several devices
+            it sees the batch of all of them.
     """
 
-    uses_zbar: ClassVar[bool] = False
+    needs: frozenset[Part] = frozenset({"logits"})
 
     @abstractmethod
     def forward(

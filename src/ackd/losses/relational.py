@@ -132,7 +132,7 @@ class RelationalKD(DistillationLoss):
         ConfigError: An option is out of its range.
     """
 
-    uses_zbar = True
+    needs = frozenset({"zbar"})
 
     def __init__(
         self,

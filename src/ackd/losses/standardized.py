@@ -16,7 +16,7 @@ from ackd.losses._checks import (
     require_positive,
 )
 from ackd.losses._precision import full_precision
-from ackd.losses.method import DistillationLoss
+from ackd.losses.method import DistillationLoss, needs_of
 from ackd.losses.vanilla import VanillaKD, kd_divergence
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Standardized(DistillationLoss):
         require_not_negative("weight", weight, ConfigError)
         self.inner = inner
         self.weight = weight
+        self.needs = needs_of(inner) | {"logits"}
 
     def forward(
         self, student: Outputs, teacher: Outputs, target: Tensor, epoch: int

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
-from ackd.losses import READINGS_OF_TEACHER_LOGITS
+from ackd.losses import READINGS_OF_TEACHER_LOGITS, needs_of
 from ackd.losses.gathering import gather_batch
 from ackd.modules.stopwatch import Stopwatch
 
@@ -109,11 +110,7 @@ class DistillationObjective(nn.Module):
             teacher = self.as_taught(teacher)
             projected = self.projection(student) if self.projection is not None else student
             for name, loss in self.kd.items():
-                pair = (projected, teacher)
-                if getattr(loss, "uses_zbar", False):
-                    # It relates the images of a batch to each other: the ranks' batch is one.
-                    pair = (self._whole(projected), self._whole(teacher))
-                parts = loss(*pair, target, epoch)
+                parts = loss(*self._batch_for(loss, projected, teacher, target), epoch)
                 if isinstance(parts, Tensor):
                     parts = {"kd": parts}
                 for part, value in parts.items():
@@ -129,5 +126,16 @@ class DistillationObjective(nn.Module):
         """Return the teacher's outputs with the logits that the student is to learn from."""
         return teacher._replace(logits=self.teacher_logits(teacher.logits))
 
-    def _whole(self, outputs: Outputs) -> Outputs:
-        return outputs._replace(zbar=gather_batch(outputs.zbar)) if self.gather else outputs
+    def _batch_for(
+        self, loss: nn.Module, student: Outputs, teacher: Outputs, target: Tensor
+    ) -> tuple[Outputs, Outputs, Tensor]:
+        """What a loss sees: the ranks' batches as one, if it relates the images of a batch."""
+        needs = needs_of(loss)
+        if not self.gather or "zbar" not in needs:
+            return student, teacher, target
+        whole = []
+        for outputs in (student, teacher):
+            parts: dict[str, Any] = {part: gather_batch(getattr(outputs, part)) for part in needs}
+            whole.append(outputs._replace(**parts))
+        # The target goes along where the loss may hold it against logits or patches.
+        return whole[0], whole[1], target if needs == {"zbar"} else gather_batch(target)

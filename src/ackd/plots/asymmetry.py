@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ackd.plots.fonts import with_fonts_for_classes
 from ackd.plots.style import BLUE, GREY, INK, ORANGE, VERMILION, new_figure, plain_axes
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["pair_asymmetry"]
 _MARKS: Final = ((BLUE, "o"), (ORANGE, "D"), (VERMILION, "s"), (GREY, "|"))
 
 
+@with_fonts_for_classes
 def pair_asymmetry(classes: Sequence[str], information: Mapping[str, ArrayLike]) -> Figure:
     """Draw the mutual information of several kinds of pairs, a line a class.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.plots.fonts import with_fonts_for_classes
 from ackd.plots.style import BLUE, GREEN, INK, ORANGE, new_figure, plain_axes
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["counts"]
 _SPLITS: Final = ((TRAIN, "training", BLUE), (VAL, "validation", ORANGE), (TEST, "test", GREEN))
 
 
+@with_fonts_for_classes
 def counts(benchmark: Benchmark) -> Figure:
     """Draw a bar a class and side, divided into training, validation and test images.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.plots.composites import Composite
+from ackd.plots.fonts import with_fonts_for_classes
 from ackd.plots.style import GREY, INK, new_figure
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _TITLE: Final = 0.34
 Pictures = NDArray[np.uint8]
 
 
+@with_fonts_for_classes
 def contact_sheet(
     benchmark: Benchmark,
     label: int,
@@ -58,6 +60,7 @@ def contact_sheet(
     return _sheet(benchmark.classes[label], rows, columns)
 
 
+@with_fonts_for_classes
 def example_pairs(
     benchmark: Benchmark, composite: Composite, *, columns: int = 8, seed: int = 0
 ) -> Figure:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ackd.data.benchmark import TRAIN, SceneSet
 from ackd.data.sensors import SENSORS
 from ackd.plots.composites import wavelengths
+from ackd.plots.fonts import with_fonts_for_classes
 from ackd.plots.style import BLUE, GREY, INK, PALE, new_figure, plain_axes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _TICKS: Final = (500, 700, 1000, 1500, 2200)  # nm
 _VISIBLE: Final = (400.0, 700.0)  # nm
 
 
+@with_fonts_for_classes
 def spectra(scenes: SceneSet, classes: Sequence[str]) -> Figure:
     """Draw the mean spectrum of each class and the middle 80 % of its images' mean spectra.
 

@@ -12,6 +12,7 @@ from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Cell, Report, Row, Section, Table
 from ackd.report.published import BENCHMARKS, reference
+from ackd.report.runs import run_table
 from ackd.utils.values import dig
 
 __all__ = ["build"]
@@ -40,7 +41,7 @@ def build(runs: Sequence[Run], title: str) -> Report:
         "Runs are held against each other only where they saw the same images and splits.",
     )
     sections = [_data_section(data, f"d{number}") for number, data in enumerate(found, 1)]
-    return Report(title, text, (*sections, _runs_section(runs)), tuple(facts))
+    return Report(title, text, (*sections, _runs_section(runs, found)), tuple(facts))
 
 
 def _seeds(found: Sequence[DataSet]) -> str:
@@ -131,7 +132,7 @@ def _describe(data: DataSet) -> tuple[str, ...]:
     return (words,)
 
 
-def _runs_section(runs: Sequence[Run]) -> Section:
+def _runs_section(runs: Sequence[Run], found: Sequence[DataSet]) -> Section:
     made = []
     open_runs = [run for run in runs if run.state != FINISHED]
     rows = [Row((Cell(run.name), Cell(run.state), Cell(run.detail or "–"))) for run in open_runs]
@@ -150,23 +151,9 @@ def _runs_section(runs: Sequence[Run]) -> Section:
     if problems:
         rows = [Row((Cell(problem.file), Cell(problem.reason))) for problem in problems]
         made.append(_words("problems", "Files that could not be used", ("File", "Reason"), rows))
-    finished = [run for run in runs if run.state == FINISHED]
-    if finished:
-        rows = [_run_row(run) for run in finished]
-        heads = ("Run", "Method", "Losses", "Seed", "OA %", "F1 %", "Device", "Commit")
-        made.append(_words("runs", "All finished runs", heads, rows))
+    if any(run.state == FINISHED for run in runs):
+        made.append(run_table(runs, found))
     return Section("all-runs", "Runs", (), tuple(made))
-
-
-def _run_row(run: Run) -> Row:
-    cells = [Cell(run.name), Cell(str(run.result.get("method", "–")))]
-    cells += [Cell("+".join(map(str, run.result.get("kd") or ())) or "–"), Cell(str(run.seed))]
-    for metric in ("oa", "f1"):
-        value = run.number(f"student.metrics.{metric}")
-        cells.append(Cell("–") if value is None else Cell(f"{100 * value:.2f}", 100 * value))
-    cells.append(Cell(str(run.result.get("device", "–"))))
-    cells.append(Cell(str(run.result.get("git") or "–")[:9]))
-    return Row(tuple(cells))
 
 
 def _words(name: str, title: str, heads: tuple[str, ...], rows: list[Row], note: str = "") -> Table:

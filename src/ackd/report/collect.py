@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ackd.report.predictions import Predictions, read_predictions
+from ackd.stages.result import with_validation
 from ackd.utils.values import dig
 
 __all__ = ["FINISHED", "Problem", "Run", "collect"]
@@ -109,7 +110,7 @@ def _read_run(folder: Path, root: Path) -> Run:
             problems.append(Problem(f"{name}/{file}", reason))
             return empty
 
-    result = read("result.json", _json, {})
+    result = with_validation(read("result.json", _json, {}), folder)
     stamp = read("run.json", _json, {})
     config = read("config.yaml", _yaml, None) or dict(_mapping(stamp.get("options")))
     metrics = read("metrics.csv", _metrics, ())

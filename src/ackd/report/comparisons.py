@@ -103,7 +103,8 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
     rows = [
         Row(
             (
-                Cell(label), Cell(str(len(found.seeds))), _points(found.over_seeds.mean),
+                Cell(label), Cell(str(len(found.seeds))), _validation_gain(found),
+                _points(found.over_seeds.mean),
                 _interval(found.over_images), _p(image_p[i]), _p(image_holm),
                 _verdict(found, image_holm), _interval(found.over_seeds), _p(seed_p[i]),
                 _p(seed_holm),
@@ -114,12 +115,14 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
         )
     ]  # fmt: skip
     columns = (
-        "Difference", "Seeds", "Δ OA", "95 % interval over images", "p, images", "Holm",
-        "Reading", "95 % interval over seeds", "p, seeds", "Holm, seeds",
+        "Difference", "Seeds", "Δ validation OA", "Δ OA", "95 % interval over images",
+        "p, images", "Holm", "Reading", "95 % interval over seeds", "p, seeds", "Holm, seeds",
     )  # fmt: skip
     images = sorted({found.over_images.n for _, found in done if found.over_images})
     notes = [
-        "Points of OA. Over images: each test image's gain, averaged over the seeds that both have "
+        "Points of OA; of test images unless validation is named. Options are to be chosen by the "
+        "validation images; the tests say how sure a difference on the test images is.",
+        "Over images: each test image's gain, averaged over the seeds that both have "
         f"({', '.join(map(str, images)) or 'no'} images); BCa bootstrap interval and two-sided "
         "sign-flip permutation test with 9999 resamples. Trained networks are taken as given.",
         "Over seeds: Student's t for paired seeds. It says nothing (–) of one seed or of equal "
@@ -134,7 +137,19 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
         notes.append("Without a test over images: " + " ".join(reasons))
     if len(pairs) > MOST:
         notes.append(f"The first {MOST} of {len(pairs)} comparisons.")
-    return Table(name, title, columns, tuple(rows), tuple(notes), frozenset({0, 6}))
+    return Table(name, title, columns, tuple(rows), tuple(notes), frozenset({0, 7}))
+
+
+def _validation_gain(found: Comparison) -> Cell:
+    path = "student.validation.oa"
+    ours, theirs = ({run.seed: run for run in c.runs} for c in (found.ours, found.theirs))
+    gains = [
+        after - before
+        for seed in found.seeds
+        if (after := ours[seed].number(path)) is not None
+        and (before := theirs[seed].number(path)) is not None
+    ]
+    return _points(sum(gains) / len(gains)) if len(gains) == len(found.seeds) else blank()
 
 
 def _points(value: float) -> Cell:

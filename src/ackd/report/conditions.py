@@ -11,14 +11,18 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import yaml
+
+from ackd.config.location import config_dir
 from ackd.report.collect import FINISHED, Run
 from ackd.report.settings import settings_of
 from ackd.utils.values import dig
 
 __all__ = [
-    "KD_TITLES", "SWITCHES", "USUAL", "Condition", "DataSet", "data_sets", "say", "short",
+    "SWITCHES", "USUAL", "Condition", "DataSet", "data_sets", "kd_titles", "say", "short",
 ]  # fmt: skip
 
 DATA = ("name", "split_seed", "fold", "class_map", "classes", "split_sizes", "sources")
@@ -38,16 +42,22 @@ USUAL = {
 }  # fmt: skip
 SWITCHES = ("matching.initial", "dynm.enabled", "ska.ot1", "ska.ot2", "recipe")
 
-KD_TITLES = {
-    "vanilla": "Vanilla KD", "rkd": "RKD", "dkd": "DKD", "logits": "Logits", "ctkd": "CTKD",
-    "lskd": "LSKD", "vpr": "DistilVPR",
-}  # fmt: skip
 SHORT = {
     "student.backbone.name": "student", "teacher.backbone.name": "teacher",
     "matching.initial": "matching", "dynm.enabled": "DynM", "ska.ot1": "L_ot1",
     "ska.ot2": "L_ot2", "loss.lambda1": "λ1", "loss.lambda2": "λ2", "planner.heads": "H",
     "dynm.gamma": "γ", "dynm.e0": "e0", "dynm.delta": "Δe", "dynm.mu": "μ",
 }  # fmt: skip
+
+
+@cache
+def kd_titles() -> dict[str, str]:
+    """Titles of ackd's own distillation losses, for runs whose configuration gives none."""
+    found: dict[str, str] = {}
+    for path in sorted((config_dir() / "kd").glob("*.yaml")):
+        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found |= {name: entry["title"] for name, entry in entries.items() if "title" in entry}
+    return found
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,11 @@ class Condition:
         """The method's name, e.g. ``Vanilla KD + SemBridge``."""
         if self.method == "baseline":
             return "Baseline"
-        names = [KD_TITLES.get(name, name) for name in self.kd.split("+") if name]
+        chosen = dig(self.runs[0].config, "loss.kd") or {}
+        names = [
+            str(dig(chosen, f"{name}.title") or kd_titles().get(name, name))
+            for name in self.kd.split("+") if name
+        ]  # fmt: skip
         if self.method == "sembridge":
             names.append("SemBridge")
         return " + ".join(names) or self.method

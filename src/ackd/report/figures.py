@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from ackd.report.conditions import Condition, DataSet, say, short
 from ackd.report.curves import Curve, curve, metric_names
 from ackd.report.model import Figure, Panel
-from ackd.report.pairing import slices
+from ackd.report.pairing import Slice, slices
 from ackd.report.predictions import confusion
 from ackd.report.statistics import spread
 from ackd.report.svg import DASHES, INK, SERIES, draw, series
@@ -144,7 +145,10 @@ def _curves(
 
 
 def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Figure]:
-    """Figure 5: OA by the value of one option, a line for each choice of the others."""
+    """Figure 5: OA by the value of one option, a line for each choice of the others.
+
+    The validation images come first: an option is chosen by them.
+    """
     figures = []
     for option in options:
         found = slices(data, option)[:SERIES]
@@ -152,24 +156,33 @@ def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Fig
             continue
         anchor = f"{place}-plot-{option.replace('.', '-')}"
 
-        def paint(axes: Axes, found: object = found, option: str = option) -> None:
-            for position, part in enumerate(found):  # type: ignore[arg-type, var-annotated]
-                values = [spread([100 * v for v in c.values("student.metrics.oa")] or [np.nan])
+        def paint(
+            axes: Axes, path: str, found: Sequence[Slice] = found, option: str = option
+        ) -> None:
+            for position, part in enumerate(found):
+                values = [spread([100 * v for v in c.values(path)] or [np.nan])
                           for c in part.conditions]  # fmt: skip
                 axes.errorbar(
                     [float(value) for value in part.values], [value.mean for value in values],
                     yerr=[value.sd or 0 for value in values], color=series(position), capsize=3,
                     linestyle=DASHES[position], marker="o", markersize=5, elinewidth=1,
                 )  # fmt: skip
-            ticks = sorted({float(value) for part in found for value in part.values})  # type: ignore[attr-defined]
+            ticks = sorted({float(value) for part in found for value in part.values})
             axes.set_xticks(ticks, [say(tick) for tick in ticks])
             axes.set_xlabel(short(option))
             axes.set_ylabel("OA %")
 
-        panel = draw(f"OA by {short(option)} ({option})", paint, name=anchor)
+        panels = [
+            draw(
+                f"{title} OA by {short(option)} ({option})",
+                partial(paint, path=f"student.{part}.oa"), name=f"{anchor}-{part}",
+            )
+            for part, title in (("validation", "Validation"), ("metrics", "Test"))
+            if any(c.values(f"student.{part}.oa") for one in found for c in one.conditions)
+        ]  # fmt: skip
         legend = tuple((f"s{i + 1}", part.rest) for i, part in enumerate(found))
         note = "Mean and sample standard deviation over seeds; the axis does not start at 0."
-        figures.append(Figure(anchor, f"OA by {short(option)}", (panel,), legend, (note,)))
+        figures.append(Figure(anchor, f"OA by {short(option)}", tuple(panels), legend, (note,)))
     return figures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ackd.report.statistics import Spread, spread
 
@@ -15,6 +15,7 @@ __all__ = [
     "Row",
     "Section",
     "Table",
+    "best_along",
     "best_of",
     "blank",
     "of",
@@ -24,12 +25,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: what is shown, and the numbers behind it for the CSV file."""
+    """One cell: what is shown, and the numbers behind it for the CSV file.
+
+    ``rank`` is what the cell is compared with others by: a number of validation images, also where
+    ``value`` is one of test images. Without it, nothing is said to be the best.
+    """
 
     text: str
     value: float | None = None
     sd: float | None = None
     best: bool = False
+    rank: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,16 @@ def of(values: Sequence[float], digits: int = 1) -> Cell:
     return _cell(spread(values), digits) if values else blank()
 
 
-def percent(values: Sequence[float], digits: int = 1) -> Cell:
-    """The same for shares of one, shown in percent."""
-    return of([100 * value for value in values], digits)
+def percent(values: Sequence[float], digits: int = 1, ranked_by: Sequence[float] = ()) -> Cell:
+    """The same for shares of one, shown in percent.
+
+    Args:
+        values: What is shown.
+        digits: After the point.
+        ranked_by: The same of the validation images, over the same seeds.
+    """
+    cell = of([100 * value for value in values], digits)
+    return replace(cell, rank=spread(ranked_by).mean) if ranked_by and values else cell
 
 
 def _cell(value: Spread, digits: int) -> Cell:
@@ -122,26 +135,30 @@ def _cell(value: Spread, digits: int) -> Cell:
     return Cell(f"{value.mean:.{digits}f}{sd}", value.mean, value.sd)
 
 
-def best_of(rows: Sequence[Row], column: int) -> tuple[Row, ...]:
-    """Mark the highest measured value of a column, where there are several."""
-    values = [
-        (cell.value, position)
-        for position, row in enumerate(rows)
-        if not row.published and (cell := row.cells[column]).value is not None
-    ]
-    if len(values) < 2:
-        return tuple(rows)
-    highest = max(value for value, _ in values)
-    chosen = {position for value, position in values if value == highest}
-    return tuple(
-        Row(
-            tuple(
-                Cell(cell.text, cell.value, cell.sd, best=True) if i == column else cell
-                for i, cell in enumerate(row.cells)
-            ),
-            row.published,
-        )
-        if position in chosen
-        else row
-        for position, row in enumerate(rows)
-    )
+def best_of(rows: Sequence[Row], *columns: int) -> tuple[Row, ...]:
+    """Mark the measured cells of a column that rank highest, where there are several."""
+    for column in columns:
+        ranks = [None if row.published else row.cells[column].rank for row in rows]
+        chosen = _highest(ranks)
+        rows = [_marked(row, column) if place in chosen else row for place, row in enumerate(rows)]
+    return tuple(rows)
+
+
+def best_along(row: Row) -> Row:
+    """The same along a row."""
+    for place in sorted(_highest([cell.rank for cell in row.cells])):
+        row = _marked(row, place)
+    return row
+
+
+def _highest(ranks: Sequence[float | None]) -> set[int]:
+    known = [rank for rank in ranks if rank is not None]
+    if len(known) < 2:
+        return set()
+    return {place for place, rank in enumerate(ranks) if rank == max(known)}
+
+
+def _marked(row: Row, column: int) -> Row:
+    cells = list(row.cells)
+    cells[column] = replace(cells[column], best=True)
+    return replace(row, cells=tuple(cells))

@@ -9,6 +9,8 @@ from ackd.report.model import Report
 
 __all__ = ["to_html"]
 
+WIDE = 8  # columns; tables with more are set closer
+
 
 def to_html(report: Report) -> str:
     """Render the page; every text is escaped, drawings are inline, nothing is loaded.
@@ -26,5 +28,5 @@ def to_html(report: Report) -> str:
         loader=PackageLoader("ackd.report", "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    content: dict[str, Any] = {"report": report, "wide": 2}
+    content: dict[str, Any] = {"report": report, "wide": WIDE}
     return environment.get_template("page.html.j2").render(content)

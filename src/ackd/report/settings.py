@@ -29,6 +29,10 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
     found = shaping_options(leaves(config))
     found.setdefault("method", result.get("method"))
     found.setdefault("student.backbone.name", dig(result, "student.backbone"))
+    for stage in ("teacher", "matcher", "student"):
+        # A network of the user's own is called after its class.
+        own = found.get(f"{stage}.backbone._target_")
+        found |= {f"{stage}.backbone.name": own} if own else {}
     without: list[str] = []
     dynm, ot1, ot2 = (found.get(key, True) for key in ("dynm.enabled", "ska.ot1", "ska.ot2"))
     if not (kd_works or ot1 or ot2):  # the student alone
@@ -48,5 +52,7 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         key: int(value) if isinstance(value, float) and value.is_integer() else value
         for key, value in found.items()
         if not under(key, without)
+        # An empty one is of a version that has no such option.
+        and not (key.endswith(".backbone._target_") and value is None)
     }
     return kept | {"kd": "+".join(sorted(kd)) if kd_works else ""}

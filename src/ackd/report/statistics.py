@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Interval", "Spread", "holm", "over_images", "over_seeds", "spread"]
+__all__ = [
+    "Interval", "Spread", "f1_interval", "holm", "over_images", "over_seeds", "spread", "wilson",
+]  # fmt: skip
 
 RESAMPLES = 9999
 BATCH = 500  # resamples held in memory at a time
+F1_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,63 @@ def over_seeds(ours: Sequence[float], theirs: Sequence[float], *, level: float =
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
     return Interval(mean, mean - half, mean + half, p, n)
+
+
+def wilson(share: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Confidence interval of a share, e.g. of OA over the choice of test images (Wilson, 1927).
+
+    Args:
+        share: 0 ... 1, of ``n`` images.
+        n: How many there are.
+        level: Of the interval, 0 ... 1.
+
+    Raises:
+        ValueError: There are no images.
+    """
+    if n < 1:
+        raise ValueError(f"An interval needs at least one image; there are {n}.")
+    z = float(stats.norm.ppf((1 + level) / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def f1_interval(
+    true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_], *, multilabel: bool = False,
+    level: float = 0.95, seed: int = 0,
+) -> tuple[float, float]:  # fmt: skip
+    """Confidence interval of macro F1 over the choice of test images: a percentile bootstrap.
+
+    Args:
+        true: (N, C) the labels of N images, as one or several out of C.
+        said: (N, C) what was predicted.
+        multilabel: Whether an image may have several labels. As in torchmetrics, a class that is
+            neither there nor predicted counts 0 then, and is left out otherwise.
+        level: Of the interval, 0 ... 1.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: There are no images.
+    """
+    n = len(true)
+    if n < 1:
+        raise ValueError(f"An interval needs at least one image; there are {n}.")
+    # Images with the same labels and the same answer are alike, which leaves C² kinds at most.
+    kinds, counts = np.unique(np.hstack([true, said]), axis=0, return_counts=True)
+    there, named = np.hsplit(kinds, 2)
+    hits = (there & named).astype(np.float32)
+    sizes = there.astype(np.float32) + named
+    generator = np.random.default_rng(seed)
+    values = []
+    for start in range(0, F1_RESAMPLES, BATCH):
+        draws = min(BATCH, F1_RESAMPLES - start)
+        drawn = generator.multinomial(n, counts / n, size=draws).astype(np.float32)
+        size = drawn @ sizes
+        scores = 2 * (drawn @ hits) / np.maximum(size, 1)
+        classes = scores.shape[1] if multilabel else (size > 0).sum(axis=1)
+        values.append(scores.sum(axis=1) / classes)
+    low, high = np.quantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

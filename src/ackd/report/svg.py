@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,25 @@ def draw(
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
-    with mpl.rc_context(STYLE):
+    from ackd.plots.fonts import families, missing_glyphs
+
+    def painted() -> Figure:
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure.add_subplot())
+        return figure
+
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A font only says here how much room a text needs; the reader's browser chooses its own.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = painted()
+        figure.draw_without_rendering()
+        texts = [text.get_text() for text in figure.findobj(Text)]
+        if missing_glyphs(texts):
+            mpl.rcParams["font.family"] = families(texts)
+            figure = painted()
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return Panel(title, _inline(file.getvalue(), name, title))

@@ -6,13 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from ackd.report.conditions import Condition, DataSet, say, short
-from ackd.report.model import Cell, Row, Table, best_of, blank, of, percent
+from ackd.report.model import Cell, Row, Table, best_along, best_of, blank, of, percent
 from ackd.report.pairing import baseline_of, main_variants, plain_of, slices, switched
 from ackd.report.published import R_R, Reference, pair_of, published_row
+from ackd.report.statistics import wilson
 
 __all__ = ["ablation", "architectures", "methods", "overview", "sensitivity", "with_and_without"]
 
 OA, F1 = "student.metrics.oa", "student.metrics.f1"
+VAL_OA, VAL_F1 = "student.validation.oa", "student.validation.f1"
+RANKED_BY = {OA: VAL_OA, F1: VAL_F1, VAL_OA: VAL_OA, VAL_F1: VAL_F1}
 SENSITIVITY = (
     ("dynm.gamma", "Tables 6 and 9: temperature γ of DynM"),
     ("planner.heads", "Figure 5: heads H of the Planner"),
@@ -22,16 +25,18 @@ SENSITIVITY = (
     ("dynm.mu", "Figure 5: growth μ of the epochs between matches"),
 )
 SPREAD = (
-    "Mean ± sample standard deviation over seeds; bold: highest mean. "
+    "Mean ± sample standard deviation over seeds, of test images unless validation is named. "
+    "Bold: highest mean on the validation images, by which alone is to be chosen. "
     "Δ: over the seeds that both have."
 )
+SAME_IMAGES = "With protocol=paper the validation images are the test images."
 PARTS = ("matching.initial", "dynm.enabled", "ska.ot1", "ska.ot2")
 PART_TITLES = ("SSM", "DynM", "L_ot1", "L_ot2")
 
 
 def overview(data: DataSet) -> Table:
     """Every condition with everything that was measured of it."""
-    rows = []
+    rows: list[Row] = []
     for condition in data.conditions:
         teacher, student = condition.networks
         seeds = ", ".join(str(run.seed) for run in condition.runs)
@@ -39,17 +44,23 @@ def overview(data: DataSet) -> Table:
             Row(
                 (
                     Cell(condition.label), Cell(f"{teacher or '–'} → {student}"), Cell(seeds),
-                    percent(condition.values(OA)), percent(condition.values(F1)),
+                    *(_measured(condition, path) for path in (VAL_OA, OA)),
+                    _over_images(condition),
+                    *(_measured(condition, path) for path in (VAL_F1, F1)),
                     percent(_teacher(condition, "oa")), percent(_teacher(condition, "f1")),
                     of(condition.values("student.best_epoch"), 0),
                 )
             )
         )  # fmt: skip
     columns = (
-        "Condition", "Teacher → student", "Seeds", "OA %", "F1 %", "Teacher OA %", "Teacher F1 %",
-        "Best epoch",
+        "Condition", "Teacher → student", "Seeds", "Validation OA %", "OA %", "OA 95 % interval",
+        "Validation F1 %", "F1 %", "Teacher OA %", "Teacher F1 %", "Best epoch, from 0",
     )  # fmt: skip
-    notes = [SPREAD]
+    notes = [
+        *_spread(data),
+        "OA 95 % interval: Wilson's, of the mean OA over the choice of test images; the networks "
+        "are taken as given.",
+    ]
     if data.together:
         notes.append(
             "These options differ as well, but follow from those shown: "
@@ -59,9 +70,23 @@ def overview(data: DataSet) -> Table:
         names = ", ".join(run.name for run in data.repeats)
         notes.append(f"Left out, as a later run has the same options and seed: {names}.")
     return Table(
-        "conditions", "All conditions", columns, best_of(best_of(rows, 3), 4), tuple(notes),
+        "conditions", "All conditions", columns, best_of(rows, 3, 4, 6, 7), tuple(notes),
         frozenset({0, 1, 2}),
     )  # fmt: skip
+
+
+def _measured(condition: Condition, path: str) -> Cell:
+    """A number over seeds, with its rank by the validation images."""
+    return percent(condition.values(path), ranked_by=condition.values(RANKED_BY[path]))
+
+
+def _over_images(condition: Condition) -> Cell:
+    values = condition.values(OA)
+    images = {len(said.files) for run in condition.runs if (said := run.predictions)}
+    if not values or len(images) != 1:
+        return blank()
+    low, high = wilson(sum(values) / len(values), images.pop())
+    return Cell(f"{100 * low:.1f} to {100 * high:.1f}")
 
 
 def _teacher(condition: Condition, metric: str) -> list[float]:
@@ -86,19 +111,23 @@ def architectures(data: DataSet, paper: Reference | None) -> Table | None:
         label = f"{condition.networks[0]} → {condition.networks[1]}" + (
             f" · {rest}" if rest else ""
         )
-        parts = [percent(c.values(path)) for c in (alone, condition) for path in (OA, F1)]
+        parts = [_measured(c, path) for c in (alone, condition) for path in (VAL_OA, OA, F1)]
         teacher = [percent(_teacher(condition, metric)) for metric in ("oa", "f1")]
         rows.append((condition, Row((Cell(label), *teacher, *parts))))
     if not rows:
         return None
-    shown = _with_published(
-        rows, paper, lambda c, found: [None, None, *found.table(3)[pair_of(c)]], once=True
-    )
+
+    def printed(condition: Condition, found: Reference) -> list[float | None]:
+        oa, f1, oa_with, f1_with = found.table(3)[pair_of(condition)]
+        return [None, None, None, oa, f1, None, oa_with, f1_with]
+
+    shown = _with_published(rows, paper, printed, once=True)
     columns = (
-        "Teacher → student", "Teacher OA %", "Teacher F1 %", "Alone OA %", "Alone F1 %",
-        "+ SemBridge OA %", "+ SemBridge F1 %",
+        "Teacher → student", "Teacher OA %", "Teacher F1 %", "Alone validation OA %",
+        "Alone OA %", "Alone F1 %", "+ SemBridge validation OA %", "+ SemBridge OA %",
+        "+ SemBridge F1 %",
     )  # fmt: skip
-    return Table("architectures", "Table 3: architectures", columns, shown, _notes(paper))
+    return Table("architectures", "Table 3: architectures", columns, shown, _notes(data, paper))
 
 
 def methods(data: DataSet, paper: Reference | None) -> Table | None:
@@ -121,18 +150,20 @@ def methods(data: DataSet, paper: Reference | None) -> Table | None:
         cells = []
         for pair in pairs:
             found = by_pair.get(pair) or by_pair.get(("", pair[1]))
-            cells.append(percent(found.values(OA)) if found else blank())
+            cells += [_measured(found, p) if found else blank() for p in (OA, VAL_OA)]
         first = next(iter(by_pair.values()))
         rows.append(Row((Cell(label), *cells)))
         key = first.kd + ("+sembridge" if first.method == "sembridge" else "")
         printed = [numbers.get(pair, {}).get(key) for pair in pairs]
         if paper and any(value is not None for value in printed) and key not in shown_before:
             shown_before.add(key)
-            rows.append(published_row(paper, first.title, printed, words=1))
-    for column in range(1, len(pairs) + 1):
-        rows = list(best_of(rows, column))
-    columns = ("Method", *(f"{teacher} → {student}, OA %" for teacher, student in pairs))
-    return Table("methods", "Table 4: methods", columns, tuple(rows), _notes(paper))
+            values = [cell for value in printed for cell in (value, None)]
+            rows.append(published_row(paper, first.title, values, words=1))
+    columns = ["Method"]
+    for teacher, student in pairs:
+        columns += [f"{teacher} → {student}, {kind} %" for kind in ("OA", "validation OA")]
+    ranked = best_of(rows, *range(1, len(columns)))
+    return Table("methods", "Table 4: methods", tuple(columns), ranked, _notes(data, paper))
 
 
 def _pair(data: DataSet, networks: tuple[str, str]) -> str:
@@ -150,8 +181,8 @@ def with_and_without(data: DataSet, paper: Reference | None) -> Table | None:
         rest = condition.rest()
         label = f"{plain.title} · {rest}" if rest else plain.title
         cells = []
-        for path in (OA, F1):
-            pair = (percent(plain.values(path)), percent(condition.values(path)))
+        for path in (VAL_OA, OA, F1):
+            pair = (_measured(plain, path), _measured(condition, path))
             cells += [*pair, _gain(plain, condition, path)]
         rows.append((condition, Row((Cell(label), *cells))))
     if not rows:
@@ -162,15 +193,16 @@ def with_and_without(data: DataSet, paper: Reference | None) -> Table | None:
         if values is None or pair_of(condition) != R_R:
             return []
         oa, f1, oa_with, f1_with = values
-        return [oa, oa_with, oa_with - oa, f1, f1_with, f1_with - f1]
+        return [None, None, None, oa, oa_with, oa_with - oa, f1, f1_with, f1_with - f1]
 
     columns = (
-        "Loss", "OA % without", "OA % with SemBridge", "Δ OA", "F1 % without",
+        "Loss", "Validation OA % without", "Validation OA % with SemBridge", "Δ validation OA",
+        "OA % without", "OA % with SemBridge", "Δ OA", "F1 % without",
         "F1 % with SemBridge", "Δ F1",
     )  # fmt: skip
     return Table(
         "sembridge", "Table 5: with and without SemBridge", columns,
-        _with_published(rows, paper, printed), _notes(paper),
+        _with_published(rows, paper, printed), _notes(data, paper),
     )  # fmt: skip
 
 
@@ -199,18 +231,19 @@ def sensitivity(data: DataSet, paper: Reference | None) -> list[Table]:
         values = sorted(by_text, key=lambda text: float(by_text[text]))
         rows = []
         for part in found:
-            cells = {say(c.settings[option]): percent(c.values(OA)) for c in part.conditions}
-            rows.append(Row((Cell(part.rest), *(cells.get(v, blank()) for v in values))))
-        notes = [SPREAD.partition(";")[0] + ". OA in percent."]
+            for path, images in ((VAL_OA, "validation"), (OA, "test")):
+                cells = {say(c.settings[option]): _measured(c, path) for c in part.conditions}
+                shown = (cells.get(value, blank()) for value in values)
+                rows.append(best_along(Row((Cell(part.rest), Cell(images), *shown))))
+        notes = ["OA in percent. " + _spread(data)[0].partition(" Δ:")[0], *_spread(data)[1:]]
         if paper and option == "dynm.gamma" and paper.table(6):
             printed = {say(key): value for key, value in paper.table(6).items()}
-            shown = {say(float(by_text[text])): text for text in values}
-            cells_of = [printed.get(key) for key in shown]
-            rows.append(published_row(paper, "Vanilla KD + SemBridge", cells_of, words=1))
+            numbers = [printed.get(say(float(by_text[text]))) for text in values]
+            rows.append(published_row(paper, "Vanilla KD + SemBridge", numbers, words=2))
             notes.append(paper.note)
-        head = ("Other options", *(f"{short(option)} = {value}" for value in values))
+        head = ("Other options", "Images", *(f"{short(option)} = {value}" for value in values))
         name = "by-" + option.replace(".", "-")
-        tables.append(Table(name, title, head, tuple(rows), tuple(notes)))
+        tables.append(Table(name, title, head, tuple(rows), tuple(notes), frozenset({0, 1})))
     return tables
 
 
@@ -227,20 +260,24 @@ def ablation(data: DataSet, paper: Reference | None) -> Table | None:
             switches = _switches(condition)
             marks = [Cell("✓" if on == "1" else "✗") for on in switches]
             gain = blank() if condition is full else _gain(full, condition, OA)
-            measured = (percent(condition.values(OA)), percent(condition.values(F1)), gain)
+            measured = (*(_measured(condition, path) for path in (VAL_OA, OA, F1)), gain)
             rows.append(Row((Cell(full.label), *marks, *measured)))
             printed = paper.table(7).get(switches) if paper else None
             if paper and printed is not None and switches not in shown_before:
                 shown_before.add(switches)
                 change = None if condition is full else printed - paper.table(7)["1111"]
-                published = published_row(paper, R_R, [printed, None, change], words=1)
+                published = published_row(paper, R_R, [None, printed, None, change], words=1)
                 cells = (published.cells[0], *marks, *published.cells[1:])
                 rows.append(Row(cells, published=True))
     if not rows:
         return None
-    columns = ("Condition", *PART_TITLES, "OA %", "F1 %", "Δ OA to the full method")
-    words = frozenset(range(5))
-    return Table("ablation", "Table 7: ablation", columns, best_of(rows, 5), _notes(paper), words)
+    columns = (
+        "Condition", *PART_TITLES, "Validation OA %", "OA %", "F1 %", "Δ OA to the full method",
+    )  # fmt: skip
+    return Table(
+        "ablation", "Table 7: ablation", columns, best_of(rows, 5, 6), _notes(data, paper),
+        frozenset(range(5)),
+    )  # fmt: skip
 
 
 def _switches(condition: Condition) -> str:
@@ -269,5 +306,9 @@ def _with_published(
     return tuple(shown)
 
 
-def _notes(paper: Reference | None) -> tuple[str, ...]:
-    return (SPREAD, paper.note) if paper else (SPREAD,)
+def _notes(data: DataSet, paper: Reference | None) -> tuple[str, ...]:
+    return (*_spread(data), paper.note) if paper else _spread(data)
+
+
+def _spread(data: DataSet) -> tuple[str, ...]:
+    return (SPREAD, SAME_IMAGES) if data.about.get("protocol") == "paper" else (SPREAD,)

@@ -19,6 +19,9 @@ LATEX = {
     "²": r"$^2$", "|": r"\textbar{}",
 }  # fmt: skip
 
+# As wide as it is, or as the line where that is less.
+FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
 
 def to_markdown(report: Report) -> str:
     """All tables as GitHub's Markdown; figures are in the page alone."""
@@ -52,7 +55,8 @@ def _md(text: str) -> str:
 def to_latex(report: Report) -> str:
     """All tables for a paper: ``booktabs`` in ``table`` environments, to be included with input."""
     parts = [
-        "% Needs \\usepackage{booktabs,amssymb}; include it with \\input.",
+        "% Needs \\usepackage{booktabs,amssymb,graphicx}; include it with \\input. Names in other "
+        "scripts than Latin\n% need XeLaTeX or LuaLaTeX and a font that has them.",
     ]
     for section in report.sections:
         for table in section.tables:
@@ -73,9 +77,9 @@ def _latex_table(table: Table, section: str, mark: str) -> str:
         (
             r"\begin{table}", r"\centering",
             rf"\caption{{{_tex('. '.join(part.rstrip('.') for part in caption if part))}.}}",
-            rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule",
+            rf"\label{{tab:{table.name}}}", FIT, rf"\begin{{tabular}}{{{columns}}}", r"\toprule",
             " & ".join(_tex(head) for head in table.columns) + r" \\", r"\midrule", *rows,
-            r"\bottomrule", r"\end{tabular}", r"\end{table}",
+            r"\bottomrule", r"\end{tabular}%", "}", r"\end{table}",
         )
     )  # fmt: skip
 

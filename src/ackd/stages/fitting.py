@@ -119,7 +119,8 @@ def fit(
     options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
     options.setdefault("enable_model_summary", False)
     clock = Clock()
-    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, progress(stage), Finite(stage)]
+    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
+    ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
     ours += [*callbacks, best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)

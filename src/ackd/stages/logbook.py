@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from ackd.callbacks.progress import FILE_ONLY
+
 __all__ = ["logbook"]
 
 # Lightning tells of its hardware and of a product at every Trainer, three times a run.
@@ -37,6 +39,7 @@ def logbook() -> Iterator[Callable[[Path], None]]:
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     terminal = _Terminal(sys.stdout)
     terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     handlers: list[logging.Handler] = [terminal]
     logger.addHandler(terminal)
     logger.setLevel(logging.INFO if first else logging.WARNING)

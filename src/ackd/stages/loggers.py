@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,11 +12,16 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ackd.callbacks import ConfusionMatrix, MatchedPairs
+from ackd.config.identity import identity
 from ackd.config.schema import Config
 from ackd.stages.metrics_csv import ContinuedCSVLogger
+from ackd.stages.predictions import Measured
+from ackd.stages.ranks import first_rank
 from ackd.stages.wandb_run import wandb_run
 
-__all__ = ["run_loggers", "watchers"]
+__all__ = ["bring_curves", "log_options", "run_loggers", "watchers"]
+
+TENSORBOARD = "tensorboard"
 
 
 @contextmanager
@@ -44,12 +50,54 @@ def run_loggers(
     with ExitStack() as stack:
         loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_epoch)]
         if config.logger.tensorboard is not None:
-            loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+            # A folder for each stage, which TensorBoard shows as a run of its own.
+            version = f"{TENSORBOARD}/{stage}"
+            board = TensorBoardLogger(folder, name="", version=version, default_hp_metric=False)
+            board.log_hyperparams(identity(config))
+            # Its thread writes on; a finished stage is renamed under it.
+            stack.callback(board.finalize, "success")
+            loggers.append(board)
         if config.logger.wandb is not None:
             partial = bool((notes or {}).get("partial", False))
             run = wandb_run(config, stage, folder, resumed=resumed, partial=partial)
             loggers.append(stack.enter_context(run))
         yield loggers
+
+
+def log_options(loggers: Sequence[Logger], config: Config, measured: Measured) -> None:
+    """Give TensorBoard's hparams the options of a run with what came of them.
+
+    W&B has the options since its run was opened.
+
+    Args:
+        loggers: Of the student's stage.
+        config: Of the run.
+        measured: By the chosen weights.
+    """
+    parts = {"validation": measured.validation, "test": measured.test}
+    metrics = {
+        f"hparams/{part}_{name}": value
+        for part, values in parts.items()
+        for name, value in values.items()
+        if value is not None
+    }
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams(identity(config), metrics)
+
+
+def bring_curves(config: Config, artifact: Path, folder: Path) -> None:
+    """Put TensorBoard's files of a finished stage, e.g. a reused teacher, beside the student's.
+
+    Args:
+        config: Of the run; without ``logger.tensorboard`` nothing is done.
+        artifact: Folder of the stage.
+        folder: Of the run.
+    """
+    if config.logger.tensorboard is None or not first_rank():
+        return
+    for stage in (artifact / TENSORBOARD).glob("*/"):
+        shutil.copytree(stage, folder / TENSORBOARD / stage.name, dirs_exist_ok=True)
 
 
 def watchers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -13,11 +14,12 @@ from ackd.backbones import Outputs
 from ackd.config.schema import Config
 from ackd.config.targets import instantiate
 from ackd.errors import AckdError, ConfigError
-from ackd.losses import READINGS_OF_TEACHER_LOGITS
+from ackd.losses import READINGS_OF_TEACHER_LOGITS, needs_of
 from ackd.losses.gathering import gather_batch
+from ackd.losses.method import Part
 from ackd.modules import DistillationObjective, LossWeights
 
-__all__ = ["make_objective", "try_losses"]
+__all__ = ["make_objective", "reads", "try_losses"]
 
 log = logging.getLogger("ackd")
 
@@ -50,16 +52,11 @@ def make_objective(
         ConfigError: A loss cannot be built, or the Planner's heads do not divide the width.
     """
     loss = config.loss
-    kd_weights: dict[str, float] = {}
     kd: dict[str, nn.Module] = {}
     projection: Projection | None = None
     ska: SKA | None = None
     if teacher is not None:
-        if loss.lambda1 > 0:
-            for name, term in loss.kd.items():
-                if term.weight:
-                    kd[name] = instantiate(term.loss, f"loss.kd.{name}.loss")
-                    kd_weights[name] = term.weight
+        kd = _kd_losses(config)
         if config.aligns:
             ska = SKA(
                 teacher.z_dim, ot1=config.ska.ot1, ot2=config.ska.ot2, scaling=config.ska.coral,
@@ -67,16 +64,44 @@ def make_objective(
                 **config.planner.arguments,
             )  # fmt: skip
         projection = Projection(
-            (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim),
-            z=config.aligns and config.ska.ot1,
-            zbar=(config.aligns and config.ska.ot2)
-            or any(getattr(part, "uses_zbar", False) for part in kd.values()),
-        )  # fmt: skip
+            (student.z_dim, student.zbar_dim),
+            (teacher.z_dim, teacher.zbar_dim),
+            z="z" in reads(config, kd),
+            zbar="zbar" in reads(config, kd),
+        )
+    kd_weights = {name: loss.kd[name].weight for name in kd}
     weights = LossWeights(loss.task, loss.lambda1, loss.alignment, kd_weights)
     return DistillationObjective(
         weights, kd, projection, ska, gather=loss.gather,
         teacher_logits=READINGS_OF_TEACHER_LOGITS[loss.teacher_logits],
     )  # fmt: skip
+
+
+def _kd_losses(config: Config) -> dict[str, nn.Module]:
+    """The distillation losses that weigh anything, by name."""
+    terms = config.loss.kd.items() if config.loss.lambda1 > 0 else ()
+    return {
+        name: instantiate(term.loss, f"loss.kd.{name}.loss") for name, term in terms if term.weight
+    }
+
+
+def reads(config: Config, kd: Mapping[str, nn.Module] | None = None) -> frozenset[Part]:
+    """What the student's loss reads of the teacher: its losses' ``needs`` and those of alignment.
+
+    Args:
+        config: Of the run.
+        kd: Its distillation losses, where they have been built.
+    """
+    if kd is None:
+        with torch.random.fork_rng(devices=[]):
+            kd = _kd_losses(config)
+    needed: set[Part] = set()
+    for loss in kd.values():
+        needed |= needs_of(loss)
+    if config.aligns:
+        needed |= {"z"} if config.ska.ot1 else set()
+        needed |= {"zbar"} if config.ska.ot2 else set()
+    return frozenset(needed)
 
 
 def try_losses(config: Config, classes: int, student: Outputs, teacher: Outputs) -> None:
@@ -93,11 +118,15 @@ def try_losses(config: Config, classes: int, student: Outputs, teacher: Outputs)
             that is not finite; the option, the class and what was expected are named.
     """
     objective = make_objective(config, _Shapes(student), _Shapes(teacher))
+    keeps_z = config.student.teacher == "live" or "z" in reads(config)
     generator = torch.Generator().manual_seed(0)
     target = torch.arange(BATCH) % classes
 
     def draw() -> tuple[Outputs, Outputs]:
-        return _random(student, generator, grad=True), _random(teacher, generator, grad=False)
+        taught = _random(teacher, generator, grad=False)
+        # As the store of the teacher's outputs gives it.
+        taught = taught if keeps_z else taught._replace(z=taught.z[:, :0])
+        return _random(student, generator, grad=True), taught
 
     for name, loss in objective.kd.items():
         ours, theirs = draw()

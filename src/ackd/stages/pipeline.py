@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from ackd.modules.allocator import handle_freed_memory
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
 from ackd.stages.interrupts import interruptible
+from ackd.stages.loggers import bring_curves
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
 from ackd.stages.ranks import first_rank, meet, part
@@ -62,6 +64,7 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
         artifact = obtain(stage, context.artifacts, force=force, resume=resume)
         if artifact.reused:
             reused.append(stage.name)
+        bring_curves(config, artifact.folder, folder)
         return artifact
 
     teacher = store = matcher = pairing = None
@@ -75,12 +78,12 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
         seconds["teacher"] = report["seconds"]
         about_teacher = {
             "backbone": config.teacher.backbone.name,
-            "metrics": report["metrics"],
+            **{name: report.get(name) for name in ("metrics", "interval", "validation")},
             "best_epoch": report["best_epoch"],
             "fingerprint": fingerprint,
             "artifact": os.path.relpath(artifact.folder, folder),
         }
-        log.info("teacher %s: %s", config.teacher.backbone.name, _say(report["metrics"]))
+        log.info("teacher %s: %s", config.teacher.backbone.name, _say(about_teacher))
     if "matcher" in config.stages:
         matcher, report = finished(MatcherStage(context)).product
         seconds["matcher"] = report["seconds"]
@@ -99,11 +102,11 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
         seconds |= student.seconds
         about_student = {
             "backbone": config.student.backbone.name,
-            "metrics": student.metrics,
+            **student.measured.entries(),
             "best_epoch": student.best_epoch,
             "transport": student.transport,
         }
-        log.info("student %s: %s", config.student.backbone.name, _say(student.metrics))
+        log.info("student %s: %s", config.student.backbone.name, _say(about_student))
     result = describe_run(
         config, context.benchmark, teacher=about_teacher, student=about_student,
         seconds=seconds, reused=reused, device=compute_device(context),
@@ -138,8 +141,22 @@ def _introduce(benchmark: Benchmark) -> None:
         log.info("twins: %d RGB test images have their MS twin among the teacher's images", leaks)
 
 
-def _say(metrics: dict[str, Any]) -> str:
-    shown = {"oa": "OA", "f1": "macro F1"}
-    return ", ".join(
-        f"{shown[name]} {100 * value:.1f} %" for name, value in metrics.items() if value is not None
-    )
+def _say(measured: Mapping[str, Any]) -> str:
+    """Validation and test in one line, a test number with its interval."""
+    intervals = measured.get("interval") or {}
+
+    def numbers(part: str) -> str:
+        said = []
+        for key, title in (("oa", "OA"), ("f1", "macro F1")):
+            value = (measured.get(part) or {}).get(key)
+            if value is None:
+                continue
+            text = f"{title} {100 * value:.1f} %"
+            if part == "metrics" and intervals.get(key):
+                low, high = intervals[key]
+                text += f" [{100 * low:.1f}, {100 * high:.1f}]"
+            said.append(text)
+        return ", ".join(said) or "unknown"
+
+    brackets = " (in brackets: 95 % interval over test images)" if intervals else ""
+    return f"validation {numbers('validation')}; test {numbers('metrics')}{brackets}"

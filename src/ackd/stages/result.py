@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import math
 import platform
 import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,8 +18,12 @@ import torch
 from ackd import __version__
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.utils.io import read_json
 
-__all__ = ["SCHEMA_VERSION", "describe_run", "score"]
+__all__ = [
+    "SCHEMA_VERSION", "active_losses", "commit", "describe_run", "read_result", "score",
+    "validation_of_epoch", "with_validation",
+]  # fmt: skip
 
 SCHEMA_VERSION = 1
 
@@ -37,9 +45,11 @@ def describe_run(
     Args:
         config: Of the run.
         benchmark: The images.
-        teacher: ``{"backbone", "metrics", "best_epoch", "fingerprint"}``, None without a teacher.
-        student: ``{"backbone", "metrics", "best_epoch", "transport"}``, None where ``until`` ends
-            before it. ``transport`` has the curves of the transport cost, or is None.
+        teacher: ``{"backbone", "metrics", "interval", "validation", "best_epoch", "fingerprint"}``,
+            None without a teacher. ``metrics`` are those of the test images, with ``interval``;
+            ``validation`` those of the validation images, by which alone is to be chosen.
+        student: The same, and ``"transport"``, the curves of the transport cost or None; None
+            where ``until`` ends before it.
         seconds: Per stage. A reused stage counts what it took when it was trained;
             ``distill`` contains ``dynm`` and ``planner`` (its forward pass and the SKA losses').
         reused: Names of stages that were found instead of trained by the attempt that finished.
@@ -50,7 +60,7 @@ def describe_run(
         "experiment": config.name,
         "method": config.method,
         "recipe": config.recipe,
-        "kd": sorted(config.loss.kd) if config.distils and config.loss.lambda1 > 0 else [],
+        "kd": active_losses(config),
         "seed": config.seed,
         "data": {
             "name": benchmark.name,
@@ -68,17 +78,82 @@ def describe_run(
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "reused": reused,
         "device": _device_name(device),
-        "git": _commit(),
+        "git": commit(),
         "versions": {"python": platform.python_version(), "ackd": __version__}
         | {name: version(name) for name in PACKAGES},
     }
 
 
-def score(result: dict[str, Any]) -> float:
-    """What a sweeper is told of a run: its student's OA, macro F1 where there is none."""
-    measured = (result["student"] or result["teacher"] or {}).get("metrics", {})
+def active_losses(config: Config) -> list[str]:
+    """Names of the distillation losses that a run really has."""
+    return sorted(config.loss.kd) if config.distils and config.loss.lambda1 > 0 else []
+
+
+def score(result: dict[str, Any]) -> float | None:
+    """What a sweeper is told of a run: its student's OA on the validation images.
+
+    Macro F1 where there is no OA; the teacher's where there is no student; None of a run that has
+    neither. Never a number of the test images: whoever chooses by them measures his own choice.
+
+    Args:
+        result: See :func:`read_result`.
+    """
+    measured = (result["student"] or result["teacher"] or {}).get("validation") or {}
     found = measured.get("oa")
-    return float(measured.get("f1", 0.0) if found is None else found)
+    return measured.get("f1") if found is None else float(found)
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a ``result.json``; one of an earlier version gets its validation from the run's epochs.
+
+    Args:
+        path: The file, beside the ``metrics.csv`` of the student.
+    """
+    return with_validation(read_json(path), path.parent)
+
+
+def with_validation(result: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Fill in what the student reached on validation images, where an earlier version left it out.
+
+    Args:
+        result: Content of a ``result.json``, of whatever version.
+        folder: Of the run.
+    """
+    student = result.get("student")
+    if not isinstance(student, Mapping) or "validation" in student:
+        return dict(result)
+    known = validation_of_epoch(folder / "metrics.csv", student.get("best_epoch"))
+    return {**result, "student": {**student, "validation": known}}
+
+
+def validation_of_epoch(path: Path, epoch: int | None) -> dict[str, float | None] | None:
+    """Look up what a stage logged of the validation images after an epoch.
+
+    Args:
+        path: Its ``metrics.csv``.
+        epoch: Counted from 0.
+
+    Returns:
+        ``{"oa", "f1"}`` as shares of one; None where the file does not know.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return None
+    for row in rows:
+        found = {name: _number(row.get(f"val/{name}")) for name in ("oa", "f1")}
+        if _number(row.get("epoch")) == epoch and any(v is not None for v in found.values()):
+            return found
+    return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _sizes(scenes: SceneSet) -> dict[str, int]:
@@ -92,7 +167,8 @@ def _device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _commit() -> str | None:
+@lru_cache(maxsize=1)
+def commit() -> str | None:
     """The commit of the checkout that ackd runs from, with ``+`` where it was changed since."""
     folder = Path(__file__).resolve().parent
 

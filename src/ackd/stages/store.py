@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ackd.backbones import Backbone, Outputs
-from ackd.config.schema import Config
 from ackd.data.benchmark import TRAIN
 from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
 from ackd.stages.context import Context
+from ackd.stages.objective import reads
 from ackd.stages.pairing import compute_device
 from ackd.stages.ranks import first_rank
 from ackd.utils.io import read_json, write_json
@@ -24,15 +24,13 @@ from ackd.utils.progress import tracked
 
 __all__ = ["StoreStage"]
 
-OURS = "ackd."
-
 
 class StoreStage:
     """Runs the teacher once over the MS training images: in eval mode, unaugmented, in float32.
 
     The ranks share the pass; the first one writes, so that any file system will do. Every student
     with this teacher uses the same store, whatever its seed and its losses, but for patches: they
-    are most of a store, and kept only where a loss may read them.
+    are most of a store, and kept only where a loss reads them (``needs``).
     """
 
     name = "store"
@@ -63,7 +61,7 @@ class StoreStage:
             "ms": benchmark.ms.fingerprint,
             "normalise": config.data.normalise,
             "dtype": config.student.store_dtype,
-            "patches": _reads_patches(config),
+            "patches": "z" in reads(config),
         }
 
     def train(self, folder: Path, *, resume: bool) -> None:
@@ -79,7 +77,7 @@ class StoreStage:
             if first_rank():
                 write_store(
                     folder, rows, blocks, config.student.store_dtype,
-                    patches=_reads_patches(config),
+                    patches="z" in reads(config),
                 )  # fmt: skip
                 write_json(folder / "metrics.json", {"seconds": time.perf_counter() - began})
             else:
@@ -88,7 +86,7 @@ class StoreStage:
 
     def _blocks(self, device: torch.device) -> Iterator[Outputs]:
         grids: list[tuple[int, int]] = []
-        patches = _reads_patches(self.context.config)
+        patches = "z" in reads(self.context.config)
 
         def look(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
             z, zbar, logits, grid = self.teacher(batch["ms"])
@@ -105,16 +103,6 @@ class StoreStage:
     def load(folder: Path) -> tuple[TeacherStore, dict[str, Any]]:
         """Open a finished store, and read what it took."""
         return open_store(folder), read_json(folder / "metrics.json")
-
-
-def _reads_patches(config: Config) -> bool:
-    """Whether z is looked at: by L_ot1, or perhaps by a loss that is not ours."""
-    if config.aligns and config.ska.ot1:
-        return True
-    terms = config.loss.kd.values() if config.loss.lambda1 > 0 else ()
-    return any(
-        term.weight and not str(term.loss.get("_target_", "")).startswith(OURS) for term in terms
-    )
 
 
 def _digest(network: Backbone) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 
@@ -14,13 +13,12 @@ from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
+from ackd.stages.export import export_student
 from ackd.stages.fitting import fit
 from ackd.stages.lesson import make_lesson
-from ackd.stages.loggers import run_loggers, watchers
+from ackd.stages.loggers import log_options, run_loggers, watchers
 from ackd.stages.pairing import Pairing
-from ackd.stages.predictions import test_metrics, write_predictions
-from ackd.stages.trial import image_size
-from ackd.utils.io import save_tensors
+from ackd.stages.predictions import Measured, measure, write_predictions
 
 __all__ = ["StudentResult", "train_student"]
 
@@ -32,14 +30,14 @@ class StudentResult:
     """What was measured.
 
     Attributes:
-        metrics: On the test images.
+        measured: By the weights of the chosen epoch.
         best_epoch: The chosen one, counted from 0.
         seconds: Of the stage and of its parts.
         transport: Curves of the transport cost by name, and their ``"epoch"``; None where it was
             not measured.
     """
 
-    metrics: dict[str, float | None]
+    measured: Measured
     best_epoch: int
     seconds: dict[str, float]
     transport: dict[str, list[float]] | None
@@ -86,32 +84,18 @@ def train_student(
                 *watchers(config, loggers, benchmark.classes, pairs=pairing is not None),
             ],
         )  # fmt: skip
-        metrics = test_metrics(fitted.trainer, module, data)
+        measured = measure(fitted.trainer, module, data, benchmark.rgb)
+        log_options(loggers, config, measured)
     if fitted.trainer.is_global_zero:
         write_predictions(folder / "predictions.csv", module, benchmark.rgb, benchmark.classes)
-        _export(folder / "student.pt", context, module.backbone, data)
+        export_student(
+            folder / "student.pt", context, module.backbone, data, measured=measured,
+            epoch=fitted.epoch,
+        )  # fmt: skip
     seconds = {
         "distill": fitted.seconds,
         "dynm": lesson.dynm.seconds if lesson.dynm is not None else 0.0,
         "planner": module.objective.stopwatch.seconds,
     }
     curves = lesson.transport.curves if lesson.transport is not None else None
-    return StudentResult(metrics, fitted.epoch, seconds, curves)
-
-
-def _export(path: Path, context: Context, student: Backbone, data: UnpairedDataModule) -> None:
-    """Write all that is needed to use the student elsewhere, and nothing of its teacher."""
-    normaliser = data.normalisers["rgb"].cpu()
-    content: dict[str, Any] = {
-        "backbone": context.config.student.backbone.model_dump()
-        | {"pretrained": False, "size": list(image_size(context.benchmark.rgb))},
-        "bands": list(context.benchmark.rgb.bands),
-        "classes": list(context.benchmark.classes),
-        "size": context.benchmark.rgb.images.shape[-1],
-        "mean": normaliser.mean,
-        "std": normaliser.std,
-        "state_dict": {
-            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
-        },
-    }
-    save_tensors(path, content)
+    return StudentResult(measured, fitted.epoch, seconds, curves)

@@ -15,7 +15,8 @@ from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
 from ackd.stages.fitting import finite_weights, fit
 from ackd.stages.loggers import run_loggers, watchers
-from ackd.stages.predictions import test_metrics, write_predictions
+from ackd.stages.predictions import measure, write_predictions
+from ackd.stages.result import validation_of_epoch
 from ackd.utils.io import read_json, save_tensors, write_json
 
 __all__ = ["TeacherStage"]
@@ -71,17 +72,21 @@ class TeacherStage:
                 monitor=selection_metric(multilabel=multilabel), loggers=loggers,
                 checkpoint=checkpoint, callbacks=watchers(config, loggers, benchmark.classes),
             )  # fmt: skip
-            metrics = test_metrics(fitted.trainer, module, data)
+            measured = measure(fitted.trainer, module, data, benchmark.ms)
         if fitted.trainer.is_global_zero:
             write_predictions(folder / "predictions.csv", module, benchmark.ms, benchmark.classes)
             save_tensors(folder / "weights.pt", module.backbone.state_dict())
             write_json(
                 folder / "metrics.json",
-                {"metrics": metrics, "best_epoch": fitted.epoch, "seconds": fitted.seconds},
+                measured.entries() | {"best_epoch": fitted.epoch, "seconds": fitted.seconds},
             )
 
     def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
         """Read a finished teacher: the network and what was measured."""
         backbone = self.build(fresh=False)
         backbone.load_state_dict(finite_weights(folder / "weights.pt", self.name))
-        return backbone, read_json(folder / "metrics.json")
+        report = read_json(folder / "metrics.json")
+        if "validation" not in report:  # of an earlier version
+            epoch = report["best_epoch"]
+            report["validation"] = validation_of_epoch(folder / "metrics.csv", epoch)
+        return backbone, report

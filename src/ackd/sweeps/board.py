@@ -16,6 +16,7 @@ from ackd.sweeps.jobs import Job
 from ackd.sweeps.pool import Pool
 from ackd.sweeps.process import LOG
 from ackd.sweeps.states import State, SweepStates
+from ackd.sweeps.table import Line, print_table
 
 __all__ = ["Board"]
 
@@ -86,18 +87,13 @@ class Board:
         return table
 
     def close(self) -> None:
-        """Print how every job ended."""
-        table = Table(title=f"{len(self.jobs)} jobs in {self.states.path.parent}", title_style="")
-        for name in ("job", "state", "exit code", "time", "error"):
-            table.add_column(name, overflow="fold")
+        """Print how every job ended and what it reached."""
+        lines = []
         for job in self.jobs:
             known = self.states.of(job)
-            table.add_row(
-                escape(job.label), known["state"], "" if known["code"] is None else
-                str(known["code"]), _time(known["seconds"] or 0), escape(known["error"] or ""),
-            )  # fmt: skip
-        width = self.console.width if self.console.is_terminal else 160
-        Console(width=width, highlight=False).print(table)
+            told = {name: known[name] for name in ("code", "seconds", "error")}
+            lines.append(Line.of(job.varied, job.folder, known["state"], **told))
+        print_table(lines, f"{len(self.jobs)} jobs in {self.states.path.parent}", self.console)
 
 
 def _time(seconds: float) -> str:

@@ -37,6 +37,7 @@ class Job:
         forced: Whether it asks for a stage to be trained anew, so that it is never passed over.
         flags: Of Hydra, e.g. ``--config-dir``.
         mistake: Why it cannot run, None where it can.
+        varied: The overrides that were swept.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Job:
     forced: bool = False
     flags: tuple[str, ...] = ()
     mistake: str | None = None
+    varied: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -84,18 +86,22 @@ def make_job(
         flags: Of Hydra.
     """
     keys = {key.lstrip("+") for key in swept}
-    named = label(word for word in overrides if word.lstrip("+").partition("=")[0] in keys)
+    varied = tuple(word for word in overrides if word.lstrip("+").partition("=")[0] in keys)
+    named = label(varied)
     try:
         if isinstance(config, ConfigError):
             raise config
         devices = devices_of(config)
     except ConfigError as error:
-        return Job(number, named, tuple(overrides), root / _short(named), mistake=str(error))
+        return Job(
+            number, named, tuple(overrides), root / _short(named), mistake=str(error),
+            varied=varied,
+        )  # fmt: skip
     stamp = digest(planned_identity(config))
     return Job(
         number, named, tuple(overrides), root / f"{_short(named)}-{stamp[:8]}", stamp, devices,
         on_cpu=config.trainer.get("accelerator") == "cpu", forced=bool(config.force),
-        flags=tuple(flags),
+        flags=tuple(flags), varied=varied,
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
-from ackd.errors import ConfigError, nearest
+from ackd.config.messages import refused_values
+from ackd.errors import ConfigError
 from ackd.sweeps.slots import Slots, cores, visible_devices
 
 __all__ = ["PoolOptions", "read_options"]
@@ -50,23 +51,10 @@ def read_options(given: dict[str, Any], place: str) -> PoolOptions:
     Raises:
         ConfigError: A name or a value cannot be.
     """
-    known = PoolOptions.model_fields
-    for name in given:
-        if name not in known:
-            close = nearest(name, known)
-            meant = f" Did you mean {place}.{close}?" if close else ""
-            raise ConfigError(
-                f"There is no option {place}.{name}.{meant} Known: {', '.join(known)}."
-            )
     try:
         return PoolOptions.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
-        raise ConfigError(
-            f"{place}.{name}={given[name]} cannot be: expected "
-            + {"devices": "auto or a list such as [0,1]"}.get(
-                name, "a whole number from 1, or null"
-            )
-            + "."
-        ) from error
+        tree = {place: given}
+        items = [item | {"loc": (place, *item["loc"])} for item in error.errors(include_url=False)]
+        known = [f"{place}.{name}" for name in PoolOptions.model_fields]
+        raise ConfigError("\n".join(refused_values(items, tree, known))) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ackd.errors import ConfigError
-from ackd.stages.result import score
+from ackd.stages.result import read_result, score
 from ackd.stages.runs import RESULT
 from ackd.sweeps.board import Board
 from ackd.sweeps.failures import FAILURES
@@ -18,7 +18,6 @@ from ackd.sweeps.jobs import Job
 from ackd.sweeps.pool import Outcome, Pool, signals_end_it
 from ackd.sweeps.slots import Slots
 from ackd.sweeps.states import State, SweepStates, held
-from ackd.utils.io import read_json
 
 __all__ = ["Record", "distinct", "refuse_misfits", "run_jobs"]
 
@@ -146,8 +145,9 @@ class Record:
             why = f": {outcome.error}" if state == State.FAILED else ""
             self.board.say(job, f"{state} after {outcome.seconds:.0f} s{why}")
             return
-        reached = score(read_json(job.folder / RESULT))
-        self.board.say(job, f"finished in {outcome.seconds:.0f} s, {100 * reached:.1f} %")
+        reached = score(read_result(job.folder / RESULT))
+        told = "" if reached is None else f", {100 * reached:.1f} % on validation images"
+        self.board.say(job, f"finished in {outcome.seconds:.0f} s{told}")
 
 
 def distinct(jobs: Sequence[Job]) -> list[Job]:

@@ -16,9 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from ackd.errors import ConfigError, nearest
+from ackd.config.messages import refused_values
+from ackd.errors import ConfigError
 
 __all__ = ["Range", "SearchOptions", "read_search"]
+
+# Options of search.* that are the pool's.
+POOL = ("devices", "slots", "threads")
 
 
 class Range(BaseModel):
@@ -102,15 +106,12 @@ def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[s
                 f"{key}={text} cannot be read; write it as YAML, in quotes: "
                 "'search.space={loss.lambda1: {low: 0.0, high: 1.0}, planner.heads: [2, 4, 8]}'"
             ) from error
-    pool: dict[str, Any] = {
-        name: given.pop(name) for name in ("devices", "slots", "threads") if name in given
-    }
-    known = SearchOptions.model_fields
-    for name in given:
-        if name not in known:
-            close = nearest(name, [*known, "devices", "slots", "threads"])
-            meant = f" Did you mean 'search.{close}'?" if close else ""
-            raise ConfigError(f"There is no option 'search.{name}'.{meant}")
+    pool: dict[str, Any] = {name: given.pop(name) for name in POOL if name in given}
+    if str(given.get("metric", "")).startswith("test/"):
+        raise ConfigError(
+            f"search.metric={given['metric']} would choose by the test images, whose numbers mean "
+            "nothing afterwards; use a metric of the validation images: val/oa, val/f1 or val/loss."
+        )
     if "space" not in given:
         raise ConfigError(
             "Say what to search, e.g. 'search.space={loss.lambda1: {low: 0.0, high: 1.0}, "
@@ -123,7 +124,7 @@ def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[s
 
 
 def _sentences(error: ValidationError, given: dict[str, Any]) -> list[str]:
-    found = []
+    found, others = [], []
     for item in error.errors(include_url=False):
         place = [str(part) for part in item["loc"]]
         if place[:1] == ["space"] and len(place) > 1:
@@ -131,10 +132,9 @@ def _sentences(error: ValidationError, given: dict[str, Any]) -> list[str]:
                 "a list of values, or {low: 0.0, high: 1.0} with low below high and, if need be, "
                 "step or log: true (low above 0)"
             )
-            found.append(
-                f"search.space.{place[1]}={given['space'][place[1]]} cannot be: expected {expected}"
-            )
+            value = given["space"][place[1]]
+            found.append(f"search.space.{place[1]}={value} cannot be: expected {expected}.")
         else:
-            text = str(item["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-            found.append(f"search.{'.'.join(place)}={item['input']!r} cannot be: expected {text}")
-    return list(dict.fromkeys(found))
+            others.append(item | {"loc": ("search", *item["loc"])})
+    known = [f"search.{name}" for name in (*SearchOptions.model_fields, *POOL)]
+    return [*dict.fromkeys(found), *refused_values(others, {"search": given}, known)]

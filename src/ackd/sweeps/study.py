@@ -12,9 +12,10 @@ from typing import Any
 from ackd.errors import ConfigError
 from ackd.sweeps.space import Range, SearchOptions
 
-__all__ = ["Study", "Watched", "optuna_module", "read_metric"]
+__all__ = ["Best", "Study", "Watched", "optuna_module", "read_metric"]
 
-
+# Attributes of a trial: the name of its run folder, and that its numbers were not finite.
+FOLDER = "folder"
 DIVERGED = "diverged"
 
 
@@ -25,6 +26,21 @@ class Watched:
     trial: Any
     values: dict[int, float] = field(default_factory=dict)
     pruned: bool = False
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial so far.
+
+    Attributes:
+        value: Of the metric.
+        params: Its overrides.
+        folder: Name of its run folder; None where an earlier version of ackd has tried it.
+    """
+
+    value: float
+    params: dict[str, Any]
+    folder: str | None
 
 
 class Study:
@@ -84,6 +100,10 @@ class Study:
             words.append(f"{name}={_text(_suggest(trial, name, choice))}")
         return Watched(trial), words
 
+    def remember(self, watched: Watched, folder: str) -> None:
+        """Keep the name of a trial's run folder."""
+        watched.trial.set_user_attr(FOLDER, folder)
+
     def report(self, watched: Watched, metrics: Path) -> bool:
         """Tell how a run goes; returns whether it is to be ended."""
         for epoch, value in read_metric(metrics, self.options.metric).items():
@@ -122,14 +142,14 @@ class Study:
         """Trials whose numbers were not finite."""
         return sum(DIVERGED in trial.user_attrs for trial in self.study.get_trials(deepcopy=False))
 
-    def best(self) -> tuple[float, dict[str, Any]] | None:
-        """The best value so far and its overrides, None where no run has finished."""
+    def best(self) -> Best | None:
+        """The best trial so far, None where no run has finished."""
         complete = self._optuna.trial.TrialState.COMPLETE
         found = self.study.get_trials(states=(complete,))
         if not found:
             return None
         best = max(found, key=lambda trial: self._better(trial.value))
-        return float(best.value), dict(best.params)
+        return Best(float(best.value), dict(best.params), best.user_attrs.get(FOLDER))
 
     def _better(self, value: float) -> float:
         return value if self.options.direction == "maximize" else -value

@@ -55,7 +55,7 @@ def plan_jobs(
         elsewhere: They run on other machines: Lightning is not asked for their devices here.
     """
     from ackd.config.composed import check_composed
-    from ackd.config.hints import one_sentence
+    from ackd.config.messages import one_sentence
     from ackd.errors import ConfigError
     from ackd.sweeps.jobs import make_job
 
@@ -87,19 +87,18 @@ def _check_elsewhere(composed: DictConfig) -> Config:
 
 
 def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
-    """What the sweeper is told: the score of a finished job, None of another.
+    """What the sweeper is told: the validation score of a finished job, None of another.
 
     Never an error: the sweeper would give up the batches that are still to come.
     """
-    from ackd.stages.result import score
+    from ackd.stages.result import read_result, score
     from ackd.stages.runs import RESULT
-    from ackd.utils.io import read_json
 
     found = []
     for job in jobs:
         path = job.folder / RESULT
         told = JobReturn(overrides=job.overrides, working_dir=str(job.folder))
-        told.return_value = score(read_json(path)) if path.is_file() else None
+        told.return_value = score(read_result(path)) if path.is_file() else None
         told.status = JobStatus.COMPLETED
         found.append(told)
     return found

@@ -1,0 +1,92 @@
+"""``student.pt``: the student alone, with all that is needed to use it elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ackd import __version__
+from ackd.backbones import Backbone
+from ackd.data.benchmark import Benchmark
+from ackd.modules import UnpairedDataModule
+from ackd.stages.context import Context
+from ackd.stages.predictions import Measured
+from ackd.stages.result import active_losses, commit
+from ackd.stages.trial import image_size
+from ackd.utils.io import save_tensors
+
+__all__ = ["FORMAT", "export_student"]
+
+#: Raised by one whenever keys change their meaning. Files of format 1, which does not name itself,
+#: have backbone, bands, classes, size, mean, std and state_dict alone.
+FORMAT = 2
+
+EIGHT_BITS = 255
+
+
+def export_student(
+    path: Path,
+    context: Context,
+    student: Backbone,
+    data: UnpairedDataModule,
+    *,
+    measured: Measured,
+    epoch: int,
+) -> None:
+    """Write the student, and nothing of its teacher; ``torch.load(weights_only=True)`` reads it.
+
+    Args:
+        path: Of the file.
+        context: Of the run.
+        student: With the weights of the chosen epoch.
+        data: Has the normaliser of the RGB images.
+        measured: What these weights reach.
+        epoch: The chosen one, counted from 0.
+    """
+    config, benchmark = context.config, context.benchmark
+    normaliser = data.normalisers["rgb"].cpu()
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": "scene classification",
+        "backbone": config.student.backbone.model_dump()
+        | {"pretrained": False, "size": list(image_size(benchmark.rgb))},
+        "bands": list(benchmark.rgb.bands),
+        "classes": list(benchmark.classes),
+        **_input(benchmark),
+        # x = (pixel - mean) / std, a value for each band.
+        "normalization": {"standard": "training statistics", "image_max": "constant"}[
+            config.data.normalise
+        ],
+        "mean": normaliser.mean,
+        "std": normaliser.std,
+        "validation": measured.validation,
+        "test": measured.test,
+        "test_interval": measured.interval,
+        "protocol": config.data.protocol,
+        "epoch": epoch,
+        "method": config.method,
+        "kd": active_losses(config),
+        "seed": config.seed,
+        "data": benchmark.name,
+        "experiment": config.name,
+        "ackd": __version__,
+        "commit": commit(),
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
+    }
+    save_tensors(path, content)
+
+
+def _input(benchmark: Benchmark) -> dict[str, Any]:
+    """What an image has to become before it is normalised."""
+    height, width = (int(side) for side in benchmark.rgb.images.shape[-2:])
+    return {
+        "size": width,
+        # The whole image, not a crop: as ackd.data.scenes.read_rgb does it with Pillow.
+        "resize": {
+            "height": height, "width": width, "interpolation": "bilinear", "antialias": True,
+            "keep_aspect_ratio": False,
+        },
+        "value_range": [0, EIGHT_BITS],
+    }  # fmt: skip

@@ -1,0 +1,75 @@
+"""What the README tells a user to type works as it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ackd.data.scenes import read_rgb
+from ackd.train import train
+from tests.stages import toy
+
+README = Path(__file__).parents[2] / "README.md"
+QUICK = ("data.classes=3", "data.ms_per_class=15", "data.rgb_per_class=20", "data.size=32")
+
+
+def snippet() -> str:
+    (found,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.S)
+    return str(found)
+
+
+def use(code: str) -> tuple[str, torch.Tensor]:
+    """What the code prints, and its logits."""
+    names: dict[str, object] = {}
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        exec(compile(code, str(README), "exec"), names)
+    logits = names["logits"]
+    assert isinstance(logits, torch.Tensor)
+    return shown.getvalue().strip(), logits
+
+
+@pytest.mark.parametrize("normalise", ["standard", "image_max"])
+def test_the_snippet_sees_an_image_as_the_run_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalise: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("method=baseline", "transport=off", "student.max_epochs=1", *QUICK)
+    result = train(toy.composed(tmp_path, *words, f"data.normalise={normalise}"), tmp_path / "run")
+    (tmp_path / "run" / "student.pt").rename(tmp_path / "student.pt")
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("scene.jpg", quality=95)
+    said, logits = use(snippet())
+    assert said in result["data"]["classes"]
+    assert logits.shape == (1, 3)
+
+    # The same image through the code that the student was trained with.
+    saved = torch.load("student.pt", weights_only=True)
+    read = torch.as_tensor(read_rgb(tmp_path / "scene.jpg", saved["size"]))[None]
+    from ackd.backbones import build_backbone
+
+    student = build_backbone(**saved["backbone"], bands=3, classes=3)
+    student.load_state_dict(saved["state_dict"])
+    student.eval()
+    expected = student((read.float() - saved["mean"]) / saved["std"]).logits
+    assert torch.equal(logits, expected)
+
+
+def test_the_snippet_takes_files_of_earlier_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("method=baseline", "transport=off", "student.max_epochs=1", *QUICK)
+    train(toy.composed(tmp_path, *words), tmp_path / "run")
+    saved = torch.load("run/student.pt", weights_only=True)
+    old = {"backbone", "bands", "classes", "size", "mean", "std", "state_dict"}
+    torch.save({key: value for key, value in saved.items() if key in old}, "student.pt")
+    Image.new("RGB", (64, 64), (10, 120, 30)).save("scene.jpg")
+    assert use(snippet())[0] in saved["classes"]
