@@ -45,6 +45,7 @@ def _run(given: list[str]) -> None:
     from ackd.train import train
 
     began = time.perf_counter()
+    print("ackd.demo: a teacher, a matcher and three students; loading PyTorch", flush=True)
     jobs = {method: _compose(given, method) for method in STUDENTS}
     results: dict[str, dict[str, Any]] = {}
     for method, cfg in jobs.items():

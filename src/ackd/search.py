@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]) -> None:
+    print(f"ackd.search: {options.trials} trials; loading Optuna and PyTorch", flush=True)
     # Late: --help answers without torch.
     from ackd.sweeps.failures import FAILURES
     from ackd.sweeps.jobs import sweep_name

@@ -58,40 +58,61 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     Raises:
         AckdError: Something that the user can mend.
     """
-    config = check(cfg, look=True)
+    from ackd.stages.logbook import logbook
+
+    with logbook() as to_file:
+        # At once: what follows imports torch and Lightning, which takes seconds.
+        log.info("%s", _beginning(cfg))
+        config = check(cfg, look=True)
+        return _run(cfg, config, fresh_folder, to_file)
+
+
+def _run(
+    cfg: DictConfig, config: Config, fresh_folder: Path, to_file: Callable[[Path], None]
+) -> dict[str, Any]:
     # Late: everything below needs torch.
     from ackd.config.composed import save_resolved
     from ackd.stages.context import open_context
-    from ackd.stages.logbook import logbook
     from ackd.stages.pipeline import run_pipeline
     from ackd.stages.runs import choose_folder, claimed
     from ackd.stages.wandb_run import failure_noted
 
-    with logbook() as to_file:
-        # First the images: where they are not as they should be, no folder is left behind.
-        context = open_context(config, chosen_options())
-        config = context.config
-        _take_over_batches(cfg, config)
-        inherited = os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
-        if inherited:
-            return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
-        folder, resume = choose_folder(context, fresh_folder.absolute())
-        if folder != fresh_folder.absolute() and fresh_folder.is_dir():
-            _remove_if_empty(fresh_folder)
-        os.environ[RUN_FOLDER] = str(folder)
-        with claimed(folder, context):
-            save_resolved(cfg, folder / "config.yaml")
-            to_file(folder / "train.log")
-            log.info("run folder: %s", folder)
-            partial = bool(context.benchmark.notes.get("partial", False))
-            with failure_noted(config, folder, partial=partial):
-                return run_pipeline(context, folder, resume=resume)
+    # First the images: where they are not as they should be, no folder is left behind.
+    context = open_context(config, chosen_options())
+    config = context.config
+    _take_over_batches(cfg, config)
+    inherited = os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
+    if inherited:
+        return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
+    folder, resume = choose_folder(context, fresh_folder.absolute())
+    if folder != fresh_folder.absolute() and fresh_folder.is_dir():
+        _remove_if_empty(fresh_folder)
+    os.environ[RUN_FOLDER] = str(folder)
+    with claimed(folder, context):
+        save_resolved(cfg, folder / "config.yaml")
+        to_file(folder / "train.log")
+        log.info("run folder: %s", folder)
+        partial = bool(context.benchmark.notes.get("partial", False))
+        with failure_noted(config, folder, partial=partial):
+            return run_pipeline(context, folder, resume=resume)
+
+
+def _beginning(cfg: DictConfig) -> str:
+    """Say what is about to run, from what was composed; it may still have mistakes."""
+
+    def shown(option: str) -> object:
+        return OmegaConf.select(cfg, option, throw_on_resolution_failure=False)
+
+    return (
+        f"ackd.train: method={shown('method')}, data={shown('data.name')}, seed={shown('seed')}, "
+        f"until={shown('until')}; checking the options and loading PyTorch"
+    )
 
 
 def check(cfg: DictConfig, *, look: bool = False) -> Config:
     """Resolve a composed configuration and find every mistake in it.
 
-    With ``look``, folders of a user's own images are looked at too, before torch is imported.
+    With ``look``, files and folders that options name are looked at too, before torch is imported.
     """
     from ackd.config.composed import check_composed
 

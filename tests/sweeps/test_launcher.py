@@ -72,9 +72,9 @@ def test_several_devices_under_one_process_are_refused_before_anything_starts(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("slot", 2, r"Did you mean hydra\.launcher\.slots\?"),
-        ("slots", 0, r"hydra\.launcher\.slots=0 .*expected a whole number from 1"),
-        ("devices", "gpu", "expected auto or a list"),
+        ("slot", 2, r"Did you mean 'hydra\.launcher\.slots'\?"),
+        ("slots", 0, r"hydra\.launcher\.slots=0 .*expected a number greater than 0"),
+        ("devices", "gpu", "expected 'auto' or a list"),
     ],
 )
 def test_a_wrong_option_of_the_pool_is_told(name: str, value: object, said: str) -> None:
@@ -85,7 +85,7 @@ def test_a_wrong_option_of_the_pool_is_told(name: str, value: object, said: str)
 def test_a_misspelt_option_of_the_pool_ends_the_command(tmp_path: Path) -> None:
     done = train(*POOL, "+hydra.launcher.slot=2", "seed=0,1", cwd=tmp_path)
     assert done.code == 1
-    assert "Did you mean hydra.launcher.slots?" in done.last
+    assert "Did you mean 'hydra.launcher.slots'?" in done.last
     assert not list(tmp_path.rglob("job.log"))
 
 

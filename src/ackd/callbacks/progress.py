@@ -10,12 +10,11 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import RichProgressBar
 
-__all__ = ["FILE_ONLY", "EpochLines", "StageBar", "progress"]
+from ackd.utils.progress import FILE_ONLY
+
+__all__ = ["EpochLines", "StageBar", "progress"]
 
 log = logging.getLogger("ackd")
-
-#: Attribute of records that are for ``train.log`` alone, as a terminal has a bar in their place.
-FILE_ONLY = "file_only"
 
 
 class StageBar(RichProgressBar):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ackd.config.data import DATA_NAMES
 from ackd.config.messages import option_at, refused_values
 from ackd.config.options import MOVED, moved, option_paths
+from ackd.config.places import check_places
 from ackd.config.schema import Config
 from ackd.errors import ConfigError, did_you_mean
 from ackd.utils.values import paths
@@ -23,10 +24,13 @@ WANDB_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")  # as
 def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
     """Turn a resolved mapping into a :class:`Config`.
 
+    What takes least is checked first: names and values, files and folders, and then what has to be
+    built, which needs torch and Lightning.
+
     Args:
         tree: The composed configuration as plain dicts, lists and scalars.
-        look: Whether to look at what the options of the data set lead to as well, on a machine that
-            has the images; see :func:`ackd.config.own_data.check_data`.
+        look: Whether to look at the files and folders that options name as well, on a machine that
+            has them; see :mod:`ackd.config.places` and :mod:`ackd.config.own_data`.
 
     Raises:
         ConfigError: A key is misspelt, a value has the wrong type or range, or two options
@@ -43,6 +47,7 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
     ):
         rule(config)
     if look:
+        check_places(config)
         # Late: this imports NumPy and rasterio, which --cfg and --help do without.
         from ackd.config.own_data import check_data
 

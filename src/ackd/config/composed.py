@@ -22,7 +22,7 @@ def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
 
     Args:
         cfg: As Hydra composed it.
-        look: Whether to look at the folders of a user's own images as well.
+        look: Whether to look at the files and folders that options name as well.
 
     Raises:
         ConfigError: An interpolation leads nowhere, or an option is wrong.

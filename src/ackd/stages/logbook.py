@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ackd.callbacks.progress import FILE_ONLY
+from ackd.utils.progress import FILE_ONLY
 
 __all__ = ["logbook"]
 

@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-__all__ = ["Progress", "bar", "part_of", "tracked"]
+__all__ = ["FILE_ONLY", "Progress", "bar", "part_of", "tracked"]
+
+#: Attribute of log records that are for ``train.log`` alone, a terminal has a bar instead.
+FILE_ONLY = "file_only"
 
 T = TypeVar("T")
 

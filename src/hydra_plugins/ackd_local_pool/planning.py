@@ -26,6 +26,8 @@ SWEEPING = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hyd
 
 def settle_folder(config: DictConfig) -> None:
     """Give a sweep a folder that the same command finds again, unless the user has named one."""
+    # At once: what follows imports torch, which takes seconds.
+    print("ackd.train: a sweep; composing and checking its jobs", flush=True)
     from ackd.config.words import escaped
     from ackd.sweeps.jobs import sweep_name
 
