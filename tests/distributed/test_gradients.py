@@ -13,24 +13,16 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ackd import losses
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
 from ackd.losses import info_nce, soft_target_info_nce
 from ackd.losses.gathering import gather_batch
 from ackd.modules.objective import DistillationObjective, LossWeights
+from tests.losses.catalogue import methods
 
 B, D, N, C = 12, 16, 4, 5
 
-KD = {
-    "vanilla": lambda: losses.VanillaKD(),
-    "dkd": lambda: losses.DecoupledKD(),
-    "rkd": lambda: losses.RelationalKD(),
-    "logits": lambda: losses.LogitMSE(),
-    "ctkd": lambda: losses.CurriculumTemperatureKD(),
-    "lskd": lambda: losses.StandardizedKD(),
-    "vpr": lambda: losses.HyperbolicRelationalKD(),
-}
+KD = methods()
 
 
 class Student(nn.Module):

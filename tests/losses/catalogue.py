@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
+import yaml
+from torch import Tensor, nn
 
+from ackd.config.location import config_dir
 from ackd.losses import (
     coral,
     curriculum_temperature_kd,
@@ -20,8 +24,26 @@ from ackd.losses import (
     soft_target_info_nce,
     standardized_kd,
 )
+from ackd.utils.targets import locate
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def _built(node: dict[str, Any]) -> nn.Module:
+    inner = {name: _built(value) for name, value in node.items() if isinstance(value, dict)}
+    found: nn.Module = locate(node["_target_"], "loss")(**inner)
+    return found
+
+
+def methods() -> dict[str, Callable[[], nn.Module]]:
+    """Every distillation loss of conf/kd by name, with the defaults of its class."""
+    found: dict[str, Callable[[], nn.Module]] = {}
+    for path in sorted((config_dir() / "kd").glob("*.yaml")):
+        for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            found[name] = partial(_built, entry["loss"])
+    return found
+
+
 TARGET = torch.tensor([0, 3, 1, 4, 4, 2])
 ON_LOGITS: dict[str, Loss] = {
     "kd": lambda s, t: kd_divergence(s, t, 3.0),

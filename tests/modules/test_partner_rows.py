@@ -14,15 +14,6 @@ from ackd.alignment import SKA, Projection
 from ackd.callbacks import DynM
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request, UnpairedScenes
-from ackd.losses import (
-    CurriculumTemperatureKD,
-    DecoupledKD,
-    HyperbolicRelationalKD,
-    LogitMSE,
-    RelationalKD,
-    StandardizedKD,
-    VanillaKD,
-)
 from ackd.losses.gathering import gather_batch
 from ackd.matching import Gallery
 from ackd.modules import (
@@ -32,6 +23,7 @@ from ackd.modules import (
     StoredTeacher,
     TeacherStore,
 )
+from tests.losses.catalogue import methods
 from tests.stages import toy
 
 # What makes the host read a value of the device, or a shape that depends on values.
@@ -50,11 +42,7 @@ class NoWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-KD: dict[str, nn.Module] = {
-    "vanilla": VanillaKD(), "rkd": RelationalKD(), "ctkd": CurriculumTemperatureKD(),
-    "vpr": HyperbolicRelationalKD(), "dkd": DecoupledKD(), "logits": LogitMSE(),
-    "lskd": StandardizedKD(),
-}  # fmt: skip
+KD: dict[str, nn.Module] = {name: build() for name, build in methods().items()}
 
 
 def module_and_data(workers: int = 0) -> tuple[DistillModule, Any, Gallery]:

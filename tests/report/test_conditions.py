@@ -90,3 +90,13 @@ def test_of_two_equal_runs_the_later_one_counts(tmp_path: Path) -> None:
     data = only(tmp_path)
     assert [run.name for run in data.repeats] == ["a"]
     assert [run.name for run in data.conditions[0].runs] == ["b"]
+
+
+def test_a_loss_of_the_users_own_is_called_by_its_title(tmp_path: Path) -> None:
+    for seed, title in enumerate(({"title": "My loss"}, {})):
+        options = config("kd", seed=seed)
+        options["loss"]["kd"] = {"mine": {"loss": {"_target_": "my.Loss"}, "weight": 1.0, **title}}
+        make_run(tmp_path / str(seed), options)
+    (condition,) = only(tmp_path).conditions
+    assert condition.title == "My loss"
+    assert len(condition.runs) == 2, "the title shapes no number"

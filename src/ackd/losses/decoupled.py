@@ -48,10 +48,8 @@ def decoupled_kd(
         ValueError: Shapes differ, there is one class only, or a number is out of its range.
         TypeError: The target does not hold class indices.
     """
-    require_not_negative("alpha", alpha)
-    require_not_negative("beta", beta)
-    terms = decoupled_kd_terms(student_logits, teacher_logits, target, temperature)
-    return alpha * terms["tckd"] + beta * terms["nckd"]
+    parts = _weighted(student_logits, teacher_logits, target, alpha, beta, temperature)
+    return parts["tckd"] + parts["nckd"]
 
 
 @full_precision
@@ -87,6 +85,20 @@ def decoupled_kd_terms(
         "tckd": scale * _kl(teacher_binary, student_binary),
         "nckd": scale * _kl(teacher_others, student_others),
     }
+
+
+def _weighted(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    target: Tensor,
+    alpha: float,
+    beta: float,
+    temperature: float,
+) -> dict[str, Tensor]:
+    require_not_negative("alpha", alpha)
+    require_not_negative("beta", beta)
+    terms = decoupled_kd_terms(student_logits, teacher_logits, target, temperature)
+    return {"tckd": alpha * terms["tckd"], "nckd": beta * terms["nckd"]}
 
 
 def _split(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,12 +153,15 @@ class DecoupledKD(DistillationLoss):
         self, student: Outputs, teacher: Outputs, target: Tensor, epoch: int
     ) -> dict[str, Tensor]:
         """Return ``{"tckd": scalar, "nckd": scalar}``, weighted; see the base class."""
-        terms = decoupled_kd_terms(student.logits, teacher.logits, target, self.temperature)
         warmup = self.warmup(epoch)
-        return {
-            "tckd": warmup * self.alpha * terms["tckd"],
-            "nckd": warmup * self.beta * terms["nckd"],
-        }
+        return _weighted(
+            student.logits,
+            teacher.logits,
+            target,
+            warmup * self.alpha,
+            warmup * self.beta,
+            self.temperature,
+        )
 
     def warmup(self, epoch: int) -> float:
         """Return the factor in [0, 1] of an epoch >= 0."""

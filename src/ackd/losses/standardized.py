@@ -17,7 +17,7 @@ from ackd.losses._checks import (
 )
 from ackd.losses._precision import full_precision
 from ackd.losses.method import DistillationLoss, needs_of
-from ackd.losses.vanilla import VanillaKD, kd_divergence
+from ackd.losses.vanilla import kd_divergence
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs
@@ -107,7 +107,7 @@ class Standardized(DistillationLoss):
         return {name: self.weight * value for name, value in parts.items()}
 
 
-class StandardizedKD(Standardized):
+class StandardizedKD(DistillationLoss):
     """Vanilla distillation on standardised logits (LSKD) with its defaults; part ``kd``.
 
     Args:
@@ -119,5 +119,15 @@ class StandardizedKD(Standardized):
     """
 
     def __init__(self, temperature: float = 2.0, weight: float = 9.0) -> None:
+        super().__init__()
         require_positive("temperature", temperature, ConfigError)
-        super().__init__(VanillaKD(temperature), weight)
+        require_not_negative("weight", weight, ConfigError)
+        self.temperature = temperature
+        self.weight = weight
+
+    def forward(
+        self, student: Outputs, teacher: Outputs, target: Tensor, epoch: int
+    ) -> dict[str, Tensor]:
+        """Return ``{"kd": scalar}``, weighted; see the base class."""
+        loss = standardized_kd(student.logits, teacher.logits, self.temperature)
+        return {"kd": self.weight * loss}

@@ -52,6 +52,7 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         key: int(value) if isinstance(value, float) and value.is_integer() else value
         for key, value in found.items()
         if not under(key, without)
+        and not (key.startswith("loss.kd.") and key.endswith(".title"))
         # An empty one is of a version that has no such option.
         and not (key.endswith(".backbone._target_") and value is None)
     }

@@ -1,0 +1,73 @@
+"""What docs/extending.md shows works as it is written there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ackd.report.conditions import kd_titles
+from ackd.train import train
+from tests.config.composing import options_of
+from tests.stages import toy
+
+DOC = Path(__file__).parents[2] / "docs" / "extending.md"
+TEXT = DOC.read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = re.findall(r"```bash\npython -m ackd\.train (.*?)\n```", TEXT, re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of the document, importable as from the current folder."""
+    for code in PYTHON:
+        name = re.match(r"# (\w+)\.py\n", code)
+        if name:
+            (tmp_path / f"{name[1]}.py").write_text(code, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, name[1], raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda _: toy.benchmark())
+
+
+def run(tmp_path: Path, command: str) -> dict[str, Any]:
+    short = ("student.max_epochs=1", "teacher.max_epochs=1", "dynm.reference_epochs=1",
+             "dynm.count=1", "dynm.delta=1", "student.optimizer.lr=0.001")  # fmt: skip
+    return train(toy.composed(tmp_path, *short, *shlex.split(command)), tmp_path / "run")
+
+
+def test_there_is_a_command_for_each_kind() -> None:
+    assert ["student.backbone._target_" in c for c in COMMANDS] == [True, False]
+    assert len(PYTHON) == 3
+
+
+def test_a_network_of_ones_own_trains_and_is_built_from_its_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(tmp_path, COMMANDS[0])
+    assert result["student"]["backbone"] == "mynetworks.PatchNet"
+    monkeypatch.chdir(tmp_path / "run")
+    names: dict[str, Any] = {}
+    exec(PYTHON[1], names)
+    student = names["student"]
+    assert (student.z_dim, student.bands, student.classes) == (24, 3, 3)
+    saved = torch.load("student.pt", weights_only=True)
+    assert torch.equal(student.net.patches.weight, saved["state_dict"]["net.patches.weight"])
+
+
+def test_a_loss_of_ones_own_trains(tmp_path: Path) -> None:
+    run(tmp_path, COMMANDS[1])
+    (header, *_) = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert "loss/cosine_cosine" in header.split(",")
+
+
+def test_every_loss_of_the_project_has_a_title() -> None:
+    titles = kd_titles()
+    assert set(titles) == {name for name in options_of("kd") if name != "none"}
+    assert titles["vanilla"] == "Vanilla KD"
+    assert len(set(titles.values())) == len(titles)
