@@ -48,6 +48,8 @@ REFUSED = [
     ("precision", "bf16-true", "bf16-mixed"),
     ("precision", "16-true", "16-mixed"),
     ("precision", "transformer-engine", "bf16-mixed"),
+    ("precision", "16-mixed", r"needs a GPU.*bf16-mixed"),
+    ("precision", 16, r"needs a GPU.*bf16-mixed"),
     ("precision", "bf16-mixd", r"Did you mean trainer\.precision=bf16-mixed\?"),
     ("strategy", "ddp_spawn", "use auto or ddp"),
     ("strategy", "ddp_notebook", "use auto or ddp"),

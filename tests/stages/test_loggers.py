@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ackd.stages.loggers import ContinuedCSVLogger, run_loggers
+from ackd.train import train
 from tests.stages import toy
 
 
@@ -37,7 +38,7 @@ def test_ranks_other_than_the_first_leave_the_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(ContinuedCSVLogger(tmp_path), 0, loss=1.0)
-    monkeypatch.setattr("ackd.stages.loggers.first_rank", lambda: False)
+    monkeypatch.setattr("ackd.stages.metrics_csv.first_rank", lambda: False)
     ContinuedCSVLogger(tmp_path)
     assert [row["loss"] for row in toy.rows(tmp_path / "metrics.csv")] == ["1.0"]
 
@@ -66,7 +67,7 @@ def test_a_wandb_run_is_closed_whatever_happens(
         with run_loggers(options, "student", tmp_path / "run") as loggers:
             assert [type(logger).__name__ for logger in loggers] == [
                 "ContinuedCSVLogger",
-                "WandbLogger",
+                "LenientWandbLogger",
             ]
             loggers[1].log_metrics({"loss": 1.0}, step=0)
             assert wandb.run is not None
@@ -82,3 +83,19 @@ def test_a_wandb_run_is_closed_whatever_happens(
     assert codes == [1 if fails else 0]
     assert wandb.run is None
     assert list((tmp_path / "outputs" / "wandb").glob("offline-run-*"))
+
+
+def test_a_tensorboard_folder_that_cannot_be_written_costs_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    toy.small(monkeypatch)
+    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "tensorboard").touch()  # a file in its place
+    options = ("logger=tensorboard", "method=baseline", "student.max_epochs=2")
+    result = train(toy.composed(tmp_path, *options), run)
+    assert result["student"]["metrics"]["oa"] is not None
+    assert (run / "train.log").read_text().count("TensorBoard could not take something") == 1
+    assert len(toy.rows(run / "metrics.csv")) >= 2

@@ -216,6 +216,12 @@ def processes(options: Mapping[str, Any]) -> int:
             )  # fmt: skip
     except (MisconfigurationException, ValueError, TypeError, RuntimeError, ImportError) as error:
         raise ConfigError(_refused(options, error)) from error
+    asked = str(options.get("precision", ""))
+    if asked in ("16", "16-mixed") and trainer.precision != "16-mixed":
+        raise ConfigError(
+            f"trainer.precision={asked} needs a GPU; Lightning would compute in "
+            f"{trainer.precision} on this accelerator. Use trainer.precision={trainer.precision}"
+        )
     cores = os.cpu_count() or 1
     count = int(trainer.num_devices)
     # Two are enough to try things out on any machine.

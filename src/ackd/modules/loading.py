@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from ackd.data.pairs import Request, UnpairedScenes
 
@@ -15,6 +18,22 @@ __all__ = ["Batch", "LateLoader", "PartnerRows", "Side", "partner_index"]
 
 Side = Literal["ms", "rgb"]
 Batch = dict[str, Tensor]
+
+
+class _WatchfulIterator(_MultiProcessingDataLoaderIter):
+    """Waits in short steps for a batch, so that a worker that has died is noticed at once.
+
+    torch does so without a time limit only; with one, it waits all of it for an answer from a
+    worker that is no longer there.
+    """
+
+    def _try_get_data(self, timeout: float = MP_STATUS_CHECK_INTERVAL) -> tuple[bool, Any]:
+        end = time.monotonic() + timeout
+        while True:
+            left = max(0.0, min(end - time.monotonic(), MP_STATUS_CHECK_INTERVAL))
+            found: tuple[bool, Any] = super()._try_get_data(left)  # type: ignore[no-untyped-call]
+            if found[0] or time.monotonic() >= end:
+                return found
 
 
 class LateLoader(DataLoader[Batch]):
@@ -28,6 +47,12 @@ class LateLoader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         """Start an epoch."""
         yield from super().__iter__()
+
+    def _get_iterator(self) -> Any:
+        if not self.num_workers:
+            return super()._get_iterator()
+        self.check_worker_number_rationality()
+        return _WatchfulIterator(self)
 
 
 class PartnerRows(Dataset[Batch]):

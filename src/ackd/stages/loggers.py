@@ -12,8 +12,10 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ackd.callbacks import ConfusionMatrix, MatchedPairs
+from ackd.callbacks.lenient import lenient
 from ackd.config.identity import identity
 from ackd.config.schema import Config
+from ackd.stages.lenient import LenientTensorBoardLogger
 from ackd.stages.metrics_csv import ContinuedCSVLogger
 from ackd.stages.predictions import Measured
 from ackd.stages.ranks import first_rank
@@ -43,16 +45,15 @@ def run_loggers(
         keep_until_epoch: See :class:`ContinuedCSVLogger`.
         resumed: Noted in W&B, where every attempt is a run of its own.
         notes: What is special about the images, see ``Benchmark.notes``.
-
-    Raises:
-        AckdError: W&B cannot open a run.
     """
     with ExitStack() as stack:
         loggers: list[Logger] = [ContinuedCSVLogger(folder, keep_until_epoch)]
         if config.logger.tensorboard is not None:
             # A folder for each stage, which TensorBoard shows as a run of its own.
             version = f"{TENSORBOARD}/{stage}"
-            board = TensorBoardLogger(folder, name="", version=version, default_hp_metric=False)
+            board = LenientTensorBoardLogger(
+                folder, name="", version=version, default_hp_metric=False
+            )
             board.log_hyperparams(identity(config))
             # Its thread writes on; a finished stage is renamed under it.
             stack.callback(board.finalize, "success")
@@ -60,7 +61,8 @@ def run_loggers(
         if config.logger.wandb is not None:
             partial = bool((notes or {}).get("partial", False))
             run = wandb_run(config, stage, folder, resumed=resumed, partial=partial)
-            loggers.append(stack.enter_context(run))
+            opened = stack.enter_context(run)
+            loggers += [] if opened is None else [opened]
         yield loggers
 
 
@@ -97,7 +99,8 @@ def bring_curves(config: Config, artifact: Path, folder: Path) -> None:
     if config.logger.tensorboard is None or not first_rank():
         return
     for stage in (artifact / TENSORBOARD).glob("*/"):
-        shutil.copytree(stage, folder / TENSORBOARD / stage.name, dirs_exist_ok=True)
+        with lenient("TensorBoard"):
+            shutil.copytree(stage, folder / TENSORBOARD / stage.name, dirs_exist_ok=True)
 
 
 def watchers(

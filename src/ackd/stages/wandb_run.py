@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGINT
+from typing import Any
 
-from lightning.pytorch.loggers import WandbLogger
-
+from ackd.callbacks.lenient import lenient
 from ackd.config.schema import Config
-from ackd.errors import AckdError
+from ackd.stages.lenient import LenientWandbLogger
 from ackd.stages.ranks import first_rank
 
 __all__ = ["failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
@@ -30,7 +30,7 @@ LONGEST_ERROR = 500
 @contextmanager
 def wandb_run(
     config: Config, stage: str, folder: Path, *, resumed: bool = False, partial: bool = False
-) -> Iterator[WandbLogger]:
+) -> Iterator[LenientWandbLogger | None]:
     """Open a run for a stage; close it as finished, or as failed where an error or signal ends it.
 
     Lightning's logger writes into whatever run is open in the process, so none may be left from
@@ -44,21 +44,18 @@ def wandb_run(
             attempt is a run of its own in the same group.
         partial: Whether images of the benchmark are missing.
 
-    Raises:
-        AckdError: W&B cannot open a run, or somebody else's is open in this process.
+    Yields:
+        The logger; None where W&B cannot open a run at all, or somebody else's is open in this
+        process. A dashboard never ends a run, so either is a warning.
     """
-    import wandb
-
-    if wandb.run is not None:
-        raise AckdError(
-            f"The W&B run '{wandb.run.name}' is already open in this process, and the {stage} "
-            "would write into it; call wandb.finish() first, or leave logger=wandb out."
-        )
-    logger = _logger(config, stage, folder, resumed=resumed, partial=partial)
+    logger: LenientWandbLogger | None = None
+    with lenient("W&B"):
+        logger = _fresh(config, stage, folder, resumed=resumed, partial=partial)
+    if logger is None or (first_rank() and not _open(logger, stage)):
+        yield None
+        return
     exit_code, said = 0, ""
     try:
-        if first_rank():
-            _open(logger, stage)
         yield logger
     except BaseException as error:
         exit_code, said = _exit_code(error), f"{type(error).__name__}: {error}"
@@ -89,9 +86,18 @@ def failure_noted(config: Config, folder: Path, *, partial: bool = False) -> Ite
         raise
 
 
-def _logger(
+def _fresh(
     config: Config, stage: str, folder: Path, *, resumed: bool, partial: bool
-) -> WandbLogger:
+) -> LenientWandbLogger | None:
+    """A logger of a run of its own; None where somebody else's is open."""
+    import wandb
+
+    if wandb.run is not None:
+        log.warning(
+            "The W&B run '%s' is already open in this process, and the %s would write into it, so "
+            "W&B gets nothing of it; call wandb.finish() first.", wandb.run.name, stage,
+        )  # fmt: skip
+        return None
     options = config.logger.wandb
     if options is None:
         raise ValueError("wandb_run needs logger.wandb")
@@ -100,7 +106,7 @@ def _logger(
         mode = "online" if has_account() else "offline"
     content = config.model_dump(mode="json")
     content |= {"stage": stage, "resumed": resumed, "partial": partial, "folder": str(folder)}
-    return WandbLogger(
+    return LenientWandbLogger(
         project=options.project,
         entity=options.entity,
         name=run_name(config, stage),
@@ -111,7 +117,15 @@ def _logger(
         tags=tags_of(config, partial=partial),
         config=content,
         mode=os.environ.get("WANDB_MODE", mode),
+        settings=_settings(),
     )
+
+
+def _settings() -> Any:
+    """Warnings, and neither the run's whole history at its end nor advice at its start."""
+    import wandb
+
+    return wandb.Settings(quiet=True, show_info=False)
 
 
 def run_name(config: Config, stage: str) -> str:
@@ -140,17 +154,47 @@ def _unique(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _open(logger: WandbLogger, stage: str) -> None:
-    """Open the run now, so that a failure before the first number is a failed run as well."""
+def _open(logger: LenientWandbLogger, stage: str) -> bool:
+    """Open the run now, so that a failure before the first number is a failed run as well.
+
+    Where the server cannot be reached or has no account, it is kept on this machine.
+
+    Returns:
+        Whether a run is open.
+    """
+    import wandb
+
+    error = _try_to_open(logger)
+    if error is not None and logger.mode == "online":
+        log.warning(
+            "W&B could not open a run for the %s (%s); it stays on this machine "
+            "(logger.wandb.mode=offline), and `make wandb-sync` sends it later.", stage, error,
+        )  # fmt: skip
+        logger.mode = "offline"
+        error = _try_to_open(logger)
+    if error is not None:
+        log.warning(
+            "W&B could not open a run for the %s (%s), and gets nothing of it; metrics.csv has "
+            "all numbers.", stage, error,
+        )  # fmt: skip
+        return False
+    if wandb.run is not None and logger.mode != "disabled":
+        place = wandb.run.url or f"{wandb.run.settings.sync_dir}, for `make wandb-sync`"
+        log.info("W&B: '%s' in %s", wandb.run.name, place)
+    return True
+
+
+def _try_to_open(logger: LenientWandbLogger) -> str | None:
+    """Open a run; returns what W&B said where it could not."""
     import wandb
 
     try:
-        _ = logger.experiment
-    except wandb.errors.Error as error:
-        raise AckdError(
-            f"W&B could not open a run for the {stage}: {error} With logger.wandb.mode=offline it "
-            "stays on this machine, and `make wandb-sync` sends it later."
-        ) from error
+        logger.open()
+    except Exception as error:
+        with suppress(Exception):  # it may be half open
+            wandb.finish(exit_code=1)
+        return " ".join(f"{error}".split()) or type(error).__name__
+    return None
 
 
 def _close(exit_code: int, said: str) -> None:

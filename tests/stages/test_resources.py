@@ -1,0 +1,151 @@
+"""Memory, shared memory and workers that run out: said with the option that needs less."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ackd.data.pairs import UnpairedScenes
+from ackd.errors import AckdError, ConfigError
+from ackd.modules import DistillModule, TeacherModule
+from ackd.stages.resources import shortages_told
+from ackd.train import train
+from tests.stages import toy
+
+MODULES = {"teacher": TeacherModule, "student": DistillModule}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.small(monkeypatch)
+    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
+
+
+def run(root: Path, *overrides: str) -> dict[str, Any]:
+    return train(toy.composed(root, *overrides), root / "outputs" / "run")
+
+
+def real_cpu() -> Exception:
+    """What torch raises where the system gives no more memory."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    return caught.value
+
+
+def real_numpy() -> Exception:
+    with pytest.raises(MemoryError) as caught:
+        np.empty(1 << 60, dtype=np.uint8)
+    return caught.value
+
+
+@pytest.mark.parametrize("stage", ["teacher", pytest.param("student", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        real_cpu(), real_numpy(), MemoryError(), RuntimeError("std::bad_alloc"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("CUDA error: out of memory"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+    ids=["cpu", "numpy", "plain", "bad_alloc", "cuda", "cuda_error", "os"],
+)  # fmt: skip
+def test_out_of_memory_names_half_of_the_stages_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    def full(self: Any, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        raise error
+
+    monkeypatch.setattr(MODULES[stage], "training_step", full)
+    with pytest.raises(AckdError) as caught:
+        run(tmp_path)
+    said = str(caught.value)
+    assert f"The {stage} ran out of memory" in said
+    assert f"{stage}.batch_size=4 (it is 8)" in said
+    assert ("the GPU" in said) == ("CUDA" in str(error))
+
+
+def test_the_smallest_batch_is_not_halved(tmp_path: Path) -> None:
+    options = toy.config(tmp_path, "student.batch_size=2")
+    with (
+        pytest.raises(AckdError, match=r"student\.backbone\.name, or smaller images"),
+        shortages_told(options, "student"),
+    ):
+        raise MemoryError
+
+
+def test_other_errors_keep_their_trace(tmp_path: Path) -> None:
+    options = toy.config(tmp_path, "loader.num_workers=2")
+    with (
+        pytest.raises(RuntimeError, match="shapes cannot be multiplied"),
+        shortages_told(options, "student"),
+    ):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+def in_worker(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Let every loader worker do something when it is asked for a batch."""
+    parent, get = os.getpid(), UnpairedScenes.__getitem__
+
+    def reading(self: Any, request: Any) -> Any:
+        if os.getpid() != parent:
+            do()
+        return get(self, request)
+
+    monkeypatch.setattr(UnpairedScenes, "__getitem__", reading)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGBUS, r"2 loader workers of the student ran out of shared memory.*num_workers=0"),
+        pytest.param(
+            signal.SIGKILL,
+            r"worker of the student was ended from outside.*batch_size=4.*--shm-size",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_worker_that_was_killed_says_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, said: str
+) -> None:
+    in_worker(monkeypatch, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(AckdError, match=said):
+        run(tmp_path, "method=baseline", "loader.num_workers=2")
+
+
+@pytest.mark.slow
+def test_a_worker_that_never_answers_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_worker(monkeypatch, signal.pause)
+    with pytest.raises(AckdError, match=r"waited 1 s for a batch.*--shm-size.*loader\.timeout="):
+        run(tmp_path, "method=baseline", "loader.num_workers=1", "loader.timeout=1")
+
+
+def test_workers_have_a_time_limit_unless_there_are_none() -> None:
+    assert toy.data(num_workers=2, timeout=60).train_dataloader().timeout == 60
+    assert toy.data(num_workers=0, timeout=60).train_dataloader().timeout == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["trainer.devices=2", "+trainer.strategy=ddp", "student.batch_size=20"],
+         r"student\.batch_size=20 on 2 processes needs 40 .*student\.batch_size=13 or less"),
+        (["+trainer.limit_train_batches=0.1"], r"0\.1 of the 2 batches of the teacher .* 0\.5"),
+    ],
+)  # fmt: skip
+def test_an_epoch_without_a_step_is_told_before_anything_trains(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        run(tmp_path, *options)
+    assert not (tmp_path / "artifacts").exists()
