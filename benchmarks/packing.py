@@ -19,7 +19,16 @@ import numpy as np
 import rasterio
 from PIL import Image
 
-from ackd.data import DEFAULT_BANDS, Pack, Selection, decode, find_benchmark, pack, select
+from ackd.data import (
+    DEFAULT_BANDS,
+    ArchiveOptions,
+    Pack,
+    Selection,
+    decode,
+    find_benchmark,
+    pack,
+    select,
+)
 from ackd.data.reading import bands_of, reader_of
 from ackd.data.sensors import EUROSAT_BANDS
 from benchmarks.scale import Scale
@@ -28,6 +37,9 @@ from benchmarks.section import Row, Section
 __all__ = ["make_archives", "run"]
 
 SIZE = 64
+OPTIONS = ArchiveOptions(
+    name="s2s_eu", root="", sources=("eurosat",), bands=DEFAULT_BANDS, size=SIZE
+)
 BATCH = 128
 TURNS = 3
 
@@ -37,11 +49,9 @@ def run(scale: Scale) -> Section:
     with tempfile.TemporaryDirectory() as scratch:
         root, folder = Path(scratch) / "raw", Path(scratch) / "pack"
         make_archives(root, scale.packed)
-        selection = select({"ms": root, "rgb": root}, find_benchmark("s2s_eu")[0], ["eurosat"])
+        selection = select({"ms": root, "rgb": root}, find_benchmark("s2s_eu")[0], OPTIONS)
         packing = measure_packing(selection, folder)
-        reading = measure_reading(
-            pack(selection, folder, bands=DEFAULT_BANDS, size=SIZE), scale.passes
-        )
+        reading = measure_reading(pack(selection, folder, OPTIONS), scale.passes)
     title = "Packing against decoding; packed batches against a copy in memory"
     rows = {"packing, files/s": packing, "reading, GB/s": reading}
     return Section("packing", title, rows, frozenset({"packed", "plain"}))
@@ -77,7 +87,7 @@ def measure_packing(selection: Selection, folder: Path) -> Row:
 
     def bare() -> None:
         for side in ("ms", "rgb"):
-            decode(selection.paths(side), reader_of(selection, side, bands[side], SIZE))
+            decode(selection.paths(side), reader_of(selection, side, bands[side], OPTIONS))
 
     files = len(selection.ms.records) + len(selection.rgb.records)
     bare()  # so that both find the files in the system's cache
@@ -85,9 +95,7 @@ def measure_packing(selection: Selection, folder: Path) -> Row:
     for turn in range(TURNS):
         decoded.append(seconds(bare))
         beside = folder.with_name(f"pack{turn}")
-        written.append(
-            seconds(lambda to=beside: pack(selection, to, bands=DEFAULT_BANDS, size=SIZE))
-        )
+        written.append(seconds(lambda to=beside: pack(selection, to, OPTIONS)))
     decoding, packing = float(np.median(decoded)), float(np.median(written))
     return {"packed": files / packing, "plain": files / decoding, "share": decoding / packing}
 

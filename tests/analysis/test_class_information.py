@@ -10,7 +10,7 @@ import pytest
 
 from ackd.analysis import information_by_class, mutual_information
 from ackd.data.benchmark import Benchmark
-from ackd.data.benchmarks import load_s2s_eu
+from tests.data.small_archives import load_s2s_eu
 from tests.stages import toy
 
 

@@ -25,9 +25,9 @@ from ackd.callbacks.pictures import (
     visible_levels,
 )
 from ackd.data.benchmark import TRAIN
-from ackd.data.benchmarks import load_s2s_eu
 from ackd.modules import UnpairedDataModule
 from ackd.train import train
+from tests.data.small_archives import load_s2s_eu
 from tests.stages import toy
 
 SIDE = TILE + 2 * FRAME
@@ -110,7 +110,12 @@ def test_images_with_several_labels_are_shown_too() -> None:
 
 
 def test_real_images_make_a_picture(shared_data: Path) -> None:
-    bench = load_s2s_eu(shared_data, ["eurosat"], ["B04", "B03", "B02", "B08"], twins="paired")
+    bench = load_s2s_eu(
+        shared_data,
+        sources=["eurosat"],
+        bands=["B04", "B03", "B02", "B08"],
+        twins="paired",
+    )
     data = UnpairedDataModule(bench, "rgb", 8)
     row_of = {str(bench.ms.scene_ids[row]): row for row in bench.ms.indices(TRAIN)}
     rows = data.rows(TRAIN, "rgb")

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ackd.data.class_map import ClassMap
+from ackd.data.assemble import load_benchmark
+from ackd.data.class_map import ClassMap, load_class_map
+from ackd.data.options import ArchiveOptions, from_plain
 from ackd.data.selection import Selection, select
+from ackd.data.sensors import DEFAULT_BANDS
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb
 
 CLASSES = ("Forest", "River")
@@ -25,5 +28,19 @@ def write_archives(root: Path, ms: int = 6, rgb: int = 16) -> Path:
     return root
 
 
-def selected(root: Path, counts: Any = None, **options: Any) -> Selection:
-    return select({"ms": root, "rgb": root}, class_map(counts), **options)
+def asked(**given: Any) -> ArchiveOptions:
+    """Options of the two classes, the given ones over the defaults; nothing is packed."""
+    return from_plain({"name": "two", "root": "", "packed": False, **given})
+
+
+def selected(root: Path, counts: Any = None, **given: Any) -> Selection:
+    return select({"ms": root, "rgb": root}, class_map(counts), asked(**given))
+
+
+def load_s2s_eu(root: Path, workers: int | None = None, progress: Any = None, **given: Any) -> Any:
+    """Read S2S-EU from archives as ``data=s2s_eu data.packed=false`` does."""
+    options = asked(**{"name": "s2s_eu", "size": 64, "bands": DEFAULT_BANDS, **given})
+    roots = {"ms": root, "rgb": root}
+    return load_benchmark(
+        roots, load_class_map("s2s_eu"), options, workers=workers, progress=progress
+    )

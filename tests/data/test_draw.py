@@ -16,7 +16,7 @@ from ackd.data.selection import select
 from ackd.data.twins import shared_scenes
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb, write_nwpu
-from tests.data.small_archives import selected, write_archives
+from tests.data.small_archives import asked, selected, write_archives
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_selection_has_the_counts_of_its_class_map(archives: Path) -> None:
     everything = selected(archives, counts, draw="all")
     assert len(everything.ms.records) == 18
     assert len(everything.rgb.records) == 22
-    other = selected(archives, counts, seed=1)
+    other = selected(archives, counts, split_seed=1)
     assert set(other.rgb.scene_ids) != set(found.rgb.scene_ids)
 
 
@@ -83,7 +83,7 @@ def test_where_nothing_is_to_cut_the_draw_changes_nothing(archives: Path, twins:
 @given(ms=st.integers(1, 9), rgb=st.integers(1, 9), seed=st.integers(0, 5))
 def test_paired_sides_are_drawn_alike(archives: Path, ms: int, rgb: int, seed: int) -> None:
     counts = {"Forest": (ms, rgb), "River": (9, 9)}
-    found = selected(archives, counts, twins="paired", seed=seed)
+    found = selected(archives, counts, twins="paired", split_seed=seed)
     assert found.ms.scene_ids.tolist() == found.rgb.scene_ids.tolist()
     assert found.ms.counts(found.class_map.classes)["Forest"] == min(ms, rgb)
 
@@ -110,8 +110,8 @@ def test_a_class_that_one_side_lacks_is_an_error_or_dropped(tmp_path: Path) -> N
     write_eurosat_rgb(tmp_path, {"Forest": 6, "River": 6})
     roots = {"ms": tmp_path, "rgb": tmp_path}
     with pytest.raises(DataError, match="no folder 'Highway'"):
-        select(roots, THREE, ["eurosat"])
-    found = select(roots, THREE, ["eurosat"], missing="drop")
+        select(roots, THREE, asked(sources=["eurosat"]))
+    found = select(roots, THREE, asked(sources=["eurosat"], missing_classes="drop"))
     assert found.class_map.classes == ("Forest", "River")
     assert found.ms.counts(("Forest", "River")) == {"Forest": 3, "River": 3}
     assert set(found.ms.labels.tolist()) == {0, 1}
@@ -126,7 +126,7 @@ def test_a_class_that_another_source_has_is_not_dropped(tmp_path: Path) -> None:
     write_eurosat_ms(tmp_path, {"Forest": 6, "Highway": 6, "River": 6})
     write_eurosat_rgb(tmp_path, {"Forest": 6, "River": 6})
     write_nwpu(tmp_path)
-    found = select({"ms": tmp_path, "rgb": tmp_path}, THREE, missing="drop")
+    found = select({"ms": tmp_path, "rgb": tmp_path}, THREE, asked(missing_classes="drop"))
     assert found.class_map.classes == THREE.classes
     assert found.notes["dropped_classes"] == {}
     assert "without eurosat's Highway" in found.notes["partial_reasons"]
@@ -137,17 +137,17 @@ def test_dropping_hides_no_other_fault(tmp_path: Path) -> None:
     roots = {"ms": tmp_path, "rgb": tmp_path}
     shutil.rmtree(tmp_path / "EuroSAT_RGB" / "River")
     with pytest.raises(DataError, match="both sides have 1"):
-        select(roots, THREE, ["eurosat"], missing="drop")
+        select(roots, THREE, asked(sources=["eurosat"], missing_classes="drop"))
     (tmp_path / "EuroSAT_RGB" / "Forest" / "x.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"x\.png"):
-        select(roots, THREE, ["eurosat"], missing="drop")
+        select(roots, THREE, asked(sources=["eurosat"], missing_classes="drop"))
     shutil.rmtree(tmp_path / "EuroSAT_RGB")
     with pytest.raises(DataError, match="No folder EuroSAT_RGB"):
-        select(roots, THREE, ["eurosat"], missing="drop")
+        select(roots, THREE, asked(sources=["eurosat"], missing_classes="drop"))
 
 
 def test_wrong_options(archives: Path) -> None:
     with pytest.raises(ConfigError, match=r"\(data.draw=papr\). Did you mean 'paper'"):
         selected(archives, draw="papr")
     with pytest.raises(ConfigError, match=r"\(data.missing_classes=dorp\). Did you mean 'drop'"):
-        selected(archives, missing="dorp")
+        selected(archives, missing_classes="dorp")

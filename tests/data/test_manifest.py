@@ -15,7 +15,7 @@ from ackd.data.manifest import read_manifest, write_manifest
 from ackd.data.packing import source_stamp
 from ackd.data.selection import Selection
 from ackd.errors import ConfigError, DataError
-from tests.data.small_archives import SIZE, selected, write_archives
+from tests.data.small_archives import SIZE, asked, selected, write_archives
 
 COUNTS = {"Forest": (5, 8), "River": (6, 9)}
 
@@ -57,14 +57,14 @@ def test_the_very_same_set_is_built_elsewhere(
 ) -> None:
     before = selected(archives, COUNTS)
     stamp = source_stamp(before)
-    images = read_directly(before, bands=["B04"], size=SIZE)
+    images = read_directly(before, asked(bands=["B04"], size=SIZE))
     shutil.copytree(archives, tmp_path / "elsewhere")  # keeps times of change
     shutil.rmtree(archives)
     again = rebuilt(manifest, tmp_path / "elsewhere")
     assert again.notes == before.notes
     assert again.options == before.options
     assert source_stamp(again) == stamp
-    other = read_directly(again, bands=["B04"], size=SIZE)
+    other = read_directly(again, asked(bands=["B04"], size=SIZE))
     assert images.ms.fingerprint == other.ms.fingerprint
     assert images.rgb.fingerprint == other.rgb.fingerprint
 

@@ -226,7 +226,8 @@ def test_a_prepared_folder_of_other_classes(archives: list[str], tmp_path: Path)
     three = ClassMap("s2s_eu", labels, {"eurosat_ms": same}, {"eurosat": same}, {})
     roots: Any = {"ms": tmp_path / "raw", "rgb": tmp_path / "raw"}
     folder = tmp_path / "prepared"
-    pack(select(roots, three, twins="all"), folder, bands=["B04", "B03", "B02"], size=8)
+    asked = small_archives.asked(name="s2s_eu", twins="all", bands=["B04", "B03", "B02"], size=8)
+    pack(select(roots, three, asked), folder, asked)
     words = [*archives, f"data.root={folder}", "data.bands=[B03,B02]"]
     whole, part = built(*words), built(*words, "data.classes=[SeaLake,River]")
     assert part.classes == ("River", "SeaLake")
@@ -239,7 +240,7 @@ def test_a_prepared_folder_of_other_classes(archives: list[str], tmp_path: Path)
         assert side.fingerprint != before.fingerprint
     assert "with the classes River, SeaLake alone" in part.notes["partial_reasons"]
     with pytest.raises(ConfigError, match=r"'Rivr'.*Did you mean 'River'\?"):
-        load_prepared(folder, "s2s_eu", classes=["Rivr", "SeaLake"])
+        load_prepared(folder, replace(asked, classes=("Rivr", "SeaLake")))
     text = "ms: {Forest: land, River: water, SeaLake: water}\nrgb: {Forest: land, River: water}\n"
     mapped = built(*words, f"data.class_map='{own_map(tmp_path, text)}'")
     assert counts(mapped) == [[12, 24], [12, 12]]
@@ -248,7 +249,9 @@ def test_a_prepared_folder_of_other_classes(archives: list[str], tmp_path: Path)
 def test_chosen_rows_of_a_store_are_those_of_the_array(tmp_path: Path) -> None:
     root = small_archives.write_archives(tmp_path / "raw", 12, 12)
     selection = small_archives.selected(root, twins="all")
-    store = pack(selection, tmp_path / "pack", bands=["B04", "B03"], size=8).images["ms"]
+    store = pack(
+        selection, tmp_path / "pack", small_archives.asked(bands=["B04", "B03"], size=8)
+    ).images["ms"]
     rows = np.array([3, 20, 5, 11])
     chosen, array = ChosenRows(store, rows), store[rows]
     assert (chosen.shape, chosen.dtype, chosen.ndim, len(chosen)) == (

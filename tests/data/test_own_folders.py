@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from ackd.data.assemble import load_benchmark
 from ackd.data.listing import list_side
+from ackd.data.options import FolderOptions
 from ackd.data.own_folders import OwnData, ready
 from ackd.data.questions import option_word
 from ackd.data.scenes import resize_bands
@@ -363,15 +365,17 @@ def test_ms_images_of_several_sizes_need_a_size(tmp_path: Path) -> None:
     own = ready(look(tmp_path))
     roots: Any = {"ms": own.ms.folder, "rgb": own.rgb.folder}
     known = own.sources
-    for packs in (None, tmp_path / "packs"):
+    options = FolderOptions(
+        name="folders", ms=str(roots["ms"]), rgb=str(roots["rgb"]), packs=str(tmp_path / "packs")
+    )
+    for packed in (False, True):
+        asked = replace(options, packed=packed).with_rgb_size(8)
         with pytest.raises(
             DataError, match=r"2\.tif is uint16 \(5, 12, 12\).*data\.size=N resizes"
         ):
-            load_benchmark(
-                roots, own.class_map, bands=None, size={"ms": None, "rgb": 8}, known=known,
-                packed=packs,
-            )  # fmt: skip
-    found = load_benchmark(roots, own.class_map, bands=None, size=10, known=known)
+            load_benchmark(roots, own.class_map, asked, known=known)
+    asked = replace(options, size=10, packed=False)
+    found = load_benchmark(roots, own.class_map, asked, known=known)
     assert found.ms.images.shape[2:] == found.rgb.images.shape[2:] == (10, 10)
 
 

@@ -25,9 +25,10 @@ from ackd.data.pairs import SceneBatches, UnpairedScenes
 from ackd.data.sources import ClassFolders
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import write_jpg
-from tests.data.small_archives import SIZE, class_map, selected, write_archives
+from tests.data.small_archives import SIZE, asked, class_map, selected, write_archives
 
 BANDS = ("B04", "B03", "B02", "B08")
+TINY = {"bands": BANDS, "size": SIZE}
 FORK = multiprocessing.get_context("fork")
 
 
@@ -37,12 +38,13 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def packed(root: Path, folder: Path, **options: Any) -> Any:
-    return pack(selected(root), folder, **{"bands": BANDS, "size": SIZE, **options})
+    ours = {name: options.pop(name) for name in ("workers", "progress", "force") if name in options}
+    return pack(selected(root), folder, asked(**{**TINY, **options}), **ours)
 
 
 def load(root: Path, packs: Path | None, **options: Any) -> Any:
-    known = {"bands": BANDS, "size": SIZE, **options}
-    return load_benchmark({"ms": root, "rgb": root}, class_map(), packed=packs, **known)
+    known = {**TINY, "packed": packs is not None, "packs": str(packs), **options}
+    return load_benchmark({"ms": root, "rgb": root}, class_map(), asked(**known))
 
 
 def in_child(work: Any, *args: Any) -> Any:
@@ -68,7 +70,7 @@ def test_packed_and_direct_are_the_same(archives: Path, tmp_path: Path, bands: A
 
 
 def test_rows_are_copied_however_they_are_asked_for(archives: Path, tmp_path: Path) -> None:
-    whole = read_directly(selected(archives), bands=BANDS, size=SIZE).ms.images
+    whole = read_directly(selected(archives), asked(**TINY)).ms.images
     benchmark = packed(archives, tmp_path).benchmark(["B08", "B04"])
     for images, expected in (
         (packed(archives, tmp_path).images["ms"], whole),
@@ -76,9 +78,9 @@ def test_rows_are_copied_however_they_are_asked_for(archives: Path, tmp_path: Pa
     ):
         rows = np.array([7, 0, 7, 3])
         mask = np.arange(len(images)) % 2 == 0
-        for asked in (rows, slice(2, 9, 3), 5, np.int64(4), mask, rows[:0]):
-            found = images[asked]
-            np.testing.assert_array_equal(found, expected[asked])
+        for wanted in (rows, slice(2, 9, 3), 5, np.int64(4), mask, rows[:0]):
+            found = images[wanted]
+            np.testing.assert_array_equal(found, expected[wanted])
             assert found.flags.owndata or found.base.flags.owndata
             assert found.flags.writeable
         with pytest.raises(TypeError, match="indexed by rows alone"):
@@ -209,7 +211,7 @@ def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(
     assert not is_pack(tmp_path)
     stored = packed(archives, tmp_path).benchmark()
     assert not (tmp_path / writing.DRAFT).exists()
-    direct = read_directly(selected(archives), bands=BANDS, size=SIZE)
+    direct = read_directly(selected(archives), asked(**TINY))
     assert stored.rgb.fingerprint == direct.rgb.fingerprint
 
 
@@ -329,8 +331,8 @@ def test_a_prepared_folder_needs_no_archives(tmp_path: Path) -> None:
     direct = load(root, None, fold=2)
     shutil.rmtree(root)
     shutil.copytree(tmp_path / "out", tmp_path / "moved")
-    asked = {"sources": ["eurosat"], "twins": "split", "draw": "paper", "missing": "drop"}
-    stored = load_prepared(tmp_path / "moved", "two", size=SIZE, fold=2, **asked)
+    options = asked(sources=["eurosat"], missing_classes="drop", size=SIZE, fold=2)
+    stored = load_prepared(tmp_path / "moved", options)
     for one, other in ((direct.ms, stored.ms), (direct.rgb, stored.rgb)):
         assert one.fingerprint == other.fingerprint
     assert stored.notes == direct.notes
@@ -351,9 +353,9 @@ def test_a_folder_prepared_otherwise(
 ) -> None:
     packed(archives, tmp_path)
     with pytest.raises(ConfigError, match=message):
-        load_prepared(tmp_path, "two", **options)
+        load_prepared(tmp_path, asked(**options))
     with pytest.raises(ConfigError, match="holds two, not s2s_eu; give data=two"):
-        load_prepared(tmp_path, "s2s_eu")
+        load_prepared(tmp_path, asked(name="s2s_eu"))
 
 
 def test_images_of_two_sizes_are_named_across_blocks(
@@ -364,4 +366,4 @@ def test_images_of_two_sizes_are_named_across_blocks(
     write_jpg(root / "EuroSAT_RGB/River/River_9.jpg", size=12)
     monkeypatch.setattr(writing, "_BLOCK", 4)
     with pytest.raises(DataError, match=r"River_\d+\.jpg is uint8 \(3, \d+, \d+\)"):
-        pack_among(selected(root, seed=0), tmp_path / "packs", bands=BANDS, size=None)
+        pack_among(selected(root), tmp_path / "packs", asked(bands=BANDS))

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
-from ackd.data.benchmarks import load_s2s_eu
 from ackd.data.class_map import load_class_map
 from ackd.data.sensors import DEFAULT_BANDS, EUROSAT_BANDS
 from ackd.data.twins import shared_scenes
@@ -22,6 +21,7 @@ from tests.data.layouts import (
     write_nwpu,
     write_patternnet,
 )
+from tests.data.small_archives import load_s2s_eu
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_with_the_papers_counts_nothing_is_partial(
     class_map = load_class_map("s2s_eu")
     counts = dict.fromkeys(class_map.classes, (6, 12))
     object.__setattr__(class_map, "paper_counts", counts)
-    monkeypatch.setattr("ackd.data.benchmarks.load_class_map", lambda name: class_map)
+    monkeypatch.setattr("tests.data.small_archives.load_class_map", lambda name: class_map)
     notes = load(archives).notes
     assert notes["partial"] is False
     assert notes["partial_reasons"] == []
@@ -189,7 +189,7 @@ def test_progress_runs_over_both_sides(archives: Path) -> None:
         ({"sources": ["eurosat", "eurosat"]}, "each once"),
         ({"sources": "eurosat"}, r"is one text; expected a list: data.sources=\[eurosat\]"),
         ({"bands": ["B2"]}, r"\(data.bands=B2\). Did you mean 'B02'"),
-        ({"size": 0}, r"data\.size=0 is no image size"),
+        ({"size": 0}, r"data\.size=0 is not an image size"),
         ({"twins": "spilt"}, r"\(data.twins=spilt\). Did you mean 'split'"),
         ({"protocol": "papers"}, r"\(data.protocol=papers\). Did you mean 'paper'"),
         ({"fold": 9}, r"data\.fold=9 is no fold"),
@@ -238,7 +238,7 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes) -> None:
 
 def test_real_images(shared_data: Path, shared_counts: dict[str, int]) -> None:
     """Everything of the shared folders that has a class of the benchmark is read."""
-    benchmark = load_s2s_eu(shared_data, ["eurosat", "nwpu_resisc45"])
+    benchmark = load_s2s_eu(shared_data, sources=["eurosat", "nwpu_resisc45"])
     twins = shared_counts["twins"]
     assert benchmark.ms.images.shape == (shared_counts["eurosat_ms"], 10, 64, 64)
     assert benchmark.rgb.images.shape == (shared_counts["s2s_eu_rgb"], 3, 64, 64)
@@ -256,7 +256,9 @@ def test_real_images(shared_data: Path, shared_counts: dict[str, int]) -> None:
 
 def test_real_twins_show_the_same_scene(shared_data: Path) -> None:
     """The pseudo-RGB of an MS image looks like its twin, and not like another scene."""
-    benchmark = load_s2s_eu(shared_data, ["eurosat"], ["B04", "B03", "B02"], twins="paired")
+    benchmark = load_s2s_eu(
+        shared_data, sources=["eurosat"], bands=["B04", "B03", "B02"], twins="paired"
+    )
     ms = benchmark.ms.images.astype(float).mean(1).reshape(len(benchmark.ms), -1)
     rgb = benchmark.rgb.images.astype(float).mean(1).reshape(len(benchmark.rgb), -1)
     ms -= ms.mean(1, keepdims=True)

@@ -101,7 +101,7 @@ def test_a_class_with_too_few_images() -> None:
     text = str(caught.value)
     assert text.startswith("Class 'River' has 4 scenes on the RGB side")
     assert "data.protocol=strict needs at least 5" in text
-    assert "data.root" in text
+    assert "data.classes" in text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ackd.data import load_class_map, load_prepared, open_pack
 from ackd.data.packing import writing
 from tests.data.layouts import write_jpg
 from tests.data.patch_layouts import write_nasc_tg2
-from tests.data.small_archives import write_archives
+from tests.data.small_archives import asked, write_archives
 from tests.data.test_subsets import write_rgb_side
 from tests.prepare.running import Command, contents, two_classes
 from tests.prepare.test_unpack import write_zip
@@ -49,7 +49,7 @@ def test_what_was_found_counted_and_written(raw: Path, tmp_path: Path, prepare: 
     assert contents(out)["ms.npy"] == before["ms.npy"]
     assert contents(out)["manifest.csv"] == before["manifest.csv"]
     shutil.rmtree(raw)
-    bench = load_prepared(out, "s2s_eu", bands=["B08"], size=8, twins="split", draw="paper")
+    bench = load_prepared(out, asked(name="s2s_eu", bands=["B08"], size=8))
     assert bench.ms.images.shape == (11, 1, 8, 8)
 
 
@@ -140,7 +140,7 @@ def test_s2s_cn_without_patternnet(tmp_path: Path, prepare: Command) -> None:
     pack = open_pack(out)
     assert pack.notes["partial"]
     assert pack.classes == load_class_map("s2s_cn").classes
-    bench = load_prepared(out, "s2s_cn", size=8, missing="error")
+    bench = load_prepared(out, asked(name="s2s_cn", size=8))
     assert bench.ms.images.shape == (50, 14, 8, 8)
 
 

@@ -16,6 +16,7 @@ from ackd.stages.benchmark import build_benchmark
 from ackd.stages.context import open_context
 from ackd.stages.pipeline import run_pipeline
 from tests.data.layouts import write_jpg, write_tif
+from tests.data.small_archives import asked
 from tests.stages.toy import ToyBackbone, config
 
 
@@ -43,9 +44,9 @@ def test_real_images_from_the_archives_to_a_student(shared_data: Path, tmp_path:
     selection = select(
         {"ms": shared_data, "rgb": shared_data},
         find_benchmark("s2s_eu")[0],
-        ["eurosat", "nwpu_resisc45"],
+        asked(sources=["eurosat", "nwpu_resisc45"]),
     )
-    pack(selection, tmp_path / "prepared", bands=None, size=64)
+    pack(selection, tmp_path / "prepared", asked(size=64))
     prepared = config(tmp_path, *options, f"data.root={tmp_path / 'prepared'}")
     direct = config(tmp_path, *options, f"data.root={shared_data}", "data.packed=false")
     one, other = build_benchmark(prepared.data), build_benchmark(direct.data)

@@ -18,6 +18,12 @@ from ackd.utils.values import paths
 
 __all__ = ["check_config", "parse"]
 
+# Pydantic's words for its dataclasses and for tuples, and its words for what is the same here.
+SAME = {
+    "unexpected_keyword_argument": "extra_forbidden",
+    "dataclass_type": "model_type",
+    "tuple_type": "list_type",
+}
 WANDB_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")  # as wandb takes them
 
 
@@ -68,7 +74,8 @@ def parse(tree: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(tree))
     except ValidationError as error:
-        lines = _sentences(error.errors(include_url=False), tree)
+        found = [{**item, "type": SAME.get(item["type"], item["type"])} for item in error.errors()]
+        lines = _sentences(found, tree)
         raise ConfigError("\n".join(lines)) from error
 
 
@@ -128,9 +135,9 @@ def _consistent_loss(config: Config) -> None:
 
 
 def _consistent_data(config: Config) -> None:
-    bands = config.data.bands or []
+    bands = config.data.bands or ()
     if len(set(bands)) != len(bands):
-        raise ConfigError(f"data.bands={bands} names a band twice.")
+        raise ConfigError(f"data.bands=[{','.join(bands)}] names a band twice.")
 
 
 def _known_environment(config: Config) -> None:

@@ -1,11 +1,18 @@
-"""The options of each data set; `data.name` says which one."""
+"""The ranges of the options of each data set; `data.name` says which one.
+
+The options themselves, with their types and defaults, are in `ackd.data.options`; here stands only
+what a type cannot say.
+"""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from ackd.data.options import ArchiveOptions, DataOptions, FolderOptions, SyntheticOptions
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
@@ -22,9 +29,11 @@ __all__ = [
 
 
 def _three_bands(value: Any) -> Any:
-    three = isinstance(value, list) and len(value) == 3 and len(set(map(str, value))) == 3
-    if value is None or value == "first" or (three and all(isinstance(n, str) for n in value)):
+    several = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    if value is None or value == "first":
         return value
+    if several and len(value) == 3 and len(set(value)) == 3:
+        return tuple(value)
     raise ValueError(
         "null (by wavelength), first (the first three of data.bands) or three band names, "
         "e.g. [B04,B03,B02]"
@@ -46,7 +55,7 @@ def _number_or_names(value: Any) -> Any:
     if value is None or number:
         return value
     if _is_names(value):
-        return [str(name) for name in value]
+        return tuple(str(name) for name in value)
     raise ValueError(
         "null (all of them), a number of at least 2 (the first ones) or a list of at least two "
         "class names, e.g. [forest,river]"
@@ -57,7 +66,7 @@ def _names(value: Any) -> Any:
     if value is None:
         return value
     if _is_names(value):
-        return [str(name) for name in value]
+        return tuple(str(name) for name in value)
     raise ValueError(
         "null (all of them) or a list of at least two class names, e.g. [Forest,River]"
     )
@@ -65,7 +74,7 @@ def _names(value: Any) -> Any:
 
 def _is_names(value: Any) -> bool:
     # a folder that is called 1 comes as a number
-    plain = isinstance(value, list) and all(isinstance(name, str | int) for name in value)
+    plain = isinstance(value, list | tuple) and all(isinstance(name, str | int) for name in value)
     return plain and len(value) > 1 and not any(isinstance(name, bool) for name in value)
 
 
@@ -76,7 +85,14 @@ def _given(value: str) -> str:
 
 
 Size = Annotated[int, Field(ge=8)]
-Bands = Annotated[list[str], Field(min_length=1)]
+Bands = Annotated[tuple[str, ...], Field(min_length=1)]
+Fold = Annotated[int, Field(ge=0, le=4)]
+# Plain: pydantic would tell one error a member of the union.
+ThreeBands = Annotated[
+    tuple[str, ...] | Literal["first"] | None,
+    PlainValidator(_three_bands),
+]
+Reflectance = Annotated[float, Field(gt=0, le=2)]
 
 
 class Mark(Enum):
@@ -91,25 +107,22 @@ class Mark(Enum):
 PathText = Annotated[str, Mark.PATH]
 Given = Annotated[PathText, AfterValidator(_given)]
 
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-class CommonData(BaseModel):
-    """What every data set has: splits, normalisation, pseudo-RGB."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class _Common(DataOptions):
+    """The ranges of what every data set has; named first among the bases, so that they win."""
 
-    protocol: Literal["strict", "paper", "publisher"]
     split_seed: Seed
-    fold: Annotated[int, Field(ge=0, le=4)]
-    normalise: Literal["standard", "image_max"]
-    pseudo_rgb: Literal["stretch", "image_max"]
-    # Plain: pydantic would tell one error a member of the union.
-    pseudo_rgb_bands: Annotated[list[str] | Literal["first"] | None, PlainValidator(_three_bands)]
-    pseudo_rgb_reflectance: Annotated[float, Field(gt=0, le=2)]
-    augment: bool
+    fold: Fold
+    pseudo_rgb_bands: ThreeBands
+    pseudo_rgb_reflectance: Reflectance
     class_map: Annotated[PathText | None, Mark.IMAGES]
 
 
-class SyntheticConfig(CommonData):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SyntheticConfig(_Common, SyntheticOptions):
     """The embedded default: scenes made on the spot."""
 
     name: Literal["synthetic"]
@@ -118,41 +131,36 @@ class SyntheticConfig(CommonData):
     seed: Seed
     ms_per_class: PositiveInt
     rgb_per_class: PositiveInt
-    classes: Annotated[int | list[str] | None, PlainValidator(_number_or_names)]
+    classes: Annotated[int | tuple[str, ...] | None, PlainValidator(_number_or_names)]
 
 
-class PackedData(CommonData):
-    """Images that are decoded once: ``packs`` is where to, unless ``packed`` is off."""
-
-    packed: Annotated[bool, Mark.FREE]
-    packs: Annotated[PathText, Mark.FREE]
-    classes: Annotated[list[str] | None, PlainValidator(_names)]
-
-
-class ArchivesConfig(PackedData):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ArchivesConfig(_Common, ArchiveOptions):
     """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
 
     name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
     root: Annotated[PathText, Mark.IMAGES]
-    layout: Literal["publishers", "released"]
+    packed: Annotated[bool, Mark.FREE]
+    packs: Annotated[PathText, Mark.FREE]
     sources: Bands | None
     bands: Bands | None
     size: Size
-    twins: Literal["split", "all", "paired"]
-    draw: Literal["paper", "all"]
-    missing_classes: Literal["error", "drop"]
+    classes: Annotated[tuple[str, ...] | None, PlainValidator(_names)]
 
 
-class FoldersConfig(PackedData):
-    """The user's own images: one folder per class, on either side."""
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class FoldersConfig(_Common, FolderOptions):
+    """The user's own images: one folder per class on either side."""
 
     name: Literal["folders"]
     ms: Annotated[Given, Mark.IMAGES]
     rgb: Annotated[Given, Mark.IMAGES]
+    packed: Annotated[bool, Mark.FREE]
+    packs: Annotated[PathText, Mark.FREE]
     bands: Bands | None
     size: Annotated[int | Literal["found"] | None, PlainValidator(_size_or_found)]
-    sensor: str | None
     file_bands: Bands | None
+    classes: Annotated[tuple[str, ...] | None, PlainValidator(_names)]
 
 
 DataConfig = Annotated[
@@ -163,5 +171,5 @@ DataConfig = Annotated[
 DATA_NAMES: tuple[str, ...] = tuple(
     name
     for model in (SyntheticConfig, ArchivesConfig, FoldersConfig)
-    for name in get_args(model.model_fields["name"].annotation)
+    for name in get_args(get_type_hints(model)["name"])
 )

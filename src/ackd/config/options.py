@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ackd.errors import nearest
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
     from ackd.config.data import Mark
 
@@ -32,10 +32,10 @@ def moved(option: str) -> str:
 LIKENESS = 0.7
 
 
-def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
+def option_paths(model: type[Any], prefix: str = "") -> list[str]:
     """All option paths of a schema, e.g. ``loss.lambda1``."""
     found: list[str] = []
-    for attribute, field in model.model_fields.items():
+    for attribute, field in _fields(model).items():
         name = field.alias or attribute
         found.append(prefix + name)
         for section in _sections(field.annotation):
@@ -45,10 +45,10 @@ def option_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def marked_options(model: type[BaseModel], mark: Mark, prefix: str = "") -> list[str]:
+def marked_options(model: type[Any], mark: Mark, prefix: str = "") -> list[str]:
     """The options of a schema with a mark, e.g. ``data.root`` with ``Mark.PATH``."""
     found: list[str] = []
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         if _marked(mark, *field.metadata, field.annotation):
             found.append(prefix + name)
         for section in _sections(field.annotation):
@@ -90,12 +90,20 @@ def nearest_option(option: str, known: Iterable[str]) -> str | None:
     return nearest(option, alike, 0.0)
 
 
-def _sections(annotation: object) -> list[type[BaseModel]]:
+def _sections(annotation: object) -> list[type[Any]]:
     """The closed groups of options that an annotation names, also in a union."""
-    from pydantic import BaseModel  # late: asking for --cfg needs names, but no schema
+    # late: asking for --cfg needs names, but no schema
+    from pydantic import BaseModel
+    from pydantic.dataclasses import is_pydantic_dataclass
 
-    parts = (annotation, *get_args(annotation))
-    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+    parts = [part for part in (annotation, *get_args(annotation)) if isinstance(part, type)]
+    return [part for part in parts if issubclass(part, BaseModel) or is_pydantic_dataclass(part)]
+
+
+def _fields(section: type[Any]) -> dict[str, FieldInfo]:
+    """The options of a section, a model or a dataclass; a constant is not an option."""
+    known: dict[str, FieldInfo] = section.__pydantic_fields__
+    return {name: field for name, field in known.items() if field.init is not False}
 
 
 def _marked(mark: object, *places: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -35,7 +36,7 @@ def check_data(config: Config) -> None:
             raise ConfigError(questions_text(questions, _words(own)))
         return
     class_map = own_class_map(data)
-    names = data.classes if isinstance(data.classes, list) else None
+    names = data.classes if isinstance(data.classes, tuple) else None
     if class_map is None and names is None:
         return
     # Late, as in the package itself: only a choice of classes needs these tables.
@@ -68,7 +69,7 @@ def own_class_map(data: SyntheticConfig | ArchivesConfig | FoldersConfig) -> Own
     return None if data.class_map is None else read_own_class_map(Path(data.class_map).expanduser())
 
 
-def pseudo_rgb_question(own: OwnData, bands: list[str] | None = None) -> Question | None:
+def pseudo_rgb_question(own: OwnData, bands: Sequence[str] | None = None) -> Question | None:
     """Ask for red, green and blue where the bands at hand cannot serve.
 
     Args:

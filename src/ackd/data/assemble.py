@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.class_map import ClassMap
+from ackd.data.options import FileOptions, pixel_options
 from ackd.data.own_classes import OwnClassMap
 from ackd.data.packing import check_options, open_pack, pack_among
 from ackd.data.packing.index import SideIndex
-from ackd.data.reading import Sizes, bands_of, reader_of
+from ackd.data.reading import bands_of, reader_of
 from ackd.data.regroup import partial_by_choice, regroup
 from ackd.data.scenes import Progress, decode
 from ackd.data.selection import Selection, select
@@ -25,39 +27,20 @@ __all__ = ["load_benchmark", "load_prepared", "read_directly"]
 def load_benchmark(
     roots: Mapping[Modality, Path],
     class_map: ClassMap,
-    sources: Sequence[str] | None = None,
+    options: FileOptions,
     *,
-    bands: Sequence[str] | None,
-    size: Sizes,
-    twins: str = "split",
-    draw: str = "paper",
-    missing: str = "error",
-    split_seed: int = 0,
-    protocol: str = "strict",
-    fold: int = 0,
-    packed: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     known: Mapping[str, Source] = SOURCES,
 ) -> Benchmark:
-    """Read a benchmark from the archives.
+    """Read a benchmark from the archives, packed or directly (``packed``).
 
     Every option, folder and count is checked before the first image is read.
 
     Args:
         roots: The folder that holds the archives of each side (``data.root``).
         class_map: Which sources it has and how their classes map.
-        sources: The RGB sources to use, some or all of the class map's; all where None.
-        bands: The MS bands by name, in the order wanted; all of the files where None.
-        size: Height and width of all images, or of those of each side, in pixels; as found where
-            None.
-        twins: One of `ackd.data.twins.TWINS`.
-        draw: One of `ackd.data.draw.DRAWS`.
-        missing: One of `ackd.data.missing.MISSING`.
-        split_seed: Seed of the twins, of the draw and of the splits.
-        protocol: One of `ackd.data.splits.PROTOCOLS`.
-        fold: Which of the five folds is the test share.
-        packed: The folder for packs; where None, the images are read into memory directly.
+        options: What is wanted.
         workers: Reading threads; chosen by the machine where None.
         progress: Called as ``progress(done, total)`` after each image, MS ones first.
         known: The sources by name; own ones beside the publishers' come in here.
@@ -69,38 +52,29 @@ def load_benchmark(
         ConfigError: If an option is wrong.
         DataError: If a folder, a class or an image is.
     """
-    check_split_options(protocol, split_seed, fold)
-    if isinstance(size, int) and size < 1:
-        raise ConfigError(f"data.size={size} is no image size; expected at least 1 pixel.")
-    selection = select(
-        roots,
-        class_map,
-        sources,
-        twins=twins,
-        draw=draw,
-        missing=missing,
-        seed=split_seed,
-        known=known,
-    )
-    bands = bands_of(selection, bands)["ms"]
-    selection.splits(protocol, split_seed, fold)  # too few images a class: said before reading
-    if packed is None:
-        benchmark = read_directly(
-            selection, bands=bands, size=size, workers=workers, progress=progress
+    split = options.protocol, options.split_seed, options.fold
+    check_split_options(*split)
+    if isinstance(options.size, int) and options.size < 1:
+        raise ConfigError(
+            f"data.size={options.size} is not an image size; expected at least 1 pixel."
         )
+    selection = select(roots, class_map, options, known)
+    options = replace(options, bands=bands_of(selection, options.bands)["ms"])
+    selection.splits(*split)  # too few images per class: said before reading
+    packs = options.pack_folder
+    if packs is None:
+        benchmark = read_directly(selection, options, workers=workers, progress=progress)
     else:
-        benchmark = pack_among(
-            selection, packed, bands=bands, size=size, workers=workers, progress=progress
-        ).benchmark(bands)
+        pack = pack_among(selection, packs, options, workers=workers, progress=progress)
+        benchmark = pack.benchmark(options.bands)
     published = {side.modality: side.splits for side in (selection.ms, selection.rgb)}
-    return assign_splits(benchmark, protocol, split_seed, fold, published)
+    return assign_splits(benchmark, *split, published)
 
 
 def read_directly(
     selection: Selection,
+    options: FileOptions,
     *,
-    bands: Sequence[str] | None,
-    size: Sizes,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Benchmark:
@@ -108,8 +82,7 @@ def read_directly(
 
     Args:
         selection: Which images.
-        bands: The MS bands in the order wanted; all of the files where None.
-        size: Height and width of all images in pixels; as found where None.
+        options: ``bands``, and every option that shapes pixels.
         workers: Reading threads; chosen by the machine where None.
         progress: Called as ``progress(done, total)`` after each image, MS ones first.
 
@@ -117,7 +90,7 @@ def read_directly(
         ConfigError: If there is no such band.
         DataError: If an image cannot be read.
     """
-    wanted = bands_of(selection, bands)
+    wanted = bands_of(selection, options.bands)
     total = len(selection.ms.records) + len(selection.rgb.records)
     sides = {}
     done = 0
@@ -125,7 +98,7 @@ def read_directly(
         side = listing.modality
         images = decode(
             selection.paths(side),
-            reader_of(selection, side, wanted[side], size),
+            reader_of(selection, side, wanted[side], options),
             workers,
             part_of(progress, done, total),
         )
@@ -142,63 +115,42 @@ def read_directly(
 
 
 def load_prepared(
-    folder: Path,
-    name: str,
-    *,
-    sources: Sequence[str] | None = None,
-    bands: Sequence[str] | None = None,
-    size: int | None = None,
-    twins: str | None = None,
-    draw: str | None = None,
-    missing: str | None = None,
-    split_seed: int = 0,
-    protocol: str = "strict",
-    fold: int = 0,
-    class_map: OwnClassMap | None = None,
-    classes: Sequence[str] | None = None,
+    folder: Path, options: FileOptions, class_map: OwnClassMap | None = None
 ) -> Benchmark:
     """Read a folder that holds a pack, without the archives it was made of.
 
     Which images it has was decided when it was prepared, by the seed of then (in the notes);
-    splits are made here. None stands for whatever the folder has.
+    splits are made here.
 
     Args:
         folder: With ``pack.json``.
-        name: The benchmark it must be.
-        sources: The RGB sources it must have.
-        bands: The MS bands in the order wanted.
-        size: The height and width it must have.
-        twins: How its twins must have been dealt.
-        draw: How its images must have been drawn.
-        missing: How missing classes must have been treated; a folder with every class serves
-            for either.
-        split_seed: Seed of the splits.
-        protocol: One of `ackd.data.splits.PROTOCOLS`.
-        fold: Which of the five folds is the test share.
+        options: What is wanted. ``bands``, ``size`` and ``sources`` of None stand for whatever the
+            folder has; ``missing_classes`` is asked only of a folder that lacks classes.
         class_map: The user's own, of the folder's classes.
-        classes: The classes to use; all where None.
 
     Raises:
         ConfigError: If the folder was prepared with other options, or a band is not in it.
         DataError: If it cannot be read.
     """
     pack = open_pack(folder)
-    if pack.name != name:
-        raise ConfigError(f"{folder} holds {pack.name}, not {name}; give data={pack.name}.")
-    chosen = None if sources is None else [s for s in pack.options["sources"] if s in sources]
-    if chosen is not None and set(chosen) != set(sources or ()):
-        chosen = list(sources or ())
-    whole = not pack.notes.get("dropped_classes")
-    height = pack.images["rgb"].shape[2]
+    if pack.name != options.name:
+        raise ConfigError(f"{folder} holds {pack.name}, not {options.name}; give data={pack.name}.")
+    chosen = options.sources
+    if chosen is not None:
+        held = [source for source in pack.options["sources"] if source in chosen]
+        chosen = tuple(held) if set(held) == set(chosen) else chosen
+    asked = pixel_options(options)
+    if options.size == pack.images["rgb"].shape[2]:
+        del asked["size"]
     check_options(
         pack,
-        sources=chosen,
-        twins=twins,
-        draw=draw,
-        missing=None if whole else missing,
-        size=None if size == height else size,
+        sources=None if chosen is None else list(chosen),
+        twins=options.twins,
+        draw=options.draw,
+        missing=options.missing_classes if pack.notes.get("dropped_classes") else None,
+        **asked,
     )
-    benchmark, rows = regroup(pack.benchmark(bands), class_map, classes)
+    benchmark, rows = regroup(pack.benchmark(options.bands), class_map, options.classes)
     published = {side: names[rows[side]] for side, names in pack.published.items()}
-    benchmark = partial_by_choice(benchmark, class_map, classes)
-    return assign_splits(benchmark, protocol, split_seed, fold, published)
+    benchmark = partial_by_choice(benchmark, class_map, options.classes)
+    return assign_splits(benchmark, options.protocol, options.split_seed, options.fold, published)

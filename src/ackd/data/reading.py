@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
+from ackd.data.options import FileOptions
 from ackd.data.selection import Selection
 from ackd.data.sensors import RGB_BANDS
 
-__all__ = ["Sizes", "bands_of", "reader_of"]
-
-#: Pixels per side of the images of both sides, or of each; None leaves them as found.
-Sizes = int | None | Mapping[Modality, int | None]
+__all__ = ["bands_of", "reader_of"]
 
 
 def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality, tuple[str, ...]]:
@@ -39,11 +37,10 @@ def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality
 
 
 def reader_of(
-    selection: Selection, side: Modality, bands: Sequence[str], size: Sizes
+    selection: Selection, side: Modality, bands: Sequence[str], options: FileOptions
 ) -> Callable[[Path], NDArray[Any]]:
     """Return what reads the files of one side, each by its own source."""
     listing = selection.side(side)
     owners = (listing.sources[origin] for origin in listing.origins.tolist())
     owner = dict(zip(selection.paths(side), owners, strict=True))
-    pixels = size.get(side) if isinstance(size, Mapping) else size
-    return lambda path: owner[path].read(path, bands, pixels)
+    return lambda path: owner[path].read(path, bands, options.sizes[side])

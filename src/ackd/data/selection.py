@@ -16,6 +16,7 @@ from ackd.data.class_map import ClassMap
 from ackd.data.draw import check_draw, draw_images
 from ackd.data.listing import Listing, check_classes, list_side
 from ackd.data.missing import check_missing, cut_to_common, present
+from ackd.data.options import FileOptions
 from ackd.data.selection_notes import count_notes, partial_reasons, twin_notes
 from ackd.data.sensors import GENERIC
 from ackd.data.sources import SOURCES, Source
@@ -77,12 +78,7 @@ class Selection:
 def select(
     roots: Mapping[Modality, Path],
     class_map: ClassMap,
-    sources: Sequence[str] | None = None,
-    *,
-    twins: str = "split",
-    draw: str = "paper",
-    missing: str = "error",
-    seed: int = 0,
+    options: FileOptions,
     known: Mapping[str, Source] = SOURCES,
 ) -> Selection:
     """List the archives, deal the twins, draw the counts.
@@ -92,13 +88,10 @@ def select(
     Args:
         roots: The folder that holds the archives of each side; usually one for both.
         class_map: Which sources the benchmark has and how their classes map.
-        sources: The RGB sources to use, some or all of the class map's; all where None.
-        twins: One of `ackd.data.twins.TWINS`.
-        draw: One of `ackd.data.draw.DRAWS`: ``paper`` keeps no more images of a class than the
-            class map's ``paper_counts``, all sources of a class pooled.
-        missing: One of `ackd.data.missing.MISSING`: ``drop`` cuts the benchmark to the classes
-            that both sides have, and marks it as partial.
-        seed: Of the twins and of the draw (``data.split_seed``).
+        options: ``sources``, ``twins``, ``draw``, ``missing_classes`` and ``split_seed`` act
+            here. ``draw=paper`` keeps no more images of a class than the class map's
+            ``paper_counts``, all sources of a class pooled; ``missing_classes=drop`` cuts the
+            benchmark to the classes that both sides have, and marks it as partial.
         known: The sources by name; own ones beside the publishers' come in here.
 
     Returns:
@@ -108,9 +101,11 @@ def select(
         ConfigError: If an option is wrong.
         DataError: If a folder or a class is.
     """
+    twins, draw, missing = options.twins, options.draw, options.missing_classes
+    seed = options.split_seed
     check_draw(draw)
     check_missing(missing)
-    chosen = _chosen_sources(class_map, sources)
+    chosen = _chosen_sources(class_map, options.sources)
     if missing == "drop":
         class_map, absent = present(roots, class_map, chosen, known)
     else:
@@ -127,7 +122,7 @@ def select(
     if draw == "paper":
         ms, rgb = _draw(ms, rgb, class_map, twins, seed)
     reasons = partial_reasons(class_map, chosen, all_ms, all_rgb, dropped, absent)
-    options = {
+    applied = {
         "sources": chosen,
         "twins": twins,
         "draw": draw,
@@ -152,7 +147,7 @@ def select(
         "counts": count_notes(class_map, all_ms, all_rgb, ms, rgb),
         "unverified": _unverified(ms),
     }
-    return Selection(class_map, dict(roots), ms, rgb, options, notes)
+    return Selection(class_map, dict(roots), ms, rgb, applied, notes)
 
 
 def _chosen_sources(class_map: ClassMap, sources: Sequence[str] | None) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from rich.console import Console
 
 from ackd.config.location import config_dir
 from ackd.data import MANIFEST, Selection, find_benchmark, is_pack, pack, read_manifest, select
+from ackd.data.benchmark import Modality
+from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.packing.store import INDEX, read_index
 from ackd.data.reading import bands_of
 from ackd.data.splits import check_split_options
 from ackd.errors import ConfigError, DataError
 from ackd.prepare.found import Found, look_for
 from ackd.prepare.manifest import adopt, is_current, renew
+from ackd.prepare.options import flag_of
 from ackd.prepare.tables import counts_table, found_table, missing_text
 from ackd.utils.progress import bar
 
@@ -27,41 +30,37 @@ __all__ = ["Request", "build"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for; ``None`` stands for the benchmark's own value.
+    """What the command line asks for.
 
     Attributes:
         name: The benchmark.
         raw: The folder that holds the archives, unpacked.
         out: The folder to make.
-        sources: RGB sources.
-        bands: MS bands; ``("all",)`` for every band of the files.
-        size: Pixels a side.
-        twins: One of `ackd.data.TWINS`.
-        draw: ``paper`` or ``all``.
-        missing: ``error`` or ``drop``.
-        protocol: Of the splits in the manifest.
-        split_seed: Of twins, draw and splits.
-        layout: ``publishers`` or ``released``.
+        given: The data options that the command line names, by name; ``bands`` is None for every
+            band of the files. The benchmark's own values stand for the others.
         manifest: Rebuild the set that it lists.
-        force: Pack anew, also over another set.
+        force: Pack again, also over another set.
         workers: Reading threads.
     """
 
     name: str
     raw: Path
     out: Path
-    sources: tuple[str, ...] | None = None
-    bands: tuple[str, ...] | None = None
-    size: int | None = None
-    twins: str | None = None
-    draw: str | None = None
-    missing: str | None = None
-    protocol: str | None = None
-    split_seed: int | None = None
-    layout: str = "publishers"
+    given: Mapping[str, Any] = field(default_factory=dict)
     manifest: Path | None = None
     force: bool = False
     workers: int | None = None
+
+    @property
+    def defaults(self) -> ArchiveOptions:
+        """The benchmark's own options, as ``data=NAME`` has them."""
+        path = config_dir() / "data" / f"{self.name}.yaml"
+        return from_plain({**_values(path), "root": str(self.raw)})
+
+    @property
+    def options(self) -> ArchiveOptions:
+        """The benchmark's own options, and over them those that were given."""
+        return replace(self.defaults, **self.given)
 
 
 def build(request: Request, console: Console) -> bool:
@@ -79,7 +78,7 @@ def build(request: Request, console: Console) -> bool:
         DataError: If an archive is missing or wrong, or the output cannot be written; an earlier
             content of ``out`` is then as it was.
     """
-    defaults = _defaults(request.name)
+    options = request.options
     if request.raw.resolve() == request.out.resolve():
         raise ConfigError(f"--out {request.out} is the folder of the archives; give another one.")
     if not request.raw.is_dir():
@@ -96,17 +95,14 @@ def build(request: Request, console: Console) -> bool:
     told = [reason for reason in notes["partial_reasons"] if "Table 10" not in reason]
     for reason in (*told, *notes["unverified"]):
         console.print(f"note: {reason}", soft_wrap=True, highlight=False)
-    size = request.size or defaults["size"]
-    bands = request.bands or defaults["bands"]
-    bands = bands_of(selection, None if bands is None or list(bands) == ["all"] else bands)["ms"]
-    _check_out(request, selection, size, bands)
+    options = replace(options, bands=bands_of(selection, options.bands)["ms"])
+    _check_out(request, selection, options)
     before = read_index(request.out)["id"] if _readable(request.out) else None
     with bar("packing") as report:
         packed = pack(
             selection,
             request.out,
-            bands=bands,
-            size=size,
+            options,
             force=request.force,
             workers=request.workers,
             progress=report,
@@ -116,10 +112,9 @@ def build(request: Request, console: Console) -> bool:
     if request.manifest is not None:
         written = adopt(request.manifest, path)
     else:
-        protocol = request.protocol or "strict"
-        written = not is_current(path, request.out / INDEX, protocol)
+        written = not is_current(path, request.out / INDEX, options.protocol)
         if written:
-            renew(path, selection, protocol)
+            renew(path, selection, options.protocol)
     shape = packed.images["ms"].shape
     console.print(
         f"{'prepared' if fresh or written else 'up to date'}: {request.out} holds {images[0]:,} MS "
@@ -128,54 +123,46 @@ def build(request: Request, console: Console) -> bool:
         soft_wrap=True,
         highlight=False,
     )
-    console.print(_next_command(request, selection, size, defaults), soft_wrap=True, markup=False)
+    console.print(_next_command(request, selection), soft_wrap=True, markup=False)
     return fresh or written
 
 
-def _defaults(name: str) -> dict[str, Any]:
-    """The benchmark's own options, as ``data=<name>`` has them."""
-    text = (config_dir() / "data" / f"{name}.yaml").read_text(encoding="utf-8")
-    options: dict[str, Any] = yaml.safe_load(text)
-    return options
+def _values(path: Path) -> dict[str, Any]:
+    """The values of a data set's YAML file over those of the files that it inherits."""
+    own: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    inherited: dict[str, Any] = {}
+    for entry in own.pop("defaults", []):
+        if entry != "_self_":
+            inherited |= _values(path.parent / f"{entry.partition('@')[0]}.yaml")
+    return inherited | own
 
 
 def _from_archives(request: Request, console: Console) -> Selection:
-    class_map, known = find_benchmark(request.name, request.layout)
-    seed, missing = request.split_seed or 0, request.missing or "error"
-    protocol = request.protocol or "strict"
-    check_split_options(protocol, seed, 0)
-    rgb = list(class_map.rgb) if request.sources is None else list(request.sources)
+    options = request.options
+    class_map, known = find_benchmark(request.name, options.layout)
+    split = options.protocol, options.split_seed, 0
+    check_split_options(*split)
+    rgb = list(class_map.rgb) if options.sources is None else list(options.sources)
     found = look_for(request.raw, class_map, rgb, known)
     console.print(f"looking under {request.raw}", soft_wrap=True, highlight=False)
     console.print(found_table(request.name, request.raw, found))
     for said in missing_text(found, request.raw):
         console.print(f"missing: {said}", soft_wrap=True, highlight=False)
-    chosen = _usable(request, found, rgb, missing)
-    roots = {"ms": request.raw, "rgb": request.raw}
-    selection = select(
-        roots,  # type: ignore[arg-type]
-        class_map,
-        chosen,
-        twins=request.twins or "split",
-        draw=request.draw or "paper",
-        missing=missing,
-        seed=seed,
-        known=known,
-    )
-    selection.splits(protocol, seed, 0)  # too few images a class: said before an hour of packing
+    chosen = _usable(options, found, rgb)
+    roots: dict[Modality, Path] = {"ms": request.raw, "rgb": request.raw}
+    selection = select(roots, class_map, replace(options, sources=tuple(chosen)), known)
+    selection.splits(*split)  # too few images per class: said before an hour of packing
     return selection
 
 
-def _usable(
-    request: Request, found: Sequence[Found], rgb: Sequence[str], missing: str
-) -> list[str]:
+def _usable(options: ArchiveOptions, found: Sequence[Found], rgb: Sequence[str]) -> list[str]:
     """The RGB sources to take: those asked for, or with ``drop`` those that are there."""
     gone = [one for one in found if one.home is None]
     if not gone:
         return list(rgb)
     there = [one.source.name for one in found if one.home and one.source.modality == "rgb"]
     needed = [one for one in gone if one.source.modality == "ms"]
-    if missing == "drop" and request.sources is None and not needed and there:
+    if options.missing_classes == "drop" and options.sources is None and not needed and there:
         return there
     names = ", ".join(one.source.name for one in gone)
     if not needed and there:
@@ -187,7 +174,7 @@ def _usable(
         way = ""
     unpacking = " (what lies there zipped: ackd.prepare unpack)" if _zipped(gone) else ""
     raise DataError(
-        f"{request.name} cannot be prepared without {names}: not found under {request.raw}"
+        f"{options.name} cannot be prepared without {names}: not found under {options.root}"
         f"{unpacking}; where to get {'it' if len(gone) == 1 else 'them'} is said above.{way}"
     )
 
@@ -197,19 +184,14 @@ def _zipped(found: Sequence[Found]) -> bool:
 
 
 def _from_manifest(request: Request, console: Console) -> Selection:
-    given = [
-        name
-        for name in ("sources", "twins", "draw", "missing", "protocol", "split_seed")
-        if getattr(request, name) is not None
-    ]
+    given = [name for name in (*image_options(ArchiveOptions), "protocol") if name in request.given]
     if given:
-        option = given[0].replace("_", "-")
         raise ConfigError(
-            f"--{option} cannot go with --manifest: the manifest lists which images there are, and "
-            "how they were chosen."
+            f"{flag_of(given[0])} cannot go with --manifest: the manifest lists which images there "
+            "are, and how they were chosen."
         )
     assert request.manifest is not None
-    _, known = find_benchmark(request.name, request.layout)
+    _, known = find_benchmark(request.name, request.options.layout)
     console.print(f"looking at the files that {request.manifest} lists", soft_wrap=True)
     with bar("verifying checksums") as report:
         selection = read_manifest(
@@ -233,12 +215,13 @@ def _readable(out: Path) -> bool:
         return False
 
 
-def _check_out(request: Request, selection: Selection, size: int, bands: Sequence[str]) -> None:
+def _check_out(request: Request, selection: Selection, options: ArchiveOptions) -> None:
     """Refuse to replace a set that was made with other options."""
     if request.force or not _readable(request.out):
         return
     index = read_index(request.out)
-    wanted = {**selection.options, "size": size, "bands": list(bands)}
+    bands = list(options.bands or ())
+    wanted = {**selection.options, **pixel_options(options), "bands": bands}
     if index["name"] != request.name:
         differs = f"holds {index['name']}, not {request.name}"
     else:
@@ -259,19 +242,23 @@ def _plain(value: Any) -> str:
     return json.dumps(value) if not isinstance(value, str) else value
 
 
-def _next_command(
-    request: Request, selection: Selection, size: int, defaults: dict[str, Any]
-) -> str:
+def _next_command(request: Request, selection: Selection) -> str:
+    defaults, options, made = request.defaults, request.options, selection.options
     words = [f"data={request.name}", f"data.root={request.out}"]
-    made = selection.options
     if selection.notes["dropped_classes"]:
         words.append("data.missing_classes=drop")
-    words += [f"data.{key}={made[key]}" for key in ("twins", "draw") if made[key] != defaults[key]]
-    if size != defaults["size"]:
-        words.append(f"data.size={size}")
-    if request.bands is not None:
-        bands = "null" if request.bands == ("all",) else f"[{','.join(request.bands)}]"
+    for key in ("twins", "draw"):
+        if made[key] != getattr(defaults, key):
+            words.append(f"data.{key}={made[key]}")
+    own = pixel_options(defaults)
+    words += [
+        f"data.{key}={_plain(value)}"
+        for key, value in pixel_options(options).items()
+        if value != own[key]
+    ]
+    if "bands" in request.given:
+        bands = "null" if options.bands is None else f"[{','.join(options.bands)}]"
         words.append(f"data.bands={bands}")
-    if made["seed"] != defaults["split_seed"]:
+    if made["seed"] != defaults.split_seed:
         words.append(f"data.split_seed={made['seed']}")
     return f"train on it: python -m ackd.train {' '.join(words)}"

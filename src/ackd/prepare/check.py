@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ackd.data import BENCHMARKS, is_pack, load_class_map, released
+from ackd.data import BENCHMARKS, is_pack, load_class_map
+from ackd.data.released import released
 from ackd.data.sources import SOURCES, Record, Source
 from ackd.errors import ConfigError, DataError, unknown
 from ackd.prepare.findings import Report

@@ -6,12 +6,12 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
 from ackd.errors import DataError
-from ackd.prepare.options import BENCHMARKS
+from ackd.prepare.options import BENCHMARKS, data_flags
 
 __all__ = ["COMMANDS"]
 
@@ -30,15 +30,7 @@ def _build(given: argparse.Namespace) -> int:
         name=given.command,
         raw=given.raw.expanduser(),
         out=given.out.expanduser(),
-        sources=_names(given.sources),
-        bands=_names(given.bands),
-        size=given.size,
-        twins=given.twins,
-        draw=given.draw,
-        missing=given.missing,
-        protocol=given.protocol,
-        split_seed=given.split_seed,
-        layout=given.layout,
+        given=_data_options(given),
         manifest=given.manifest,
         force=given.force,
         workers=given.workers,
@@ -47,10 +39,21 @@ def _build(given: argparse.Namespace) -> int:
     return 0
 
 
-def _names(given: list[str] | None) -> tuple[str, ...] | None:
+def _data_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The data options that the command line names; lists become tuples."""
+    asked = {name: getattr(given, name) for name in data_flags()}
+    named = {
+        name: _names(value) if isinstance(value, list) else value
+        for name, value in asked.items()
+        if value is not None
+    }
+    if named.get("bands") == ("all",):
+        named["bands"] = None
+    return named
+
+
+def _names(given: list[str]) -> tuple[str, ...]:
     """Names apart by blanks, commas, or both, as in a list of Hydra's."""
-    if given is None:
-        return None
     return tuple(name for word in given for name in word.strip("[]").split(",") if name)
 
 

@@ -6,12 +6,14 @@ import argparse
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from types import NoneType
+from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from ackd.errors import nearest
 
-__all__ = ["BENCHMARKS", "in_words_of_this_command", "parser"]
+__all__ = ["BENCHMARKS", "data_flags", "flag_of", "in_words_of_this_command", "parser"]
 
 #: The benchmarks, each a command of its own, as `ackd.data.BENCHMARKS` has them.
 BENCHMARKS: Final = {
@@ -32,22 +34,64 @@ _EXAMPLES: Final = """examples:
 exit code: 0 all is well, 1 the data are not as they should be, 2 the command line is not
 """
 
-#: Options of ackd.train in messages -> what they are called here.
-_HERE: Final = {
-    "root": "--raw", "sources": "--sources", "bands": "--bands", "size": "--size",
-    "twins": "--twins", "draw": "--draw", "missing_classes": "--missing",
-    "protocol": "--protocol", "split_seed": "--split-seed", "layout": "--layout",
-    "packs": "--out",
-}  # fmt: skip
+#: Data options that are called otherwise here than ``--`` and their name.
+_FLAGS: Final = {"root": "--raw", "packs": "--out", "missing_classes": "--missing"}
+
+#: What an option does here; a new data option is offered without a word here as well.
+_HELP: Final = {
+    "sources": "RGB sources (default: all of the benchmark; fewer mark the set partial)",
+    "bands": "MS bands by name, or 'all' of the files (default: the benchmark's)",
+    "size": "pixels a side (default: the benchmark's)",
+    "missing_classes": "drop: leave out RGB sources and classes that are not there, and mark the "
+    "set partial (default: error)",
+    "twins": "scenes that both sides show: on one side only, on both, or nothing else "
+    "(default: split)",
+    "draw": "at most Table 10's images per class and side, or every image (default: paper)",
+    "protocol": "of the splits in the manifest; a run chooses its own (default: strict)",
+    "split_seed": "of twins, draw and splits (default: 0)",
+    "layout": "archives as published, or the authors' MS/ and RGB/ folders (default: publishers)",
+}
+
+
+def data_flags() -> dict[str, dict[str, Any]]:
+    """The data options that shape a prepared folder: name -> what argparse must know of it."""
+    # late: the other commands' words need no NumPy
+    from ackd.data.options import ArchiveOptions, image_options, pixel_options
+
+    pixels = pixel_options(ArchiveOptions(name="", root=""))
+    offered = [*image_options(ArchiveOptions), *pixels, "bands", "protocol", "layout"]
+    types = get_type_hints(ArchiveOptions)
+    return {
+        one.name: _flag(types[one.name]) | {"help": _HELP.get(one.name, f"as data.{one.name}")}
+        for one in fields(ArchiveOptions)
+        if one.name in offered
+    }
+
+
+def flag_of(name: str) -> str:
+    """What a data option is called here, such as ``--split-seed``."""
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def _flag(kind: Any) -> dict[str, Any]:
+    """How argparse reads a value of a type."""
+    parts = [part for part in get_args(kind) if part is not NoneType] or [kind]
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind)}
+    if get_origin(parts[0]) is tuple:
+        return {"nargs": "+", "metavar": "NAME"}
+    if parts[0] is int:
+        return {"type": _count if len(get_args(kind)) else _seed, "metavar": "N"}
+    return {"type": parts[0], "metavar": "VALUE"}
 
 
 def in_words_of_this_command(text: str) -> str:
     """Call the options in a message what they are called here: ``--raw DIR`` for data.root=DIR."""
 
     def here(match: re.Match[str]) -> str:
-        option = _HERE.get(match["option"])
-        if option is None:
+        if match["option"] not in {*data_flags(), *_FLAGS}:
             return match[0]
+        option = flag_of(match["option"])
         names = match["names"]
         if names is not None:
             return f"{option} {names.replace(',', ' ')}"
@@ -153,52 +197,8 @@ def _workers(to: Any) -> None:
 def _benchmark_options(to: argparse.ArgumentParser) -> None:
     _raw(to)
     to.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
-    to.add_argument(
-        "--sources",
-        nargs="+",
-        metavar="NAME",
-        help="RGB sources (default: all of the benchmark; fewer mark the set partial)",
-    )
-    to.add_argument(
-        "--bands",
-        nargs="+",
-        metavar="BAND",
-        help="MS bands by name, or 'all' of the files (default: the benchmark's)",
-    )
-    to.add_argument(
-        "--size", type=_count, metavar="N", help="pixels a side (default: the benchmark's)"
-    )
-    to.add_argument(
-        "--missing",
-        choices=("error", "drop"),
-        help="drop: leave out RGB sources and classes that are not there, and mark the set partial "
-        "(default: error)",
-    )
-    to.add_argument(
-        "--twins",
-        choices=("split", "all", "paired"),
-        help="scenes that both sides show: on one side only, on both, or nothing else "
-        "(default: split)",
-    )
-    to.add_argument(
-        "--draw",
-        choices=("paper", "all"),
-        help="at most Table 10's images a class and side, or every image (default: paper)",
-    )
-    to.add_argument(
-        "--protocol",
-        choices=("strict", "paper", "publisher"),
-        help="of the splits in the manifest; a run chooses its own (default: strict)",
-    )
-    to.add_argument(
-        "--split-seed", type=_seed, metavar="N", help="of twins, draw and splits (default: 0)"
-    )
-    to.add_argument(
-        "--layout",
-        choices=("publishers", "released"),
-        default="publishers",
-        help="archives as published, or the authors' MS/ and RGB/ folders (default: publishers)",
-    )
+    for name, flag in data_flags().items():
+        to.add_argument(flag_of(name), dest=name, **flag)
     to.add_argument(
         "--manifest",
         type=Path,

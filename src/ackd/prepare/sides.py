@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ackd.data.benchmark import Modality
 from ackd.data.class_map import ClassMap
+from ackd.data.options import ArchiveOptions
 from ackd.data.selection import select
 from ackd.data.sources import SOURCES, Record
 from ackd.data.splits import FOLDS
@@ -66,7 +67,8 @@ def check_benchmark(
     # what counts alone do not tell, such as classes that the deal of the twins leaves bare
     chosen = [source for source in class_map.rgb if source in records]
     try:
-        found = select({"ms": root, "rgb": root}, class_map, chosen)
+        options = ArchiveOptions(name=name, root=str(root), sources=tuple(chosen))
+        found = select({"ms": root, "rgb": root}, class_map, options)
         found.splits("strict", 0, 0)
     except AckdError as error:
         report.add("error", "no benchmark", name, str(error))

@@ -6,16 +6,10 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 
-from ackd.config.data import (
-    ArchivesConfig,
-    DataConfig,
-    FoldersConfig,
-    PackedData,
-    SyntheticConfig,
-)
+from ackd.config.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.config.own_data import look_at_own, own_class_map
 from ackd.data.assemble import load_benchmark, load_prepared
-from ackd.data.benchmark import Benchmark
+from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.benchmarks import find_benchmark
 from ackd.data.own_classes import choose_classes
 from ackd.data.own_folders import ready
@@ -39,11 +33,11 @@ def build_benchmark(options: DataConfig) -> Benchmark:
     """
     if isinstance(options, SyntheticConfig):
         own = own_class_map(options)
-        names = options.classes if isinstance(options.classes, list) else None
-        made = tuple(names) if names and own is None else None
+        names = options.classes if isinstance(options.classes, tuple) else None
+        made = names if own is None else None
         scenes = _synthetic_scenes(
             options.seed, options.ms_per_class, options.rgb_per_class, options.size,
-            tuple(options.bands), options.classes if isinstance(options.classes, int) else made,
+            options.bands, options.classes if isinstance(options.classes, int) else made,
         )  # fmt: skip
         scenes, _ = regroup(scenes, own, names)
         return assign_splits(
@@ -57,41 +51,13 @@ def build_benchmark(options: DataConfig) -> Benchmark:
 def _archives(options: ArchivesConfig) -> Benchmark:
     root = Path(options.root).expanduser()
     if is_pack(root):
-        return load_prepared(
-            root,
-            options.name,
-            sources=options.sources,
-            bands=options.bands,
-            size=options.size,
-            twins=options.twins,
-            draw=options.draw,
-            missing=options.missing_classes,
-            split_seed=options.split_seed,
-            protocol=options.protocol,
-            fold=options.fold,
-            class_map=own_class_map(options),
-            classes=options.classes,
-        )
+        return load_prepared(root, options, own_class_map(options))
     class_map, known = find_benchmark(options.name, options.layout)
     own = own_class_map(options)
     class_map = choose_classes(class_map, own, options.classes)
+    roots: dict[Modality, Path] = {"ms": root, "rgb": root}
     with bar("reading images") as report:
-        benchmark = load_benchmark(
-            {"ms": root, "rgb": root},
-            class_map,
-            options.sources,
-            bands=options.bands,
-            size=options.size,
-            twins=options.twins,
-            draw=options.draw,
-            missing=options.missing_classes,
-            split_seed=options.split_seed,
-            protocol=options.protocol,
-            fold=options.fold,
-            packed=_packs(options),
-            progress=report,
-            known=known,
-        )
+        benchmark = load_benchmark(roots, class_map, options, progress=report, known=known)
     return partial_by_choice(benchmark, own, options.classes)
 
 
@@ -99,24 +65,15 @@ def _own_folders(options: FoldersConfig) -> Benchmark:
     own = ready(look_at_own(options))
     for said in own.remarks:
         log.info("%s", said)
-    ms_size = options.size if isinstance(options.size, int) else None
+    roots: dict[Modality, Path] = {"ms": own.ms.folder, "rgb": own.rgb.folder}
     with bar("reading images") as report:
         return load_benchmark(
-            {"ms": own.ms.folder, "rgb": own.rgb.folder},
+            roots,
             own.class_map,
-            bands=options.bands,
-            size={"ms": ms_size, "rgb": own.size},
-            split_seed=options.split_seed,
-            protocol=options.protocol,
-            fold=options.fold,
-            packed=_packs(options),
+            options.with_rgb_size(own.size),
             progress=report,
             known=own.sources,
         )
-
-
-def _packs(options: PackedData) -> Path | None:
-    return Path(options.packs).expanduser() if options.packed else None
 
 
 @lru_cache(maxsize=1)

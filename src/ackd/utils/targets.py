@@ -9,7 +9,7 @@ from typing import Any
 
 from ackd.errors import ConfigError, nearest
 
-__all__ = ["check_arguments", "locate"]
+__all__ = ["check_arguments", "lazily", "locate"]
 
 
 def locate(path: object, option: str) -> Callable[..., Any]:
@@ -34,6 +34,23 @@ def locate(path: object, option: str) -> Callable[..., Any]:
         hint = f" Did you mean {module_name}.{close}?" if close else ""
         raise ConfigError(f"{option}._target_={path}: {module_name} has no '{name}'.{hint}")
     return found  # type: ignore[no-any-return]
+
+
+def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a package whose public names are imported when asked for.
+
+    Args:
+        package: Its name.
+        homes: Module of the package -> the names that it has, with blanks between.
+    """
+    where = {name: module for module, names in homes.items() for name in names.split()}
+
+    def find(name: str) -> Any:
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{where[name]}"), name)
+
+    return find
 
 
 def check_arguments(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ackd.data.benchmark import Modality
+from ackd.data.options import FileOptions, pixel_options
 from ackd.data.packing.index import SideIndex
 from ackd.data.packing.store import FORMAT, SIDES, Pack, is_pack, open_pack, read_index
 from ackd.data.packing.writing import Reader, write_pack
-from ackd.data.reading import Sizes, bands_of, reader_of
+from ackd.data.reading import bands_of, reader_of
 from ackd.data.scenes import Progress
 from ackd.data.selection import Selection
 from ackd.errors import DataError
@@ -29,9 +30,8 @@ LOCK = ".pack.lock"
 def pack(
     selection: Selection,
     folder: Path,
+    options: FileOptions,
     *,
-    bands: Sequence[str] | None,
-    size: Sizes,
     force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -45,8 +45,7 @@ def pack(
     Args:
         selection: Which images.
         folder: Made where there is none.
-        bands: The MS bands in the order wanted; all of the files where None.
-        size: Height and width of all images in pixels; as found where None.
+        options: ``bands``, and every option that shapes pixels.
         force: Whether to pack anew what is packed already.
         workers: Reading threads; chosen by the machine where None.
         progress: Called as ``progress(done, total)`` after each image, MS ones first.
@@ -59,8 +58,8 @@ def pack(
         DataError: If an image cannot be read, the disk is full, or ``folder`` is not writable; an
             earlier pack is then still as it was.
     """
-    wanted = bands_of(selection, bands)
-    key = _key(selection, size)
+    wanted = bands_of(selection, options.bands)
+    key = _key(selection, options)
     found = None if force else _fresh(folder, key, wanted)
     if found is not None:
         return found
@@ -78,14 +77,14 @@ def pack(
             for side in SIDES:
                 listing = selection.side(side)
                 tables[side] = SideIndex.of(listing, wanted[side])
-                readers[side] = reader_of(selection, side, wanted[side], size)
+                readers[side] = reader_of(selection, side, wanted[side], options)
             write_pack(
                 folder,
                 {
                     "name": selection.class_map.name,
                     "classes": list(selection.class_map.classes),
                     "key": key,
-                    "options": {**selection.options, "size": size},
+                    "options": {**selection.options, **pixel_options(options)},
                     "notes": dict(selection.notes),
                 },
                 tables,
@@ -100,9 +99,8 @@ def pack(
 def pack_among(
     selection: Selection,
     packs: Path,
+    options: FileOptions,
     *,
-    bands: Sequence[str] | None,
-    size: Sizes,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Pack:
@@ -110,19 +108,20 @@ def pack_among(
 
     A pack of the same images with more bands serves as well.
     """
-    wanted = bands_of(selection, bands)
+    wanted = bands_of(selection, options.bands)
+    pixels = pixel_options(options)
     roots = {side: str(root.absolute()) for side, root in selection.roots.items()}
     classes = [selection.class_map.classes, selection.class_map.ms, selection.class_map.rgb]
-    options = dict(selection.options)
-    family = digest([selection.class_map.name, classes, roots, options, size], 12)
+    applied = dict(selection.options)
+    family = digest([selection.class_map.name, classes, roots, applied, pixels], 12)
     name = f"{selection.class_map.name}-{family}"
     exact = packs / f"{name}-{digest(list(wanted['ms']), 6)}"
-    key = _key(selection, size)
+    key = _key(selection, options)
     for folder in (exact, *sorted(packs.glob(f"{name}-*"))):
         found = _fresh(folder, key, wanted)
         if found is not None:
             return found
-    return pack(selection, exact, bands=bands, size=size, workers=workers, progress=progress)
+    return pack(selection, exact, options, workers=workers, progress=progress)
 
 
 def source_stamp(selection: Selection) -> str:
@@ -148,15 +147,15 @@ def source_stamp(selection: Selection) -> str:
     return digest.hexdigest()
 
 
-def _key(selection: Selection, size: Sizes) -> str:
-    """What a pack must have been made of to serve again; which bands is looked at apart."""
+def _key(selection: Selection, options: FileOptions) -> str:
+    """What a pack must have been made of to serve again; the bands are compared on their own."""
     return digest(
         [
             FORMAT,
             selection.class_map.name,
             list(selection.class_map.classes),
             dict(selection.options),
-            size,
+            pixel_options(options),
             source_stamp(selection),
         ],
         64,

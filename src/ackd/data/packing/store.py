@@ -49,7 +49,8 @@ class Pack:
         folder: Where it lies.
         name: The benchmark's name.
         classes: Its classes.
-        options: What the images were selected with, see `Selection.options`, and ``size``.
+        options: What the images were selected with, see `Selection.options`, and the options
+            that shaped their pixels.
         notes: What a result must say about its data.
         tables: The rows of each side.
         images: The images of each side; nothing is read before they are indexed.
@@ -181,6 +182,8 @@ def check_options(pack: Pack, **asked: Any) -> None:
         asked: Option -> value; None where any will do.
     """
     for option, value in asked.items():
+        if option not in pack.options:  # of an earlier version, which did not know it
+            continue
         made = pack.options[option]
         if value is not None and value != made:
             key = "missing_classes" if option == "missing" else option
