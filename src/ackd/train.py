@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.boundary import last_word, unread
+from ackd.config.help import help_text
 from ackd.config.location import config_dir
 from ackd.config.naming import (
     chosen_options,
@@ -205,6 +206,10 @@ def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
     sys.argv[1:] = readable(sys.argv[1:])
     with last_word(sys.argv[1:]):
+        told = help_text(sys.argv[1:])
+        if told is not None:
+            print(told)
+            return
         try:
             main()
         finally:
