@@ -110,7 +110,7 @@ def test_three_forms_train_from_the_first_or_second_command(
     assert result["data"]["bands"]["ms"] == [f"b{number}" for number in range(1, 7)]
     log = done.out + done.err
     assert "b1, b2 and b3 (the first three) stand for red, green and blue" in log
-    assert "training images do not fill the 128" in log
+    assert "training images do not fill the default of 128" in log
 
     # 2: float32 reflectance of thirteen bands: the order is asked for, with commands to paste
     write(scenes(), tmp_path / "float/ms", tmp_path / "float/rgb", change=reflectance)

@@ -29,7 +29,7 @@ def test_batches_of_the_recipe_are_lowered_with_a_line_each(
         assert sizes() == [8, 8, 8]  # 18 and 27 training images
     said = [record.message for record in caplog.records]
     assert len(said) == 3
-    assert "teacher.batch_size=8: 18 training images do not fill the 128 of recipe=paper" in said[0]
+    assert "teacher.batch_size=8: 18 training images do not fill the default of 128" in said[0]
     assert sizes(ms=75) == [128, 128, 8]
     assert sizes("recipe=official") == [8, 8, 8]
     assert sizes("method=baseline") == [128, 128, 8]  # stages that do not run are left alone

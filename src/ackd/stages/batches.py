@@ -39,7 +39,7 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
         options = getattr(config, stage)
         side = benchmark.rgb if stage == "student" else benchmark.ms
         option = f"{stage}.batch_size"
-        if option in chosen or options.batch_size != _of_recipe(config.recipe, stage):
+        if option in chosen or options.batch_size != _default(config.recipe, stage):
             continue
         images = len(side.indices(TRAIN)) // processes(config.trainer)
         if images >= options.batch_size or images < 2:
@@ -47,18 +47,20 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
         size = max(2, 2 ** ((images // 2).bit_length() - 1))
         lowered[stage] = options.model_copy(update={"batch_size": size})
         log.info(
-            "%s=%d: %d training images do not fill the %d of recipe=%s (%s=N sets another)",
-            option, size, images, options.batch_size, config.recipe, option,
+            "%s=%d: %d training images do not fill the default of %d (%s=N sets another)",
+            option, size, images, options.batch_size, option,
         )  # fmt: skip
     return config.model_copy(update=lowered)
 
 
 @lru_cache
-def _of_recipe(recipe: str, stage: str) -> int | None:
-    """The batch size that a recipe of ours gives a stage; None of a recipe of the user's own."""
-    path = config_dir() / "recipe" / f"{recipe}.yaml"
-    if not path.is_file():
+def _default(recipe: str, stage: str) -> int | None:
+    """The batch size that our own files give a stage; None under a recipe of the user's own."""
+    place = config_dir() / "recipe" / f"{recipe}.yaml"
+    if not place.is_file():
         return None
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    size: int | None = content.get(stage, {}).get("batch_size")
-    return size
+    options: dict[str, Any] = {}
+    for path in (config_dir() / stage / "default.yaml", place):
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        options |= content.get(stage, {}) if path == place else content
+    return options.get("batch_size")
