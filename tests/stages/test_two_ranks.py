@@ -114,10 +114,8 @@ def test_every_rank_sees_that_options_differ(
 
 
 def test_a_process_alone_meets_nobody() -> None:
-    for trainer in ({"accelerator": "cpu", "devices": 1},
-                    {"accelerator": "cpu", "devices": 2, "strategy": "ddp_spawn"}):  # fmt: skip
-        meet(trainer)
-        assert not dist.is_initialized()
+    meet({"accelerator": "cpu", "devices": 1})
+    assert not dist.is_initialized()
 
 
 def test_a_process_alone_compares_nothing() -> None:
