@@ -8,7 +8,8 @@ from typing import Any
 
 from ackd.data.assemble import load_benchmark
 from ackd.data.class_map import ClassMap, load_class_map
-from ackd.data.options import ArchiveOptions, from_plain
+from ackd.data.options import ArchiveOptions, FolderOptions, from_plain
+from ackd.data.own_folders import OwnData
 from ackd.data.selection import Selection, select
 from ackd.data.sensors import DEFAULT_BANDS
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb
@@ -35,6 +36,16 @@ def asked(**given: Any) -> ArchiveOptions:
 
 def selected(root: Path, counts: Any = None, **given: Any) -> Selection:
     return select({"ms": root, "rgb": root}, class_map(counts), asked(**given))
+
+
+def load_own(own: OwnData, packs: Path | None = None, **given: Any) -> Any:
+    """Read two folders of one's own as ``data=folders`` does, both sides as they are."""
+    options = FolderOptions(
+        name="folders", ms=str(own.ms.folder), rgb=str(own.rgb.folder), packed=packs is not None,
+        packs=str(packs), **given,
+    )  # fmt: skip
+    roots = {"ms": own.ms.folder, "rgb": own.rgb.folder}
+    return load_benchmark(roots, own.class_map, options, known=own.sources)
 
 
 def load_s2s_eu(root: Path, workers: int | None = None, progress: Any = None, **given: Any) -> Any:

@@ -24,6 +24,7 @@ from tests.stages.toy import config
 NOT_IN_THE_KEY = {
     *("name", "protocol", "fold", "normalise", "augment", "packed", "packs", "root", "ms", "rgb"),
     *("pseudo_rgb", "pseudo_rgb_bands", "pseudo_rgb_reflectance", "layout"),
+    *("scale", "offset"),  # what the stored numbers mean
     *("class_map", "classes"),  # the class list and the labels are in it
     "bands",  # compared on its own: a pack of more bands serves
 }
@@ -39,7 +40,7 @@ def another(kind: Any, value: Any) -> Any:
         return next(one for one in get_args(literal) if one != value)
     if get_origin(parts[0]) is tuple:
         return ("eurosat",) if value is None else None
-    return {int: 7, float: 0.5, str: "other", bool: not value}[parts[0]]
+    return {int: 7, float: 0.5, str: "other", bool: value is False}[parts[0]]
 
 
 @pytest.fixture(scope="module")

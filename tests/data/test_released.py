@@ -113,10 +113,10 @@ def test_bad_mats(tmp_path: Path) -> None:
     holes: Any = np.zeros((8, 8, 10), np.float32)
     holes[0, 0, 0] = np.nan
     write_mat(path, good, msi=holes)
-    assert "1 NaN pixel in band B02" in said(reading=True)
+    assert "1 invalid pixel (1.6 % of the image) in band B02: nan" in said(reading=True)
     holes[0, 0, 0] = np.inf
     write_mat(path, good, msi=holes)
-    assert "1 infinite pixel in band B02" in said(reading=True)
+    assert "1 invalid pixel (1.6 % of the image) in band B02: inf" in said(reading=True)
 
 
 def test_what_is_missing(tmp_path: Path) -> None:

@@ -45,8 +45,11 @@ def test_sound_images_are_no_error(raw: Path, prepare: Command) -> None:
     said = prepare("check", raw, "--benchmark", "s2s_eu")
     assert said.code == 0
     assert "eurosat_ms 12, eurosat 32" in said.out
-    assert "0 errors, 0 warnings" in said.out
-    assert set(kinds(raw)) == {("note", "twins"), ("note", "classes without images")}
+    # no band of these images is dark, as in products that have 1000 added to every number
+    assert "0 errors, 1 warnings" in said.out
+    assert set(kinds(raw)) == {
+        ("note", "twins"), ("note", "classes without images"), ("warning", "value range"),
+    }  # fmt: skip
 
 
 def test_every_fault_of_a_file(raw: Path) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ackd.analysis.information import mutual_information
 from ackd.data.benchmark import Benchmark
-from ackd.data.sensors import SENSORS, rgb_bands
+from ackd.data.sensors import rgb_bands
 
 __all__ = ["ClassInformation", "information_by_class"]
 
@@ -64,8 +64,8 @@ def information_by_class(
     ms, rgb = benchmark.ms, benchmark.rgb
     if rgb.multilabel:
         raise ValueError("Pairs within a class need one class an RGB image, but there are several.")
-    channels = [ms.bands.index(name) for name in rgb_bands(SENSORS[ms.sensor], ms.bands)]
-    levels = SENSORS[ms.sensor].grey_levels(reflectance)
+    channels = [ms.bands.index(name) for name in rgb_bands(ms.camera, ms.bands)]
+    levels = ms.camera.grey_levels(reflectance)
     grid = tuple(min(a, b) for a, b in zip(ms.images.shape[2:], rgb.images.shape[2:], strict=True))
     row_of = {str(scene): row for row, scene in enumerate(ms.scene_ids)}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ackd.data.benchmark import TRAIN, SceneSet
 from ackd.data.pairs import Request
-from ackd.data.sensors import SENSORS, rgb_bands
+from ackd.data.sensors import rgb_bands
 from ackd.errors import AckdError
 from ackd.modules.datamodule import UnpairedDataModule
 
@@ -158,7 +158,7 @@ def visible_levels(images: Tensor, scenes: SceneSet) -> Tensor:
         (B, 3, H, W) float32, 0..1.
     """
     try:
-        names = rgb_bands(SENSORS[scenes.sensor], scenes.bands)
+        names = rgb_bands(scenes.camera, scenes.bands)
     except (AckdError, KeyError):  # another sensor, or bands beyond the visible
         names = (scenes.bands[0],) * 3
     channels = [scenes.bands.index(name) for name in names]

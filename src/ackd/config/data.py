@@ -12,7 +12,13 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from ackd.data.options import ArchiveOptions, DataOptions, FolderOptions, SyntheticOptions
+from ackd.data.options import (
+    ArchiveOptions,
+    DataOptions,
+    FileOptions,
+    FolderOptions,
+    SyntheticOptions,
+)
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 
@@ -135,32 +141,37 @@ class SyntheticConfig(_Common, SyntheticOptions):
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class ArchivesConfig(_Common, ArchiveOptions):
+class _Files(_Common, FileOptions):
+    """The ranges of what every data set that is read from files has."""
+
+    packed: Annotated[bool, Mark.FREE]
+    packs: Annotated[PathText, Mark.FREE]
+    classes: Annotated[tuple[str, ...] | None, PlainValidator(_names)]
+    rgb_max: Annotated[float, Field(gt=0)] | None
+    scale: Annotated[float, Field(gt=0)] | None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ArchivesConfig(_Files, ArchiveOptions):
     """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
 
     name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
     root: Annotated[PathText, Mark.IMAGES]
-    packed: Annotated[bool, Mark.FREE]
-    packs: Annotated[PathText, Mark.FREE]
     sources: Bands | None
     bands: Bands | None
     size: Size
-    classes: Annotated[tuple[str, ...] | None, PlainValidator(_names)]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class FoldersConfig(_Common, FolderOptions):
+class FoldersConfig(_Files, FolderOptions):
     """The user's own images: one folder per class on either side."""
 
     name: Literal["folders"]
     ms: Annotated[Given, Mark.IMAGES]
     rgb: Annotated[Given, Mark.IMAGES]
-    packed: Annotated[bool, Mark.FREE]
-    packs: Annotated[PathText, Mark.FREE]
     bands: Bands | None
     size: Annotated[int | Literal["found"] | None, PlainValidator(_size_or_found)]
     file_bands: Bands | None
-    classes: Annotated[tuple[str, ...] | None, PlainValidator(_names)]
 
 
 DataConfig = Annotated[

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ackd.data.benchmarks import BENCHMARKS, find_benchmark
     from ackd.data.class_map import ClassMap, load_class_map
     from ackd.data.manifest import MANIFEST, read_manifest, write_manifest
-    from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions
+    from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, PixelOptions
     from ackd.data.own_folders import OwnData
     from ackd.data.packing import Pack, PackedImages, is_pack, open_pack, pack
-    from ackd.data.scenes import Progress, decode, read_ms, read_rgb
+    from ackd.data.photographs import read_rgb
+    from ackd.data.scenes import Progress, decode, read_ms
     from ackd.data.selection import Selection, select
     from ackd.data.sensors import (
         DEFAULT_BANDS,
@@ -58,6 +59,7 @@ __all__ = [
     "OwnData",
     "Pack",
     "PackedImages",
+    "PixelOptions",
     "Progress",
     "SceneSet",
     "Selection",
@@ -91,10 +93,11 @@ __getattr__ = lazily(
         "benchmarks": "BENCHMARKS find_benchmark",
         "class_map": "ClassMap load_class_map",
         "manifest": "MANIFEST read_manifest write_manifest",
-        "options": "ArchiveOptions FileOptions FolderOptions",
+        "options": "ArchiveOptions FileOptions FolderOptions PixelOptions",
         "own_folders": "OwnData",
         "packing": "Pack PackedImages is_pack open_pack pack",
-        "scenes": "Progress decode read_ms read_rgb",
+        "photographs": "read_rgb",
+        "scenes": "Progress decode read_ms",
         "selection": "Selection select",
         "sensors": "Band DEFAULT_BANDS RGB RGB_BANDS SENSORS SENTINEL2 Sensor find_sensor "
         "rgb_bands",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.class_map import ClassMap
-from ackd.data.options import FileOptions, pixel_options
+from ackd.data.measured import without_invalid
+from ackd.data.options import FileOptions, PixelOptions, pixel_options
 from ackd.data.own_classes import OwnClassMap
 from ackd.data.packing import check_options, open_pack, pack_among
 from ackd.data.packing.index import SideIndex
@@ -18,10 +20,13 @@ from ackd.data.scenes import Progress, decode
 from ackd.data.selection import Selection, select
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import assign_splits, check_split_options
+from ackd.data.value_range import check_values
 from ackd.errors import ConfigError
 from ackd.utils.progress import part_of
 
 __all__ = ["load_benchmark", "load_prepared", "read_directly"]
+
+log = logging.getLogger("ackd")
 
 
 def load_benchmark(
@@ -62,11 +67,15 @@ def load_benchmark(
     options = replace(options, bands=bands_of(selection, options.bands)["ms"])
     selection.splits(*split)  # too few images per class: said before reading
     packs = options.pack_folder
+    if options.nodata == "drop":
+        selection = without_invalid(selection, options, packs, workers, progress)
+        selection.splits(*split)
     if packs is None:
         benchmark = read_directly(selection, options, workers=workers, progress=progress)
     else:
         pack = pack_among(selection, packs, options, workers=workers, progress=progress)
         benchmark = pack.benchmark(options.bands)
+    benchmark = understood(benchmark, options)
     published = {side.modality: side.splits for side in (selection.ms, selection.rgb)}
     return assign_splits(benchmark, *split, published)
 
@@ -150,7 +159,23 @@ def load_prepared(
         missing=options.missing_classes if pack.notes.get("dropped_classes") else None,
         **asked,
     )
-    benchmark, rows = regroup(pack.benchmark(options.bands), class_map, options.classes)
+    benchmark, rows = regroup(
+        understood(pack.benchmark(options.bands), options), class_map, options.classes
+    )
     published = {side: names[rows[side]] for side, names in pack.published.items()}
     benchmark = partial_by_choice(benchmark, class_map, options.classes)
     return assign_splits(benchmark, options.protocol, options.split_seed, options.fold, published)
+
+
+def understood(benchmark: Benchmark, options: PixelOptions) -> Benchmark:
+    """Say what the numbers of the MS images mean, and look whether they can.
+
+    Raises:
+        DataError: If they cannot.
+    """
+    ms = replace(benchmark.ms, scale=options.scale, offset=options.offset)
+    warned = check_values(ms)
+    for warning in warned:
+        log.warning("%s", warning)
+    notes = {**benchmark.notes, "value_range": list(warned)} if warned else benchmark.notes
+    return replace(benchmark, ms=ms, notes=notes)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ackd.data.sensors import SENSORS, Sensor
 from ackd.data.stored import Images, digests_of, sums_of, totals
+from ackd.errors import DataError
 
 __all__ = ["TEST", "TRAIN", "VAL", "VALIDATES_ON_TEST", "Benchmark", "Modality", "SceneSet"]
 
@@ -40,6 +42,10 @@ class SceneSet:
         split: (N,) int8, ``TRAIN``, ``VAL`` or ``TEST``.
         bands: The C channel names, such as ``("B02", "B03", ...)`` or ``("R", "G", "B")``.
         sensor: The sensor's name, a key of `ackd.data.sensors.SENSORS`.
+        scale: Digital numbers per unit of reflectance, where they are not the sensor's own.
+        offset: Added to digital numbers before they are divided by the scale.
+
+    Floating-point images have NaN where a pixel is invalid.
 
     Raises:
         ValueError: If the arrays do not fit each other.
@@ -54,6 +60,8 @@ class SceneSet:
     split: NDArray[np.int8]
     bands: tuple[str, ...]
     sensor: str
+    scale: float | None = None
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         if self.modality not in ("ms", "rgb"):
@@ -120,6 +128,12 @@ class SceneSet:
         """Whether an image may bear several classes."""
         return self.labels.ndim == 2
 
+    @property
+    def camera(self) -> Sensor:
+        """The sensor, with the scale that these images have."""
+        sensor = SENSORS[self.sensor]
+        return sensor if self.scale is None else replace(sensor, scale=self.scale)
+
     def indices(self, split: int) -> NDArray[np.int64]:
         """Return the positions of the images of one split, ascending.
 
@@ -150,6 +164,8 @@ class SceneSet:
         digest = hashlib.blake2b(digest_size=16)
         shapes = [(array.shape, str(array.dtype)) for array in (self.images, self.labels)]
         digest.update(repr((self.modality, self.sensor, self.bands, shapes)).encode())
+        if self.scale is not None or self.offset:
+            digest.update(repr((self.scale, self.offset)).encode())
         for names in (self.files, self.scene_ids):
             # numpy pads strings to the longest one; joined, the digest sees the names alone
             digest.update("\0".join(names.tolist()).encode() + b"\1")
@@ -162,12 +178,15 @@ class SceneSet:
 
         Sums of integer images are exact, so neither their order nor their number costs precision.
 
+        Invalid pixels (NaN) do not count.
+
         Returns:
             Mean and (population) standard deviation, each (C,) float64 in digital numbers. A
             constant band gets the standard deviation 1 and is named in a warning.
 
         Raises:
             ValueError: If there is no training image.
+            DataError: If a band has no valid pixel.
         """
         return self._statistics
 
@@ -180,11 +199,16 @@ class SceneSet:
                 f"SceneSet({self.modality}): no image is in the training split, so the bands have "
                 "no statistics; assign the splits first."
             )
-        total, squares = map(totals, sums_of(self.images, chosen))
-        count = len(chosen) * self.images.shape[2] * self.images.shape[3]
-        mean = np.array([value / count for value in total])
+        total, squares, valid = map(totals, sums_of(self.images, chosen))
+        for name, count in zip(self.bands, valid, strict=True):
+            if not count:
+                raise DataError(
+                    f"Band {name} has no valid pixel in any {self.modality} training image; leave "
+                    "it out of data.bands."
+                )
+        mean = np.array([t / n for t, n in zip(total, valid, strict=True)])
         variance = [
-            (count * q - t * t) / (count * count) for t, q in zip(total, squares, strict=True)
+            (n * q - t * t) / (n * n) for t, q, n in zip(total, squares, valid, strict=True)
         ]
         if self.images.dtype.kind == "f":  # what rounding leaves of a constant band
             variance = [

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from ackd.data.invalid import data_bands, invalid_by_value, mask_of
 from ackd.data.scenes import unreadable
 from ackd.data.sources.folders import is_image, visible
 from ackd.errors import DataError, ImageError, nearest
@@ -36,12 +37,12 @@ class FirstLook:
         images: Class folder -> image files in it.
         formats: Ending of the image files, lower case -> how many.
         file: The file that was opened; the first of the first class that has one.
-        bands: How many bands it has.
+        bands: How many bands it has, without alpha.
         descriptions: What the file calls its bands; "" where it has no name for one.
         dtype: Its number type, such as ``"uint16"``.
         height: In pixels.
         width: In pixels.
-        low: The 1st percentile of its pixels, all bands together, without NaN and nodata; NaN where
+        low: The 1st percentile of its pixels, all bands together, of valid pixels; NaN where
             nothing is left.
         high: The 99th percentile.
         darkest: Which band has the smallest median, counted from 0.
@@ -158,18 +159,22 @@ def _contents(file: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with (
-                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
                 rasterio.open(file) as dataset,
             ):
-                pixels = dataset.read()
-                nodata = next((v for v in dataset.nodatavals if v is not None), None)
-                names = tuple((name or "").strip() for name in dataset.descriptions)
+                indexes = data_bands(dataset)
+                pixels = dataset.read(indexes)
+                masked = mask_of(dataset, indexes)
+                stated = [dataset.nodatavals[index - 1] for index in indexes]
+                names = tuple((dataset.descriptions[i - 1] or "").strip() for i in indexes)
     except RasterioError as error:
         raise unreadable(file, "an image", error) from error
-    valid = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels.ravel()
-    if nodata is not None:
-        valid = valid[valid != nodata]
-    low, high = np.percentile(valid, (1, 99)) if valid.size else (np.nan, np.nan)
+    nodata = next((value for value in stated if value is not None), None)
+    invalid = invalid_by_value(pixels, stated)
+    valid = pixels[~invalid if masked is None else ~(invalid | masked)]
+    # of complex numbers, the type is what will be said
+    known = valid if valid.dtype.kind in "iuf" else valid[:0].real
+    low, high = np.percentile(known, (1, 99)) if known.size else (np.nan, np.nan)
     return {
         "bands": len(pixels),
         "descriptions": names,
@@ -178,6 +183,6 @@ def _contents(file: Path) -> dict[str, Any]:
         "width": pixels.shape[2],
         "low": float(low),
         "high": float(high),
-        "darkest": int(np.argmin([np.median(np.nan_to_num(band)) for band in pixels])),
+        "darkest": int(np.argmin([np.median(np.nan_to_num(band.real)) for band in pixels])),
         "nodata": nodata,
     }

@@ -51,7 +51,7 @@ class Normaliser(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, C, H, W) digital numbers of any type to standardised float32."""
         standardised: Tensor = (images.to(torch.float32) - self.mean) / self.std
-        return standardised
+        return _valid(standardised) if images.is_floating_point() else standardised
 
 
 class ImageMax(nn.Module):
@@ -64,7 +64,12 @@ class ImageMax(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, C, H, W) digital numbers up to 65535 to float32 in -1..1."""
         scaled: Tensor = (eight_bit_by_max(images) / WHITE - 0.5) / 0.5
-        return scaled
+        return _valid(scaled) if images.is_floating_point() else scaled
+
+
+def _valid(images: Tensor) -> Tensor:
+    """Put 0, the mean, where a pixel is invalid (NaN)."""
+    return torch.where(images.isnan(), 0.0, images)
 
 
 def eight_bit_by_max(images: Tensor) -> Tensor:
@@ -77,10 +82,12 @@ def eight_bit_by_max(images: Tensor) -> Tensor:
         images: (B, C, H, W) digital numbers of any type, 0..65535.
 
     Returns:
-        (B, C, H, W) float32 whole numbers 0..255; an image without light stays 0.
+        (B, C, H, W) float32 whole numbers 0..255; an image without light stays 0. Invalid pixels
+        (NaN) stay NaN.
     """
     numbers = images.to(torch.float32)
-    brightest = numbers.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1)
+    known = numbers.nan_to_num(0.0) if images.is_floating_point() else numbers
+    brightest = known.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1)
     return (WHITE * numbers / brightest).floor()
 
 

@@ -11,13 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args, get_type_hints
+
+from ackd.errors import ConfigError, unknown
 
 __all__ = [
+    "AS_STORED",
     "ArchiveOptions",
     "DataOptions",
     "FileOptions",
     "FolderOptions",
+    "PixelOptions",
     "SyntheticOptions",
     "from_plain",
     "image_options",
@@ -86,7 +90,45 @@ class SyntheticOptions(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions(DataOptions):
+class PixelOptions:
+    """How the pixels of a file are read, and what their numbers mean.
+
+    Attributes:
+        nodata: What happens to images with invalid pixels. ``error`` refuses them; ``zero`` keeps
+            them as NaN in float32, which no statistics see and which are 0 after normalization;
+            ``drop`` leaves the whole image out.
+        nodata_value: A number that marks invalid pixels of the MS images although the files do
+            not say so; None where there is none.
+        rgb_max: The number that is full white in RGB files of more than 8 bits per channel; None
+            infers it from the type of the files.
+        scale: MS digital numbers per unit of reflectance; None for the sensor's own. It says what
+            the stored numbers mean and does not change them.
+        offset: Added to MS digital numbers before they are divided by the scale, as in
+            ``BOA_ADD_OFFSET`` of Sentinel-2 products; the stored numbers stay as they are.
+    """
+
+    nodata: Literal["error", "zero", "drop"] = "error"
+    nodata_value: float | None = None
+    rgb_max: float | None = None
+    scale: float | None = field(default=None, metadata=_USE)
+    offset: float = field(default=0.0, metadata=_USE)
+
+    def __post_init__(self) -> None:
+        choices = get_args(get_type_hints(PixelOptions)["nodata"])
+        if self.nodata not in choices:
+            raise unknown("policy for invalid pixels", self.nodata, choices, "data.nodata")
+        for name in ("rgb_max", "scale"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"data.{name}={value:g} cannot be: expected a number above 0.")
+
+
+#: Of a file about which nothing was said.
+AS_STORED: Final = PixelOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions(DataOptions, PixelOptions):
     """Images that are read from files. A field without a mark shapes pixels.
 
     Attributes:
@@ -210,7 +252,7 @@ def _values(options: DataOptions) -> dict[str, Any]:
     return {one.name: getattr(options, one.name) for one in fields(options)}
 
 
-def _role(kind: type[DataOptions], name: str) -> str | None:
+def _role(kind: type, name: str) -> str | None:
     """What a field is marked as in this file; subclasses elsewhere narrow the types of some."""
     for base in kind.__mro__:
         own = getattr(base, "__dataclass_fields__", {}).get(name)

@@ -25,7 +25,9 @@ __all__ = ["FOUND", "OwnData", "ready"]
 #: The value of ``data.size`` that leaves the images of both sides as they are.
 FOUND: Final = "found"
 
-_DTYPES: Final = ("uint8", "uint16", "int16", "float32")
+_DTYPES: Final = (
+    "uint8", "uint16", "int16", "float32", "float64", "int8", "uint32", "int32",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

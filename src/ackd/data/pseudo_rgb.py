@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ackd.data.benchmark import SceneSet
 from ackd.data.normalise import Normaliser, eight_bit_by_max
-from ackd.data.sensors import SENSORS, rgb_bands, rgb_by_name
+from ackd.data.sensors import rgb_bands, rgb_by_name
 from ackd.errors import ConfigError, nearest
 
 __all__ = ["PseudoRGB", "PseudoRGBKind", "pseudo_rgb_bands", "pseudo_rgb_remark"]
@@ -61,10 +61,11 @@ class PseudoRGB(nn.Module):
         names = pseudo_rgb_bands(scenes, bands)
         self.register_buffer("channels", torch.tensor([scenes.bands.index(n) for n in names]))
         self.kind = kind
-        sensor = SENSORS[scenes.sensor]
+        sensor = scenes.camera
         by_reflectance = kind == "stretch" and sensor.scale is not None
         by_statistics = kind == "stretch" and sensor.scale is None
         self.grey_levels_per_number = sensor.grey_levels(reflectance) if by_reflectance else 1.0
+        self.offset = scenes.offset
         low, per_number = _by_statistics(scenes, names) if by_statistics else (None, None)
         self.register_buffer("low", low)
         self.register_buffer("per_number", per_number)
@@ -74,7 +75,7 @@ class PseudoRGB(nn.Module):
         """Map raw (B, C, H, W) MS digital numbers to the encoder's (B, 3, H, W)."""
         visible = images.to(torch.float32).index_select(1, self.channels)
         if self.kind == "image_max":
-            return eight_bit_by_max(visible)
+            return eight_bit_by_max(visible).nan_to_num(0.0)
         normalised: Tensor = self.normaliser(self.stretched(visible))
         return normalised
 
@@ -82,7 +83,7 @@ class PseudoRGB(nn.Module):
         """Grey levels 0..255 (not rounded) of (B, 3, H, W) digital numbers."""
         if self.low is not None and self.per_number is not None:
             return ((visible - self.low) * self.per_number).clamp(0, 255)
-        return (visible * self.grey_levels_per_number).clamp(0, 255)
+        return ((visible + self.offset) * self.grey_levels_per_number).clamp(0, 255)
 
 
 def _by_statistics(scenes: SceneSet, names: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,7 @@ def pseudo_rgb_bands(
     """
     at_hand = ", ".join(scenes.bands)
     if bands is None:
-        return rgb_bands(SENSORS[scenes.sensor], scenes.bands)
+        return rgb_bands(scenes.camera, scenes.bands)
     if bands == "first":
         if len(scenes.bands) < 3:
             raise ConfigError(
@@ -141,7 +142,7 @@ def pseudo_rgb_remark(
     Returns:
         A sentence without a full stop; None where the sensor tells it or the user chose.
     """
-    sensor = SENSORS[scenes.sensor]
+    sensor = scenes.camera
     red, green, blue = pseudo_rgb_bands(scenes, bands)
     said = []
     if bands is None and sensor.rgb is None and not sensor.verified:

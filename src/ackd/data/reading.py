@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
-from ackd.data.options import FileOptions
+from ackd.data.options import FileOptions, PixelOptions
+from ackd.data.photographs import with_rgb_max
 from ackd.data.selection import Selection
 from ackd.data.sensors import RGB_BANDS
 
@@ -39,8 +40,14 @@ def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality
 def reader_of(
     selection: Selection, side: Modality, bands: Sequence[str], options: FileOptions
 ) -> Callable[[Path], NDArray[Any]]:
-    """Return what reads the files of one side, each by its own source."""
+    """Return what reads the files of one side, each by its own source.
+
+    Raises:
+        ConfigError: If RGB files have more than 8 bits per channel and nothing tells what is white.
+    """
     listing = selection.side(side)
+    paths = selection.paths(side)
     owners = (listing.sources[origin] for origin in listing.origins.tolist())
-    owner = dict(zip(selection.paths(side), owners, strict=True))
-    return lambda path: owner[path].read(path, bands, options.sizes[side])
+    owner = dict(zip(paths, owners, strict=True))
+    known: PixelOptions = with_rgb_max(paths, options) if side == "rgb" else options
+    return lambda path: owner[path].read(path, bands, options.sizes[side], known)

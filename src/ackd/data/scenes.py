@@ -1,4 +1,4 @@
-"""Reading image files: multispectral tifs by rasterio, photographs by Pillow, many at once."""
+"""Reading multispectral image files by rasterio, and many image files at once."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from typing import Any, Final
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from rasterio.errors import (
     NotGeoreferencedWarning,
     RasterioError,
 )
 
+from ackd.data.invalid import blank_invalid, data_bands, invalid_by_value, mask_of
+from ackd.data.options import AS_STORED, PixelOptions
 from ackd.errors import DataError, ImageError, unknown
 from ackd.utils.progress import Progress
 
 __all__ = [
     "Progress",
-    "check_pixels",
+    "check_type",
     "decode",
+    "measured",
     "read_ms",
-    "read_rgb",
     "resize_bands",
     "unreadable",
 ]
@@ -37,7 +39,8 @@ _MEND = (
     "Put the file of the publisher's archive in its place, or take it out of the folder "
     "(the folder is looked for under data.root)."
 )
-_EIGHT_BIT: Final = frozenset({"RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1"})
+#: Number types that images are stored in as they are; wider ones become float32.
+_STORED: Final = frozenset({"uint8", "uint16", "int16", "float32"})
 
 
 def read_ms(
@@ -46,8 +49,11 @@ def read_ms(
     bands: Sequence[str],
     size: int | None,
     dtypes: Sequence[str] = ("uint16",),
+    options: PixelOptions = AS_STORED,
 ) -> NDArray[Any]:
     """Read bands of a multispectral tif by name.
+
+    An alpha band is a mask, not a band: it is not among ``file_bands``.
 
     Args:
         path: The file.
@@ -56,93 +62,97 @@ def read_ms(
         size: Height and width of the result in pixels; another size is resized (antialiased,
             bilinear). None leaves the image as it is.
         dtypes: The number types that the publisher's files have.
+        options: What happens to invalid pixels.
 
     Returns:
-        (len(bands), size, size) digital numbers in the file's own type.
+        (len(bands), size, size) digital numbers in the file's own type, float32 where that has
+        more than 16 bits; float32 with NaN where invalid if ``options.nodata`` is ``zero``.
 
     Raises:
         ConfigError: If a name of ``bands`` is not in ``file_bands``.
-        DataError: If the file is missing, empty, truncated, no raster, has other than
-            ``len(file_bands)`` bands of one of ``dtypes``, or holds NaN, infinite or nodata
-            pixels.
+        DataError: If the file is missing, empty, truncated, not a raster, has other than
+            ``len(file_bands)`` bands of one of ``dtypes``, or has invalid pixels that
+            ``options.nodata`` does not allow.
     """
     for name in bands:
         if name not in file_bands:
             raise unknown(f"band in {path.name}", name, file_bands, "data.bands")
-    positions = [list(file_bands).index(name) + 1 for name in bands]
     try:
-        # a folder of thousands of files is listed by GDAL for each file opened, unless told not to
+        # GDAL lists the folder, of thousands of files, for each file opened unless told not to;
+        # masks beside the file are still found
         with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
             rasterio.open(path) as dataset,
         ):
-            if dataset.count != len(file_bands):
+            indexes = data_bands(dataset)
+            if len(indexes) != len(file_bands):
                 raise ImageError(
-                    f"{path} has {_count(dataset.count, 'band')}; expected {len(file_bands)} "
+                    f"{path} has {_count(len(indexes), 'band')}; expected {len(file_bands)} "
                     f"({', '.join(file_bands)}, in this order). data.bands chooses among these by "
                     "name, so the whole file is needed.",
                     "wrong bands",
                     _MEND,
                 )
             # all bands, so that a cut file is found whichever bands are wanted
-            pixels = dataset.read()[[position - 1 for position in positions]]
-            nodata = [dataset.nodatavals[position - 1] for position in positions]
+            pixels = dataset.read(indexes)
+            positions = [list(file_bands).index(name) for name in bands]
+            wanted = [indexes[position] for position in positions]
+            pixels = pixels[positions]
+            masked = mask_of(dataset, wanted)
+            nodata = [dataset.nodatavals[index - 1] for index in wanted]
     except RasterioError as error:
         raise unreadable(path, "a GeoTIFF", error) from error
-    check_pixels(path, pixels, bands, nodata, dtypes)
-    return resize_bands(pixels, size)
+    check_type(path, pixels.dtype, dtypes)
+    return resize_bands(measured(path, pixels, bands, nodata, masked, options), size)
 
 
-def check_pixels(
+def check_type(path: Path, dtype: np.dtype[Any], dtypes: Sequence[str]) -> None:
+    """Raise ImageError unless the pixels of a file are of one of the number types."""
+    if dtype.name not in dtypes:
+        raise ImageError(
+            f"{path} holds {dtype}; expected {' or '.join(dtypes)} digital numbers.",
+            "wrong type",
+            "Get the file as its publisher has it, or convert it to one of these types.",
+        )
+
+
+def measured(
     path: Path,
     pixels: NDArray[Any],
     bands: Sequence[str],
     nodata: Sequence[float | None],
-    dtypes: Sequence[str],
-) -> None:
-    """Refuse bands with pixels that were not measured, or of an unexpected number type.
+    masked: NDArray[np.bool_] | None,
+    options: PixelOptions,
+) -> NDArray[Any]:
+    """Treat invalid pixels as ``data.nodata`` says, and make the numbers ones that can be stored.
 
     Args:
         path: The file, for the message.
-        pixels: (len(bands), H, W).
+        pixels: (len(bands), H, W) as in the file.
         bands: The names of the bands.
-        nodata: The value that marks a missing pixel, for each band; None where there is none.
-        dtypes: The number types that are expected.
+        nodata: The value that marks an invalid pixel, for each band; None where there is none.
+        masked: (len(bands), H, W) True where the file's masks say invalid; None without masks.
+        options: See `ackd.data.options.PixelOptions`.
+
+    Returns:
+        (len(bands), H, W): uint8, int16 and uint16 as they are, everything wider as float32.
 
     Raises:
-        DataError: If there is a NaN, an infinite or a nodata pixel, or the type is another one.
+        ImageError: If a pixel is invalid and the policy does not allow it.
     """
-    for name, band, marker in zip(bands, pixels, nodata, strict=True):
-        for what, test in (("NaN", np.isnan), ("infinite", np.isinf)):
-            missing = int(test(band).sum()) if band.dtype.kind == "f" else 0
-            if missing:
-                raise ImageError(
-                    f"{path} has {_count(missing, f'{what} pixel')} in band {name}; expected a "
-                    "measured value in each.",
-                    "NaN",
-                    _MEND,
-                )
-        missing = int((band == marker).sum()) if marker is not None else 0
-        if missing:
-            raise ImageError(
-                f"{path} has {_count(missing, 'pixel')} in band {name} marked as nodata "
-                f"({marker:g}); expected a measured value in each.",
-                "nodata",
-                _MEND,
-            )
-    if pixels.dtype.name not in dtypes:
-        raise ImageError(
-            f"{path} holds {pixels.dtype}; expected {' or '.join(dtypes)} digital numbers.",
-            "wrong type",
-            _MEND,
-        )
+    invalid = invalid_by_value(pixels, nodata, options.nodata_value)
+    if masked is not None:
+        invalid |= masked
+    found = blank_invalid(path, pixels, invalid, bands, options.nodata)
+    return found if found.dtype.name in _STORED else found.astype(np.float32)
 
 
 def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
     """Resize (C, H, W) to (C, size, size), antialiased and bilinear, in its own number type.
 
     Args:
-        pixels: uint8, uint16, int16 or float32.
+        pixels: uint8, uint16, int16 or float32. Where float32 is NaN, a pixel is invalid: it has no
+            weight in the result, which is NaN where less than half of the weight is valid.
         size: Height and width in pixels; None leaves the image as it is.
     """
     if size is None or pixels.shape[1:] == (size, size):
@@ -150,8 +160,7 @@ def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
     resized = np.empty((len(pixels), size, size), pixels.dtype)
     for target, band in zip(resized, pixels, strict=True):
         # Pillow resizes 16 bits as float32 only, which holds every one of them exactly
-        image = Image.fromarray(band.astype(np.float32))
-        values = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        values = _resized(band.astype(np.float32), size)
         if pixels.dtype.kind in "iu":
             limits = np.iinfo(pixels.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
@@ -159,39 +168,14 @@ def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
     return resized
 
 
-def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
-    """Read a photograph as red, green and blue.
-
-    Args:
-        path: The file; anything Pillow reads at eight bits a channel. Grey ones become grey RGB.
-        size: Height and width of the result in pixels; another size is resized (antialiased,
-            bilinear). None leaves the image as it is.
-
-    Returns:
-        (3, size, size) uint8.
-
-    Raises:
-        DataError: If the file is missing, empty, truncated, no image, or has more than eight bits
-            a channel.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in _EIGHT_BIT:
-                raise ImageError(
-                    f"{path} is an image of Pillow's mode {image.mode}; expected a photograph of "
-                    "eight bits per channel.",
-                    "wrong type",
-                    _MEND,
-                )
-            photograph = image.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise unreadable(path, "a photograph", None) from error
-    # Pillow's decoders also raise SyntaxError and ValueError on broken files
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise unreadable(path, "a photograph", error) from error
-    if size is not None and photograph.size != (size, size):
-        photograph = photograph.resize((size, size), Image.Resampling.BILINEAR)
-    return np.ascontiguousarray(np.asarray(photograph).transpose(2, 0, 1))
+def _resized(band: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    valid = ~np.isnan(band)
+    if valid.all():
+        image = Image.fromarray(band)
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    weight = _resized(valid.astype(np.float32), size)
+    values = _resized(np.where(valid, band, np.float32(0)), size)
+    return np.where(weight >= 0.5, values / np.maximum(weight, 0.5), np.nan).astype(np.float32)
 
 
 def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError:

@@ -30,8 +30,9 @@ DIGEST_BYTES: Final = 16
 _BLOCK_BYTES = 2**24  # of images looked at together: bounds the memory of a pass over all of them
 
 Rows = NDArray[np.int64]
-#: Sum and sum of squares of every plane, each (N, C): int64, or float64 for floating-point images.
-PlaneSums = tuple[NDArray[Any], NDArray[Any]]
+#: Sum, sum of squares and number of the valid pixels of every plane, each (N, C): int64; the sums
+#: of floating-point images are float64.
+PlaneSums = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]
 
 
 @runtime_checkable
@@ -143,29 +144,39 @@ def digests_of(images: Images) -> NDArray[np.uint8]:
 def sums_of(images: Images, rows: Rows | None = None) -> PlaneSums:
     """Sum the numbers and their squares over every plane; exactly, where they are integers.
 
+    NaN marks an invalid pixel of floating-point images and does not count.
+
     Args:
         images: (N, C, H, W), an array or a store.
         rows: Which images; all where None.
 
     Returns:
-        Two arrays (len(rows), C), int64 for integers and float64 for floating-point images.
+        Three arrays (len(rows), C): sums and sums of squares, int64 for integers and float64 for
+        floating-point images, and how many pixels were summed.
     """
     chosen = np.arange(len(images)) if rows is None else rows
     if not isinstance(images, np.ndarray):
         return images.plane_sums(chosen)
-    wide = np.float64 if images.dtype.kind == "f" else np.int64
+    floating = images.dtype.kind == "f"
+    wide = np.float64 if floating else np.int64
     total = np.empty((len(chosen), images.shape[1]), wide)
     squares = np.empty_like(total)
+    valid = np.full(total.shape, int(np.prod(images.shape[2:])), np.int64)
     done = 0
     for block in row_blocks(images, chosen):
         pixels = images[block].reshape(len(block), images.shape[1], -1)
         part = slice(done, done + len(block))
+        if floating:
+            invalid = np.isnan(pixels)
+            if invalid.any():
+                valid[part] -= invalid.sum(axis=2)
+                pixels = np.where(invalid, 0, pixels)
         total[part] = pixels.sum(axis=2, dtype=wide)
         for band in range(images.shape[1]):
             numbers = pixels[:, band].astype(wide)
             squares[part, band] = np.einsum("np,np->n", numbers, numbers)
         done += len(block)
-    return total, squares
+    return total, squares, valid
 
 
 def totals(values: NDArray[Any]) -> list[Any]:

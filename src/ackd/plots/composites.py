@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ackd.data.benchmark import SceneSet
 from ackd.data.pseudo_rgb import pseudo_rgb_bands
-from ackd.data.sensors import SENSORS
 
 __all__ = ["Composite", "infrared", "true_colour", "wavelengths"]
 
@@ -95,9 +94,7 @@ def infrared(scenes: SceneSet) -> Composite | None:
 
 def wavelengths(scenes: SceneSet) -> dict[str, float | None]:
     """Return the centre wavelength of every band in nanometres, None where it is not known."""
-    found: dict[str, float | None] = {
-        band.name: band.wavelength for band in SENSORS[scenes.sensor].bands
-    }
+    found: dict[str, float | None] = {band.name: band.wavelength for band in scenes.camera.bands}
     return {name: found.get(name) for name in scenes.bands}
 
 

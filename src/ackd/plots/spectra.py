@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TRAIN, SceneSet
-from ackd.data.sensors import SENSORS
 from ackd.plots.composites import wavelengths
 from ackd.plots.fonts import with_fonts_for_classes
 from ackd.plots.style import BLUE, GREY, INK, PALE, new_figure, plain_axes
@@ -103,7 +102,7 @@ def image_means(scenes: SceneSet, rows: NDArray[np.int64]) -> NDArray[np.float64
 
 
 def _scale(scenes: SceneSet) -> float | None:
-    return SENSORS[scenes.sensor].scale
+    return scenes.camera.scale
 
 
 def _panel(

@@ -6,21 +6,26 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from ackd.data.manifest import checksum
+from ackd.data.options import AS_STORED, PixelOptions
+from ackd.data.photographs import with_rgb_max
 from ackd.data.scenes import Progress
 from ackd.data.sources import Record, Source
-from ackd.errors import DataError, ImageError
+from ackd.data.value_range import judge_values
+from ackd.errors import ConfigError, DataError, ImageError
 from ackd.prepare.findings import Report
 
 __all__ = ["Seen", "flat_bands", "inspect_source", "same_files", "unmeasured"]
 
+_SAMPLE = 64  # images that are judged together
 _AHEAD = 1024  # images handed to the threads at a time: bounds the memory, whatever the archive
 
 
@@ -76,12 +81,14 @@ def inspect_source(
         What is kept of each image.
     """
     seen: list[Seen] = []
-    for one in _look(source, root, records, workers):
+    options = _options(source, root, records, report)
+    for one in _look(source, root, records, workers, options):
         seen.append(one)
         _tell(one, source, report)
         if progress is not None:
             progress(len(seen), len(records))
     report.images[source.name] = len(seen)
+    _judge(source, root, [one.record for one in seen if one.error is None], report)
     same_files(
         [(one.record.file, one.sha256, one.record.labels) for one in seen if one.sha256],
         source.name,
@@ -90,27 +97,66 @@ def inspect_source(
     return seen
 
 
+def _options(source: Source, root: Path, records: Sequence[Record], report: Report) -> PixelOptions:
+    """How the pixels are to be read; what cannot be told from the files is a finding."""
+    if source.modality == "ms":
+        return AS_STORED
+    paths = [root / record.file for record in records]
+    try:
+        return with_rgb_max([path for path in paths if path.is_file()], AS_STORED)
+    except ConfigError as error:
+        report.add("error", "white not known", source.name, str(error))
+    except DataError:
+        pass  # found again, and told, when every image is opened
+    return replace(AS_STORED, rgb_max=float(np.iinfo(np.uint16).max))
+
+
+def _judge(source: Source, root: Path, records: Sequence[Record], report: Report) -> None:
+    """Look at a sample of MS images together: whether their numbers can be what they should."""
+    if source.modality != "ms" or not records:
+        return
+    chosen = np.unique(np.linspace(0, len(records) - 1, _SAMPLE).astype(int)).tolist()
+    bands = _bands(source)
+    files = [records[row].file for row in chosen]
+    images = [source.read(root / file, bands, None) for file in files]
+    verdict = judge_values(images, files, bands, source.sensor)
+    for text in verdict.errors:
+        report.add("error", "value range", source.name, text)
+    for text in verdict.warnings:
+        report.add("warning", "value range", source.name, text)
+
+
+def _bands(source: Source) -> tuple[str, ...]:
+    return tuple(getattr(source, "file_bands", ())) or source.sensor.names
+
+
 def _look(
-    source: Source, root: Path, records: Sequence[Record], workers: int | None
+    source: Source,
+    root: Path,
+    records: Sequence[Record],
+    workers: int | None,
+    options: PixelOptions,
 ) -> Iterator[Seen]:
-    bands = tuple(getattr(source, "file_bands", ())) or source.sensor.names
+    bands = _bands(source)
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
     # the filter is the process's, and set here once because threads setting it would race
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for start in range(0, len(records), _AHEAD):
             part = records[start : start + _AHEAD]
-            yield from pool.map(lambda record: _open(source, root, record, bands), part)
+            yield from pool.map(lambda record: _open(source, root, record, bands, options), part)
 
 
-def _open(source: Source, root: Path, record: Record, bands: Sequence[str]) -> Seen:
+def _open(
+    source: Source, root: Path, record: Record, bands: Sequence[str], options: PixelOptions
+) -> Seen:
     path = root / record.file
     try:
         digest = checksum(source, path)
     except DataError as error:
         return Seen(record, None, (), str(error), "unreadable")
     try:
-        image = source.read(path, bands, None)
+        image = source.read(path, bands, None, options)
     except ImageError as error:
         return Seen(record, digest, (), str(error), error.kind)
     except DataError as error:

@@ -55,7 +55,8 @@ class PackedImages:
 
         Args:
             path: The npy file, C-ordered.
-            digests: The npz file with ``digests`` (N, C, 16), ``sums`` and ``squares`` (N, C).
+            digests: The npz file with ``digests`` (N, C, 16), and ``sums``, ``squares`` and
+                ``valid`` (N, C).
             channels: Positions of the channels wanted, in the order wanted; all where None.
             stamp: Of the file that is meant, where it was open before.
 
@@ -131,12 +132,15 @@ class PackedImages:
         return self._beside("digests")
 
     def plane_sums(self, rows: NDArray[np.int64]) -> PlaneSums:
-        """Two (len(rows), C), as `ackd.data.stored.sums_of` finds them."""
-        return self._beside("sums")[rows], self._beside("squares")[rows]
+        """Three (len(rows), C), as `ackd.data.stored.sums_of` finds them."""
+        sums, squares, valid = (self._beside(name)[rows] for name in ("sums", "squares", "valid"))
+        return sums, squares, valid
 
     def _beside(self, name: str) -> NDArray[Any]:
         with np.load(self._digests) as file:
-            found: NDArray[Any] = file[name]
+            # packs of version 0.1 do not count: all their pixels are valid
+            every = np.full(self._array.shape[:2], int(np.prod(self._array.shape[2:])), np.int64)
+            found: NDArray[Any] = file[name] if name in file or name != "valid" else every
         return found if self._channels is None else found[:, self._channels]
 
 

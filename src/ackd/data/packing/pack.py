@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ackd.data.benchmark import Modality
 from ackd.data.options import FileOptions, pixel_options
@@ -16,6 +17,7 @@ from ackd.data.packing.writing import Reader, write_pack
 from ackd.data.reading import bands_of, reader_of
 from ackd.data.scenes import Progress
 from ackd.data.selection import Selection
+from ackd.data.sources import Source
 from ackd.errors import DataError
 from ackd.utils.locks import locked
 from ackd.utils.values import digest
@@ -156,10 +158,17 @@ def _key(selection: Selection, options: FileOptions) -> str:
             list(selection.class_map.classes),
             dict(selection.options),
             pixel_options(options),
+            [_reads(source) for side in SIDES for source in selection.side(side).sources],
             source_stamp(selection),
         ],
         64,
     )
+
+
+def _reads(source: Source) -> list[Any]:
+    """What a source takes its files for: the same files under another sensor are other images."""
+    sensor = source.sensor
+    return [source.name, sensor.name, sensor.names, list(getattr(source, "file_bands", ()))]
 
 
 def _fresh(folder: Path, key: str, wanted: dict[Modality, tuple[str, ...]]) -> Pack | None:

@@ -2,9 +2,9 @@
 
 ``pack.json`` says what it is and is written last: a folder without it is no pack. Beside it lie
 ``ms.npy`` and ``rgb.npy`` with the images, ``ms.npz`` and ``rgb.npz`` with a row an image (labels,
-files, scene ids, the publishers' splits, sources), a digest of every plane, and every plane's sum
-and sum of squares. From these follow exact band statistics of any training part, whatever the fold
-and the choice of bands, and the fingerprint, without a look at the pixels.
+files, scene ids, the publishers' splits, sources), a digest of every plane, and every plane's sum,
+sum of squares and number of valid pixels. From these follow exact band statistics of any training
+part, whatever the fold and the choice of bands, and the fingerprint, without a look at the pixels.
 """
 
 from __future__ import annotations

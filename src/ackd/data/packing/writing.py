@@ -103,13 +103,14 @@ def _write_side(
     digests: list[NDArray[Any]] = []
     sums: list[NDArray[Any]] = []
     squares: list[NDArray[Any]] = []
+    valid: list[NDArray[Any]] = []
     shape: tuple[int, ...] = ()
     dtype = np.dtype(np.uint8)
 
     def keep(file: IO[bytes], block: NDArray[Any]) -> None:
         _append(file, block)
         digests.append(digests_of(block))
-        for kept, found in zip((sums, squares), sums_of(block), strict=True):
+        for kept, found in zip((sums, squares, valid), sums_of(block), strict=True):
             kept.append(found)
 
     with (draft / f"{table.modality}.npy").open("wb") as file, ThreadPoolExecutor(1) as writer:
@@ -138,6 +139,7 @@ def _write_side(
             digests=np.concatenate(digests),
             sums=np.concatenate(sums),
             squares=np.concatenate(squares),
+            valid=np.concatenate(valid),
             **table.arrays(),
         )
         sync(file)

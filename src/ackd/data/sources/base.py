@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
+from ackd.data.options import AS_STORED, PixelOptions
 from ackd.data.sensors import Sensor
 
 __all__ = ["Record", "Source"]
@@ -91,7 +92,13 @@ class Source(Protocol):
         """
         ...
 
-    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+    def read(
+        self,
+        path: Path,
+        bands: Sequence[str],
+        size: int | None,
+        options: PixelOptions = AS_STORED,
+    ) -> NDArray[Any]:
         """Read one image as (len(bands), size, size) in its native number type.
 
         Where ``size`` is None the image keeps the height and width it has.

@@ -10,7 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
-from ackd.data.scenes import read_ms, read_rgb
+from ackd.data.options import AS_STORED, PixelOptions
+from ackd.data.photographs import read_rgb
+from ackd.data.scenes import read_ms
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible
@@ -96,7 +98,13 @@ class ClassFolders:
         """Return the one file of an image."""
         return (path,)
 
-    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+    def read(
+        self,
+        path: Path,
+        bands: Sequence[str],
+        size: int | None,
+        options: PixelOptions = AS_STORED,
+    ) -> NDArray[Any]:
         """Read one image as (len(bands), size, size): the tif's type for MS, uint8 for RGB.
 
         Raises:
@@ -105,9 +113,9 @@ class ClassFolders:
         """
         try:
             if self.modality == "ms":
-                return read_ms(path, self.file_bands, bands, size, self.dtypes)
+                return read_ms(path, self.file_bands, bands, size, self.dtypes, options)
             chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
-            return read_rgb(path, size)[chosen]
+            return read_rgb(path, size, options)[chosen]
         except ImageError as error:
             if not self.own:
                 raise

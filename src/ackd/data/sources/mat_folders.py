@@ -11,7 +11,8 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from ackd.data.scenes import check_pixels, resize_bands, unreadable
+from ackd.data.options import AS_STORED, PixelOptions
+from ackd.data.scenes import check_type, measured, resize_bands, unreadable
 from ackd.data.sources.base import Record
 from ackd.data.sources.class_folders import ClassFolders
 from ackd.errors import DataError, ImageError, unknown
@@ -41,7 +42,13 @@ class MatFolders(ClassFolders):
             for record in super().scan(root, classes)
         ]
 
-    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+    def read(
+        self,
+        path: Path,
+        bands: Sequence[str],
+        size: int | None,
+        options: PixelOptions = AS_STORED,
+    ) -> NDArray[Any]:
         """Read one image as (len(bands), size, size) in its native type; double becomes float32.
 
         Raises:
@@ -65,8 +72,9 @@ class MatFolders(ClassFolders):
             image = image.astype(np.float32)
         positions = [self.file_bands.index(name) for name in bands]
         pixels = np.ascontiguousarray(image.transpose(2, 0, 1)[positions])
-        check_pixels(path, pixels, bands, [None] * len(bands), self.dtypes)
-        return resize_bands(pixels, size)
+        check_type(path, pixels.dtype, self.dtypes)
+        nodata = [None] * len(bands)
+        return resize_bands(measured(path, pixels, bands, nodata, None, options), size)
 
     def _labels(self, path: Path, folder: str) -> tuple[str, ...]:
         vector = _load(path, "label", ("label",)).reshape(-1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
+from ackd.data.options import AS_STORED, PixelOptions
 from ackd.data.scenes import read_ms, resize_bands
 from ackd.data.sensors import BIGEARTHNET_STACKED_BANDS, SENTINEL2, Sensor
 from ackd.errors import DataError, nearest, unknown
@@ -66,7 +67,13 @@ class Patches:
                 )
         return files
 
-    def read(self, path: Path, bands: Sequence[str], size: int | None) -> NDArray[Any]:
+    def read(
+        self,
+        path: Path,
+        bands: Sequence[str],
+        size: int | None,
+        options: PixelOptions = AS_STORED,
+    ) -> NDArray[Any]:
         """Read a patch as (len(bands), size, size) uint16, every band on the 10 m grid.
 
         Bands of 20 m and 60 m are interpolated bilinearly; those of 10 m are as published where
@@ -77,14 +84,15 @@ class Patches:
             DataError: If a tif is missing, damaged, or not of the size of its resolution.
         """
         if not path.is_dir():
-            return read_ms(path, _BANDS, bands, size)
+            return read_ms(path, _BANDS, bands, size, options=options)
         grid = _GRID if size is None else size
-        image = np.empty((len(bands), grid, grid), np.uint16)
+        depth = np.float32 if options.nodata == "zero" else np.uint16
+        image = np.empty((len(bands), grid, grid), depth)
         for target, name in zip(image, bands, strict=True):
             if name not in _BANDS:
                 raise unknown(f"band in {path.name}", name, _BANDS, "data.bands")
             file = _band_file(path, name)
-            pixels = read_ms(file, (name,), (name,), None)
+            pixels = read_ms(file, (name,), (name,), None, options=options)
             resolution = self.sensor.band(name).resolution or 10.0
             side = round(_EXTENT / resolution)
             if pixels.shape[1:] != (side, side):

@@ -1,0 +1,124 @@
+"""Pixels that were not measured: how files mark them, and what is done about them.
+
+A pixel is invalid where it is NaN or infinite, where it has the file's nodata value or the one of
+``data.nodata_value``, where the file's mask or alpha band says so, or where it has the magnitude
+of a fill value (1e30 and more, such as the -3.4e38 of float32 files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.io import DatasetReader
+
+from ackd.errors import ImageError
+
+__all__ = ["blank_invalid", "data_bands", "invalid_by_value", "mask_of"]
+
+#: No sensor measures such numbers; fill values do.
+_FILL: Final = 1e30
+#: A tag that was written as a decimal fraction differs from float32 pixels in the last digits.
+_RELATIVE: Final = 1e-6
+_NAMED: Final = 3  # values in a message
+
+
+def data_bands(dataset: DatasetReader) -> list[int]:
+    """The indexes (from 1) of the bands that hold measurements: all but alpha bands."""
+    kinds = zip(dataset.indexes, dataset.colorinterp, strict=True)
+    return [index for index, kind in kinds if kind != ColorInterp.alpha]
+
+
+def mask_of(dataset: DatasetReader, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
+    """Where a file's own masks (internal, beside it, per band, alpha) say that a pixel is invalid.
+
+    Args:
+        dataset: An open file.
+        indexes: The C bands wanted, counted from 1.
+
+    Returns:
+        (C, H, W) True where invalid; None where the file has no mask. Nodata values are not masks
+        here: see `invalid_by_value`.
+    """
+    shape = (len(indexes), dataset.height, dataset.width)
+    invalid = np.zeros(shape, dtype=np.bool_)
+    for mask, index in zip(invalid, indexes, strict=True):
+        flags = set(dataset.mask_flag_enums[index - 1])
+        if not flags & {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}:
+            mask |= dataset.read_masks(index) == 0
+    for index in set(dataset.indexes) - set(data_bands(dataset)):
+        invalid |= dataset.read(index) == 0  # GDAL's own mask ignores alpha of other than 8 bits
+    return invalid if invalid.any() else None
+
+
+def invalid_by_value(
+    pixels: NDArray[Any], nodata: Sequence[float | None], extra: float | None = None
+) -> NDArray[np.bool_]:
+    """Where numbers mark a pixel as invalid.
+
+    Args:
+        pixels: (C, H, W) as stored.
+        nodata: The value that the file states for each band; None where it states none.
+        extra: One more value for all bands.
+
+    Returns:
+        (C, H, W) True where invalid.
+    """
+    invalid = np.zeros(pixels.shape, dtype=np.bool_)
+    for found, band, stated in zip(invalid, pixels, nodata, strict=True):
+        if band.dtype.kind == "f":
+            found |= ~np.isfinite(band) | (np.abs(band) >= _FILL)
+        for value in (stated, extra):
+            if value is None or not np.isfinite(value):
+                continue
+            if band.dtype.kind == "f":
+                found |= np.abs(band - value) <= _RELATIVE * abs(value)
+            else:
+                found |= band == value
+    return invalid
+
+
+def blank_invalid(
+    path: Path,
+    pixels: NDArray[Any],
+    invalid: NDArray[np.bool_] | None,
+    bands: Sequence[str],
+    policy: str,
+) -> NDArray[Any]:
+    """Do what ``data.nodata`` says.
+
+    Args:
+        path: The file, for the message.
+        pixels: (C, H, W).
+        invalid: (C, H, W) True where invalid; None where every pixel is valid.
+        bands: The names of the C bands.
+        policy: ``zero`` makes the image float32 with NaN where invalid; any other refuses it.
+
+    Raises:
+        ImageError: If a pixel is invalid and the policy is not ``zero``; it names the file, the
+            share and the value.
+    """
+    if policy == "zero":
+        return np.where(False if invalid is None else invalid, np.nan, pixels).astype(np.float32)
+    if invalid is None or not invalid.any():
+        return pixels
+    where = [name for name, band in zip(bands, invalid, strict=True) if band.any()]
+    anywhere = invalid.any(axis=0)
+    count = int(anywhere.sum())
+    values = np.unique(pixels[invalid])[:_NAMED].tolist()
+    raise ImageError(
+        f"{path} has {count:,} invalid pixel{'' if count == 1 else 's'} ({_percent(anywhere)} of "
+        f"the image) in band{'' if len(where) == 1 else 's'} {', '.join(where)}: "
+        f"{', '.join(f'{value:g}' for value in values)}. data.nodata=drop leaves such images out; "
+        "data.nodata=zero keeps them, and their invalid pixels are 0 after normalization.",
+        "NaN" if np.isnan(values).all() else "nodata",
+    )
+
+
+def _percent(chosen: Any) -> str:
+    share = 100 * float(chosen.mean())
+    return f"{share:.2g} %" if share < 99 else f"{share:.0f} %"
