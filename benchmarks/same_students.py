@@ -41,8 +41,9 @@ METHODS = ("baseline", "kd", "sembridge")
 
 SHORT = (
     "seed=0", "data.ms_per_class=20", "data.rgb_per_class=30", "data.size=32",
-    "teacher.max_epochs=3", "teacher.batch_size=32", "matcher.max_epochs=2",
-    "matcher.batch_size=32", "student.max_epochs=4", "student.batch_size=32",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0", "teacher.max_epochs=3",
+    "teacher.batch_size=32", "matcher.max_epochs=2", "matcher.batch_size=32",
+    "student.max_epochs=4", "student.batch_size=32",
     "dynm.e0=1", "dynm.delta=1", "dynm.mu=0", "dynm.count=2", "dynm.reference_epochs=4",
     "trainer.accelerator=cpu", "trainer.devices=1", "+trainer.enable_progress_bar=false",
 )  # fmt: skip

@@ -1,18 +1,23 @@
-"""``python -m ackd.demo``: the whole pipeline on the embedded data, and a table.
+"""``python -m ackd.demo``: the whole pipeline on the embedded data, and a table with intervals.
 
-One teacher and one matcher are trained; three students share them.
+One teacher and one matcher are trained. Three kinds of students share them, each trained with
+several seeds: here the seed changes a student's accuracy as much as the method does.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -21,42 +26,131 @@ from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
 from ackd.config.words import quoted_paths
 from ackd.errors import ConfigError
+from ackd.report.predictions import read_predictions
 
-__all__ = ["main"]
+__all__ = ["Accuracy", "accuracy_of", "main", "ranking"]
 
 STUDENTS = {
     "baseline": "student, no distillation",
-    "kd": "student, Vanilla KD on random same-class pairs",
+    "kd": "student, Vanilla KD on random pairs",
     "sembridge": "student, SemBridge",
 }
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Overall accuracy in 0 ... 1 with its 95 % interval.
+
+    Attributes:
+        seeds: Of each seed.
+        low: Lower end of the interval of their mean.
+        high: Upper end.
+    """
+
+    seeds: tuple[float, ...]
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return float(np.mean(self.seeds))
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one method, one for each seed: their results and which images they got right."""
+
+    results: list[dict[str, Any]]
+    correct: list[list[bool]]
+
+
+def accuracy_of(correct: NDArray[np.bool_]) -> Accuracy:
+    """Measure accuracy with the interval that test images and seeds together leave.
+
+    One seed has Wilson's interval, which covers the choice of test images alone. With several, the
+    variance of the images' mean correctness and that of the seeds (Student's t) are added.
+
+    Args:
+        correct: (S, N), whether the network of each seed classified each image correctly.
+    """
+    from scipy import stats  # a second to load, which the first line need not wait for
+
+    seeds, images = correct.shape
+    each = tuple(float(value) for value in correct.mean(axis=1))
+    if seeds == 1:
+        hits = stats.binomtest(int(correct.sum()), images)
+        wilson = hits.proportion_ci(LEVEL, method="wilson")
+        return Accuracy(each, float(wilson.low), float(wilson.high))
+    upper = (1 + LEVEL) / 2
+    of_images = stats.norm.ppf(upper) * correct.mean(axis=0).std(ddof=1) / math.sqrt(images)
+    of_seeds = stats.t.ppf(upper, seeds - 1) * np.std(each, ddof=1) / math.sqrt(seeds)
+    middle, half = float(np.mean(each)), float(np.hypot(of_images, of_seeds))
+    return Accuracy(each, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def ranking(students: Mapping[str, Accuracy]) -> str:
+    """Say which students differ by more than chance: those whose intervals do not overlap."""
+    apart = [
+        f"{better} is above {worse}"
+        for better, high in students.items()
+        for worse, low in students.items()
+        if high.low > low.high
+    ]
+    if not apart:
+        return (
+            "The students' intervals overlap, so the table ranks none of them: it shows that each "
+            "way of training works, not which is better."
+        )
+    return (
+        f"By more than chance: {'; '.join(apart)}. Where intervals overlap, read no ranking out of "
+        "the table."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train everything and print OA and macro F1 of the teacher and the three students."""
+    """Train everything and print the accuracy of the teacher and the students with intervals."""
     parser = argparse.ArgumentParser(prog="python -m ackd.demo", description=__doc__)
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="seeds of each kind of student (default: 3)"
+    )
     parser.add_argument(
         "overrides", nargs="*", help="options of ackd.train, e.g. student.max_epochs=5"
     )
+    given = parser.parse_args(arguments)
+    if given.seeds < 1:
+        parser.error(f"--seeds {given.seeds}: expected 1 or more")
     with last_word(sys.argv[1:] if arguments is None else arguments):
-        _run(quoted_paths(parser.parse_args(arguments).overrides))
+        _run(quoted_paths(given.overrides), given.seeds)
 
 
-def _run(given: list[str]) -> None:
+def _run(given: list[str], seeds: int) -> None:
     from ackd.train import train
 
     began = time.perf_counter()
-    print("ackd.demo: a teacher, a matcher and three students; loading PyTorch", flush=True)
-    jobs = {method: _compose(given, method) for method in STUDENTS}
-    results: dict[str, dict[str, Any]] = {}
-    for method, cfg in jobs.items():
+    print(
+        f"ackd.demo: a teacher, a matcher and {len(STUDENTS) * seeds} students; loading PyTorch",
+        flush=True,
+    )
+    first = _compose(given, "sembridge").seed
+    jobs = [
+        (method, _compose([*given, f"seed={first + turn}"], method))
+        for turn in range(seeds)
+        for method in STUDENTS
+    ]
+    runs = {method: Runs([], []) for method in STUDENTS}
+    for method, cfg in jobs:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
         folder = Path(cfg.outputs).expanduser() / "demo" / f"{method}-s{cfg.seed}" / stamp
-        results[method] = train(cfg, folder)
-    _print(results, time.perf_counter() - began)
+        runs[method].results.append(train(cfg, folder))
+        answers = read_predictions(folder / "predictions.csv").correct
+        runs[method].correct.append([answers[file] for file in sorted(answers)])
+    _print(runs, time.perf_counter() - began)
 
 
 def _compose(given: list[str], method: str) -> DictConfig:
-    """Compose one of the three runs and find its mistakes, before any of them starts."""
+    """Compose one of the runs and find its mistakes, before any of them starts."""
     taken = [word for word in given if word.lstrip("+").partition("=")[0] in ("method", "until")]
     if taken:
         raise ConfigError(
@@ -71,28 +165,48 @@ def _compose(given: list[str], method: str) -> DictConfig:
     return cfg
 
 
-def _print(results: dict[str, dict[str, Any]], seconds: float) -> None:
-    any_result = results["sembridge"]
-    data = any_result["data"]
+def _print(runs: dict[str, Runs], seconds: float) -> None:
+    one = runs["sembridge"].results[0]
+    data = one["data"]
+    students = {STUDENTS[m]: accuracy_of(np.array(each.correct)) for m, each in runs.items()}
+    tests = {side: sizes["test"] for side, sizes in data["split_sizes"].items()}
+    seeds = len(runs["sembridge"].results)
     table = Table(
         title=f"{data['name']}: {len(data['classes'])} classes, test images of the "
-        f"{any_result['protocol']} protocol, {seconds:.0f} s in all"
+        f"{one['protocol']} protocol, {seconds:.0f} s in all"
     )
-    for name in ("", "sees", "backbone", "OA %", "macro F1 %"):
+    for name in ("", "sees", "backbone", "OA %", "95 % interval", "OA % of each seed"):
         table.add_column(name, justify="right" if "%" in name else "left", no_wrap=True)
     bands = {side: f"{side.upper()}, {len(names)} bands" for side, names in data["bands"].items()}
-    rows = [("teacher", "ms", any_result["teacher"])]
-    rows += [(STUDENTS[m], "rgb", result["student"]) for m, result in results.items()]
-    for name, side, report in rows:
-        values = (f"{100 * report['metrics'][key]:.1f}" for key in ("oa", "f1"))
-        table.add_row(name, bands[side], report["backbone"], *values)
-    console = Console(width=max(100, Console().width))
+    oa = one["teacher"]["metrics"].get("oa")
+    taught = [] if oa is None else _cells(_of_teacher(oa, tests["ms"]))
+    table.add_row("teacher", bands["ms"], one["teacher"]["backbone"], *taught)
+    for name, found in students.items():
+        table.add_row(name, bands["rgb"], one["student"]["backbone"], *_cells(found))
+    console = Console(width=max(120, Console().width))
     console.print(table)
     console.print(
-        f"Teacher: {data['split_sizes']['ms']['test']} test images; students: "
-        f"{data['split_sizes']['rgb']['test']}. One seed each: differences of a few points mean "
-        "little."
+        f"OA: share of the test images that are classified correctly, {tests['ms']:,} for the "
+        f"teacher and {tests['rgb']:,} for each student. "
+        + (
+            f"The teacher's interval covers the choice of test images (Wilson); a student's covers "
+            f"test images and {seeds} seeds together (Student's t)."
+            if seeds > 1
+            else "The intervals cover the choice of test images (Wilson) and not that of the seed, "
+            "which changes a student more."
+        )
     )
+    console.print(ranking(students))
+
+
+def _of_teacher(oa: float, images: int) -> Accuracy:
+    hits = np.arange(images) < round(oa * images)
+    return accuracy_of(hits[None])
+
+
+def _cells(found: Accuracy) -> tuple[str, str, str]:
+    each = "  ".join(f"{100 * value:.1f}" for value in found.seeds)
+    return f"{100 * found.mean:.1f}", f"{100 * found.low:.1f} to {100 * found.high:.1f}", each
 
 
 if __name__ == "__main__":

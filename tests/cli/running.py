@@ -13,6 +13,7 @@ import ackd
 # Scenes and lengths for seconds. Patches are pooled so that L_ot1 stays small as well.
 TINY = (
     "data.classes=3", "data.ms_per_class=20", "data.rgb_per_class=25", "data.size=32",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0",
     "teacher.batch_size=8", "matcher.batch_size=8", "student.batch_size=8",
     "teacher.max_epochs=1", "matcher.max_epochs=1", "student.max_epochs=1",
     "ska.patches=pooled",

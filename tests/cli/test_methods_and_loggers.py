@@ -12,7 +12,10 @@ from ackd.train import train
 from tests.cli.running import TINY
 from tests.config.composing import compose_config
 
-QUICK = ("data.classes=2", "data.ms_per_class=15", "data.rgb_per_class=20", "data.size=24")
+QUICK = (
+    "data.classes=2", "data.ms_per_class=15", "data.rgb_per_class=20", "data.size=24",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from omegaconf import OmegaConf
 
 from ackd.backbones import build_backbone
 from ackd.data.synthetic import make_synthetic
 from tests.cli.conftest import Pipeline
-from tests.cli.running import TINY, run, run_folders, train
+from tests.cli.running import TINY, run_folders, train
 
 # Exactly what a reader of result.json may rely on.
 RESULT = {
@@ -148,17 +147,6 @@ def test_a_sweep_trains_teacher_and_matcher_once_and_tells_of_the_job_that_faile
     assert "job 4 (" in closing
     assert "planner.heads=7" in closing
     assert "Traceback" not in done.err
-
-
-@pytest.mark.slow
-def test_the_demo_prints_one_table_with_four_networks(tmp_path: Path) -> None:
-    done = run("-m", "ackd.demo", *TINY, cwd=tmp_path)
-    assert done.code == 0, done.err
-    for line in ("teacher", "no distillation", "Vanilla KD on random", "SemBridge", "test_resnet"):
-        assert line in done.out
-    assert done.out.count("training teacher") == 1
-    assert done.out.count("training matcher") == 1
-    assert len(run_folders(tmp_path)) == 3
 
 
 def test_the_exported_student_says_what_the_run_wrote_down(pipeline: Pipeline) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from ackd.data.benchmark import TRAIN, Benchmark
+from ackd.data.benchmark import TEST, TRAIN, Benchmark
 from ackd.data.sensors import DEFAULT_BANDS, SENSORS, SENTINEL2
+from ackd.data.splits import assign_splits
 from ackd.data.synthetic import CLASSES, make_synthetic
 from ackd.data.synthetic.canvas import MS_REGION, RGB_REGION, Canvas, Light
 from ackd.data.synthetic.layouts import LAYOUTS, NEIGHBOURS
 from ackd.data.synthetic.spectra import SPECTRA
 from ackd.errors import ConfigError
+from ackd.stages.benchmark import build_benchmark
+from tests.config.composing import checked
 
 
 @lru_cache(maxsize=1)
@@ -124,6 +128,81 @@ def test_progress_counts_every_scene() -> None:
     seen: list[tuple[int, int]] = []
     small(progress=lambda done, total: seen.append((done, total)))
     assert seen == [(k, 15) for k in range(1, 16)]
+
+
+def test_test_scenes_come_behind_the_others_which_stay_as_they_were() -> None:
+    counts = {"ms_per_class": 5, "rgb_per_class": 10}
+    more_counts = {"ms_test_per_class": 1, "rgb_test_per_class": 2}
+    plain = assign_splits(small(**counts), fold=2)
+    more = assign_splits(small(**counts, **more_counts), fold=2)
+    for old, new, added in ((plain.ms, more.ms, 3), (plain.rgb, more.rgb, 6)):
+        assert len(new) == len(old) + added
+        for name in ("images", "labels", "files", "scene_ids", "split"):
+            assert np.array_equal(getattr(new, name)[: len(old)], getattr(old, name))
+        assert (new.split[len(old) :] == TEST).all()
+        assert len(set(new.files)) == len(set(new.scene_ids)) == len(new)
+        assert new.band_statistics()[0].tolist() == old.band_statistics()[0].tolist()
+        flat = new.images.reshape(len(new), -1)
+        assert len(np.unique(flat, axis=0)) == len(new)
+    assert more.rgb.labels[-6:].tolist() == [0, 0, 1, 1, 2, 2]
+    assert (more.notes["ms_test_scenes"], more.notes["rgb_test_scenes"]) == (3, 6)
+    # Neither the number of the other scenes nor the choice of classes changes them.
+    other = small(ms_per_class=5, rgb_per_class=11, classes=list(CLASSES[1:3]), **more_counts)
+    assert np.array_equal(other.rgb.images[-4:], more.rgb.images[-4:])
+    with pytest.raises(ConfigError, match=r"data\.rgb_test_per_class .* is -1"):
+        small(rgb_test_per_class=-1)
+
+
+def embedded(tmp_path: Path, *options: str) -> Benchmark:
+    words = ["data.classes=2", "data.ms_per_class=5", "data.rgb_per_class=5", "data.size=16"]
+    words += ["data.ms_test_per_class=1", "data.rgb_test_per_class=3", f"artifacts={tmp_path}"]
+    return build_benchmark(checked(*words, *options).data)
+
+
+def test_every_fold_has_the_added_test_images_and_paper_has_none(tmp_path: Path) -> None:
+    folds = [embedded(tmp_path, f"data.fold={fold}").rgb for fold in range(5)]
+    for scenes in folds:
+        assert len(scenes.indices(TEST)) == 2 + 6
+        assert scenes.indices(TEST)[-6:].tolist() == list(range(10, 16))
+    own = np.concatenate([scenes.indices(TEST)[:-6] for scenes in folds])
+    assert sorted(own.tolist()) == list(range(10))
+    paper = embedded(tmp_path, "data.protocol=paper").rgb
+    assert len(paper) == 10
+    assert len(paper.indices(TEST)) == 2
+
+
+def test_drawn_scenes_are_kept_and_a_damaged_file_is_drawn_again(tmp_path: Path) -> None:
+    counted: list[int] = []
+
+    def draw(**more: int) -> Benchmark:
+        counted.clear()
+        options = {"ms_per_class": 2, "rgb_per_class": 3, "classes": 2, "packs": tmp_path} | more
+        return make_synthetic(**options, progress=lambda done, total: counted.append(done))
+
+    first = draw()
+    assert len(counted) == 10
+    again = draw()
+    assert counted == []
+    assert again.ms.fingerprint == first.ms.fingerprint
+    assert again.rgb.fingerprint == first.rgb.fingerprint
+    assert draw(rgb_per_class=4).ms.fingerprint == first.ms.fingerprint
+    assert len(counted) == 8, "the MS scenes are those of before"
+    draw(seed=1)
+    assert len(counted) == 10
+    for file in tmp_path.glob("synthetic-*.npy"):
+        file.write_bytes(file.read_bytes()[:-1000])
+    assert draw().rgb.fingerprint == first.rgb.fingerprint
+    assert len(counted) == 10
+    assert draw().rgb.fingerprint == first.rgb.fingerprint
+    assert counted == []
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_scenes_that_cannot_be_kept_are_drawn_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.warns(UserWarning, match=r"could not be kept .*data\.packs=DIR"):
+        made = make_synthetic(ms_per_class=1, rgb_per_class=1, classes=2, packs=tmp_path / "file")
+    assert made.rgb.fingerprint == small(ms_per_class=1, rgb_per_class=1, classes=2).rgb.fingerprint
 
 
 def test_reflectance_is_plausible() -> None:

@@ -23,7 +23,8 @@ from tests.stages import toy
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
     "trainer.devices=2", "trainer.accelerator=cpu", "+trainer.strategy=ddp", "data.classes=3",
-    "data.ms_per_class=16", "data.rgb_per_class=17", "data.size=32", "teacher.max_epochs=1",
+    "data.ms_per_class=16", "data.rgb_per_class=17", "data.size=32",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0", "teacher.max_epochs=1",
     "matcher.max_epochs=1", "student.max_epochs=3", "teacher.batch_size=6", "matcher.batch_size=6",
     "student.batch_size=6", "dynm.e0=1", "dynm.delta=1", "dynm.mu=0", "dynm.count=2",
     "dynm.reference_epochs=3",

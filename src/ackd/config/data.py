@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PlainValidator, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from ackd.data.options import (
@@ -125,6 +125,8 @@ class _Common(DataOptions):
     pseudo_rgb_bands: ThreeBands
     pseudo_rgb_reflectance: Reflectance
     class_map: Annotated[PathText | None, Mark.IMAGES]
+    packed: Annotated[bool, Mark.FREE]
+    packs: Annotated[PathText, Mark.FREE]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -137,6 +139,8 @@ class SyntheticConfig(_Common, SyntheticOptions):
     seed: Seed
     ms_per_class: PositiveInt
     rgb_per_class: PositiveInt
+    ms_test_per_class: NonNegativeInt
+    rgb_test_per_class: NonNegativeInt
     classes: Annotated[int | tuple[str, ...] | None, PlainValidator(_number_or_names)]
 
 

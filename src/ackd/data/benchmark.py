@@ -286,7 +286,8 @@ class Benchmark:
                     f"classes, but the class list has {len(self.classes)}."
                 )
             tested, validated = np.any(side.split == TEST), np.any(side.split == VAL)
-            if tested and not validated and self.protocol not in VALIDATES_ON_TEST:
+            split = self.protocol != "none"  # before that, only what never trains is marked as test
+            if split and tested and not validated and self.protocol not in VALIDATES_ON_TEST:
                 raise ValueError(
                     f"Benchmark '{self.name}': the {modality} side has test images and none for "
                     f"validation under protocol '{self.protocol}'; only "

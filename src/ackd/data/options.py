@@ -41,7 +41,7 @@ _USE: Final = MappingProxyType({_ROLE: "use"})
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """What every data set has: splits, normalization, pseudo-RGB.
+    """What every data set has: splits, normalization, pseudo-RGB, packs.
 
     Attributes:
         name: The data set.
@@ -54,6 +54,8 @@ class DataOptions:
         pseudo_rgb_reflectance: The reflectance that becomes 255 in pseudo-RGB.
         augment: Whether training images are flipped and turned.
         class_map: A file of the user's own classes; see `ackd.data.own_classes`.
+        packed: Whether images are decoded or drawn once into packs; else in every run.
+        packs: The folder for packs.
     """
 
     name: str = field(metadata=_USE)
@@ -66,6 +68,13 @@ class DataOptions:
     pseudo_rgb_reflectance: float = field(default=0.275, metadata=_USE)
     augment: bool = field(default=False, metadata=_USE)
     class_map: str | None = field(default=None, metadata=_CLASSES)
+    packed: bool = field(default=True, metadata=_USE)
+    packs: str = field(default="artifacts/packed", metadata=_USE)
+
+    @property
+    def pack_folder(self) -> Path | None:
+        """The folder for packs; None where nothing is packed."""
+        return Path(self.packs).expanduser() if self.packed else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +87,8 @@ class SyntheticOptions(DataOptions):
         seed: Of the scenes.
         ms_per_class: MS images per class.
         rgb_per_class: RGB images per class.
+        ms_test_per_class: MS images per class that only test, beside the split ones.
+        rgb_test_per_class: RGB images per class that only test, beside the split ones.
         classes: The first so many classes, or classes by name; all where None.
     """
 
@@ -86,6 +97,8 @@ class SyntheticOptions(DataOptions):
     seed: int
     ms_per_class: int
     rgb_per_class: int
+    ms_test_per_class: int
+    rgb_test_per_class: int
     classes: int | tuple[str, ...] | None
 
 
@@ -139,8 +152,6 @@ class FileOptions(DataOptions, PixelOptions):
         size: Height and width of all images in pixels; as found where None or ``"found"``.
         bands: The MS bands by name, in the order wanted; all of the files where None.
         classes: The classes to use; all where None.
-        packed: Whether images are decoded once into packs; else into memory, by every run.
-        packs: The folder for packs.
     """
 
     sources: tuple[str, ...] | None = field(default=None, metadata=_IMAGES)
@@ -150,18 +161,11 @@ class FileOptions(DataOptions, PixelOptions):
     size: int | Literal["found"] | None = None
     bands: tuple[str, ...] | None = field(default=None, metadata=_BANDS)
     classes: tuple[str, ...] | None = field(default=None, metadata=_CLASSES)
-    packed: bool = field(default=True, metadata=_USE)
-    packs: str = field(default="artifacts/packed", metadata=_USE)
 
     @property
     def sizes(self) -> dict[str, int | None]:
         """Pixels per side of the images of ``"ms"`` and ``"rgb"``; None leaves them as found."""
         return dict.fromkeys(("ms", "rgb"), None if self.size == "found" else self.size)
-
-    @property
-    def pack_folder(self) -> Path | None:
-        """The folder for packs; None where images are read into memory."""
-        return Path(self.packs).expanduser() if self.packed else None
 
 
 @dataclass(frozen=True, kw_only=True)

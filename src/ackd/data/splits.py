@@ -237,7 +237,8 @@ def assign_splits(
     ``publisher`` which side is split by whom.
 
     Args:
-        benchmark: Any benchmark; its own splits are replaced.
+        benchmark: Any benchmark; its own splits are replaced. Images that are marked as test under
+            protocol "none" only ever test, whatever fold.
         protocol: One of `PROTOCOLS`.
         split_seed: ``data.split_seed``.
         fold: Which of the five folds is the test share.
@@ -249,9 +250,13 @@ def assign_splits(
     """
     twins = benchmark.notes.get("twins", {})
     sides: dict[Modality, SceneSet] = {"ms": benchmark.ms, "rgb": benchmark.rgb}
+    dealt = {
+        name: ~((side.split == TEST) & (benchmark.protocol == "none"))
+        for name, side in sides.items()
+    }
     splits = split_sides(
-        {name: side.scene_ids for name, side in sides.items()},
-        {name: side.labels for name, side in sides.items()},
+        {name: side.scene_ids[dealt[name]] for name, side in sides.items()},
+        {name: side.labels[dealt[name]] for name, side in sides.items()},
         protocol,
         split_seed,
         fold,
@@ -259,7 +264,11 @@ def assign_splits(
         classes=benchmark.classes,
         published=published,
     )
-    ms, rgb = (replace(side, split=splits[name]) for name, side in sides.items())
+    for name, side in sides.items():
+        split = np.full(len(side), TEST, np.int8)
+        split[dealt[name]] = splits[name]
+        sides[name] = replace(side, split=split)
+    ms, rgb = sides["ms"], sides["rgb"]
     leaks = count_leaks(ms.scene_ids[ms.indices(TRAIN)], rgb.scene_ids[rgb.indices(TEST)])
     notes = {**benchmark.notes, "twins": {**twins, "twin_leaks": leaks}}
     if protocol == "publisher":

@@ -9,7 +9,7 @@ from pathlib import Path
 from ackd.config.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.config.own_data import look_at_own, own_class_map
 from ackd.data.assemble import load_benchmark, load_prepared
-from ackd.data.benchmark import Benchmark, Modality
+from ackd.data.benchmark import VALIDATES_ON_TEST, Benchmark, Modality
 from ackd.data.benchmarks import find_benchmark
 from ackd.data.own_classes import choose_classes
 from ackd.data.own_folders import ready
@@ -38,6 +38,9 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         scenes = _synthetic_scenes(
             options.seed, options.ms_per_class, options.rgb_per_class, options.size,
             options.bands, options.classes if isinstance(options.classes, int) else made,
+            # Where the test images choose the epoch, they stay the fifth that is split off.
+            *(0, 0) if options.protocol in VALIDATES_ON_TEST
+            else (options.ms_test_per_class, options.rgb_test_per_class), options.pack_folder,
         )  # fmt: skip
         scenes, _ = regroup(scenes, own, names)
         return assign_splits(
@@ -84,10 +87,14 @@ def _synthetic_scenes(
     size: int,
     bands: tuple[str, ...],
     classes: int | tuple[str, ...] | None,
+    ms_test_per_class: int,
+    rgb_test_per_class: int,
+    packs: Path | None,
 ) -> Benchmark:
     """Make the scenes once for all jobs of a process; they are a function of the arguments."""
     with bar("making scenes") as report:
         return make_synthetic(
             seed=seed, ms_per_class=ms_per_class, rgb_per_class=rgb_per_class, size=size,
-            bands=bands, classes=classes, progress=report,
+            bands=bands, classes=classes, progress=report, packs=packs,
+            ms_test_per_class=ms_test_per_class, rgb_test_per_class=rgb_test_per_class,
         )  # fmt: skip

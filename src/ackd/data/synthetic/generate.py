@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd.data.benchmark import TRAIN, Benchmark, Modality, SceneSet
+from ackd.data.benchmark import TEST, TRAIN, Benchmark, Modality, SceneSet
 from ackd.data.own_classes import check_chosen
 from ackd.data.sensors import DEFAULT_BANDS, RGB, RGB_BANDS, SENTINEL2
 from ackd.data.synthetic.canvas import MS_REGION, RGB_REGION
@@ -20,15 +22,19 @@ from ackd.data.synthetic.imaging import (
     observe,
     photograph,
 )
+from ackd.data.synthetic.kept import kept_scenes
 from ackd.data.synthetic.layouts import CLASSES
 from ackd.data.synthetic.scenes import paint_scene
 from ackd.data.synthetic.spectra import BANDS
 from ackd.errors import ConfigError
+from ackd.utils.progress import Progress
 
 __all__ = ["make_synthetic", "make_synthetic_twins"]
 
-#: ``progress(done, total)``, called after each scene.
-Progress = Callable[[int, int], None]
+Pixels = NDArray[np.uint16] | NDArray[np.uint8]
+
+# The first number of a scene's random stream: what it is for. Twins photograph the MS scenes.
+_MS, _RGB, _TWINS, _MS_TEST, _RGB_TEST = range(5)
 
 
 def make_synthetic(
@@ -39,6 +45,10 @@ def make_synthetic(
     bands: Sequence[str] = DEFAULT_BANDS,
     classes: int | Sequence[str] | None = None,
     progress: Progress | None = None,
+    *,
+    ms_test_per_class: int = 0,
+    rgb_test_per_class: int = 0,
+    packs: Path | None = None,
 ) -> Benchmark:
     """Make a benchmark of synthetic landscapes, without any download.
 
@@ -55,10 +65,15 @@ def make_synthetic(
         size: Side of every image in pixels, 8 .. 256.
         bands: Names of the Sentinel-2 bands to keep, in the order wanted.
         classes: How many of the classes to make, from the first on, or which; None makes all.
-        progress: Called with (scenes done, scenes in all) after each scene.
+        progress: Called with (scenes done, scenes in all) after each scene that is drawn.
+        ms_test_per_class: More multispectral scenes of each class that only test, >= 0. They come
+            behind all others and depend neither on their number nor on the splits.
+        rgb_test_per_class: As many photographs.
+        packs: Folder that keeps the drawn scenes for the next time; None keeps nothing.
 
     Returns:
-        A benchmark named "synthetic" with protocol "none"; every scene is marked as training.
+        A benchmark named "synthetic" with protocol "none"; every scene is marked as training, but
+        for those that only test.
 
     Raises:
         ConfigError: An option is of the wrong kind, out of range or unknown.
@@ -70,30 +85,23 @@ def make_synthetic(
     names = _names(classes)
     kept = SENTINEL2.check(bands)
 
-    total = len(names) * (ms_per_class + rgb_per_class)
-    told = progress if progress is not None else (lambda done, total: None)
-    rows = [BANDS.index(band) for band in kept]
-    ms = np.empty((len(names), ms_per_class, len(rows), size, size), dtype=np.uint16)
-    rgb = np.empty((len(names), rgb_per_class, 3, size, size), dtype=np.uint8)
-    side, done = fine_side(size), 0
-    for label, name in enumerate(names):
-        number = CLASSES.index(name)
-        for k in range(ms_per_class):
-            rng = _stream(seed, 0, number, k)
-            ground, light = paint_scene(rng, name, side, MS_GSD / 2, MS_REGION, len(BANDS))
-            ms[label, k] = observe(rng, ground, light, size)[rows]
-            told(done := done + 1, total)
-        for k in range(rgb_per_class):
-            rng = _stream(seed, 1, number, k)
-            ground, light = paint_scene(rng, name, side, RGB_GSD / 2, RGB_REGION, CAMERA_BANDS)
-            rgb[label, k] = photograph(rng, ground, light, size)
-            told(done := done + 1, total)
-
+    ms_test_per_class = _whole("ms_test_per_class", ms_test_per_class, 0)
+    rgb_test_per_class = _whole("rgb_test_per_class", rgb_test_per_class, 0)
+    total = ms_per_class + rgb_per_class + ms_test_per_class + rgb_test_per_class
+    draw = _Drawing(seed, names, size, kept, _counter(progress, len(names) * total), packs)
+    ms = _scene_set("ms", draw.ms(_MS, ms_per_class), names, kept, seed)
+    rgb = _scene_set("rgb", draw.rgb(_RGB, rgb_per_class), names, RGB_BANDS, seed)
+    if ms_test_per_class:
+        more = draw.ms(_MS_TEST, ms_test_per_class)
+        ms = _joined(ms, _scene_set("ms", more, names, kept, seed, only_test=True))
+    if rgb_test_per_class:
+        photographs = draw.rgb(_RGB_TEST, rgb_test_per_class)
+        rgb = _joined(rgb, _scene_set("rgb", photographs, names, RGB_BANDS, seed, only_test=True))
     return Benchmark(
         name="synthetic",
         classes=names,
-        ms=_scene_set("ms", ms, names, kept, seed),
-        rgb=_scene_set("rgb", rgb, names, RGB_BANDS, seed),
+        ms=ms,
+        rgb=rgb,
         protocol="none",
         notes={
             "partial": False,
@@ -106,6 +114,8 @@ def make_synthetic(
             "seed": seed,
             "ms_scenes": len(names) * ms_per_class,
             "rgb_scenes": len(names) * rgb_per_class,
+            "ms_test_scenes": len(names) * ms_test_per_class,
+            "rgb_test_scenes": len(names) * rgb_test_per_class,
         },
     )
 
@@ -143,10 +153,10 @@ def make_synthetic_twins(
         k, name = row % per_class, alone.classes[label]
         number = CLASSES.index(name)
         ground, light = paint_scene(
-            _stream(seed, 0, number, k), name, side, MS_GSD / 2, MS_REGION, len(BANDS)
+            _stream(seed, _MS, number, k), name, side, MS_GSD / 2, MS_REGION, len(BANDS)
         )
         rgb[row] = photograph(
-            _stream(seed, 2, number, k), ground[:CAMERA_BANDS], light, rgb.shape[2]
+            _stream(seed, _TWINS, number, k), ground[:CAMERA_BANDS], light, rgb.shape[2]
         )
     photographs = _scene_set(
         "rgb", rgb.reshape(-1, per_class, *rgb.shape[1:]), alone.classes, RGB_BANDS, seed
@@ -166,21 +176,102 @@ def _names(classes: int | Sequence[str] | None) -> tuple[str, ...]:
     ]
 
 
-def _stream(seed: int, side: int, label: int, k: int) -> np.random.Generator:
+def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
+    """Return what is called after each scene and counts them for ``progress``."""
+    done = 0
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    return told
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Draws the scenes of one world, or reads them where they were drawn before.
+
+    Attributes:
+        seed: Of the world.
+        names: The classes.
+        size: Side of every image in pixels.
+        bands: Of the multispectral scenes.
+        told: Called after each scene that is drawn.
+        packs: Where drawn scenes are kept; None keeps nothing.
+    """
+
+    seed: int
+    names: tuple[str, ...]
+    size: int
+    bands: tuple[str, ...]
+    told: Callable[[], None]
+    packs: Path | None
+
+    def ms(self, stream: int, per_class: int) -> NDArray[np.uint16]:
+        """Make (classes, per_class, bands, size, size) multispectral scenes."""
+        rows = [BANDS.index(band) for band in self.bands]
+        side = fine_side(self.size)
+
+        def scene(name: str, rng: np.random.Generator) -> Pixels:
+            ground, light = paint_scene(rng, name, side, MS_GSD / 2, MS_REGION, len(BANDS))
+            return observe(rng, ground, light, self.size)[rows]
+
+        shape, kind = (per_class, len(rows)), np.uint16
+        return self._kept(stream, shape, kind, scene, {"bands": list(self.bands)})
+
+    def rgb(self, stream: int, per_class: int) -> NDArray[np.uint8]:
+        """Make (classes, per_class, 3, size, size) photographs."""
+        side = fine_side(self.size)
+
+        def scene(name: str, rng: np.random.Generator) -> Pixels:
+            ground, light = paint_scene(rng, name, side, RGB_GSD / 2, RGB_REGION, CAMERA_BANDS)
+            return photograph(rng, ground, light, self.size)
+
+        return self._kept(stream, (per_class, 3), np.uint8, scene, {})
+
+    def _kept(
+        self,
+        stream: int,
+        shape: tuple[int, int],
+        kind: type,
+        scene: Callable[[str, np.random.Generator], Pixels],
+        about: dict[str, Any],
+    ) -> NDArray[Any]:
+        def draw() -> NDArray[Any]:
+            found: NDArray[Any] = np.empty(
+                (len(self.names), *shape, self.size, self.size), dtype=kind
+            )
+            for label, name in enumerate(self.names):
+                number = CLASSES.index(name)
+                for k in range(shape[0]):
+                    found[label, k] = scene(name, _stream(self.seed, stream, number, k))
+                    self.told()
+            return found
+
+        about |= {"seed": self.seed, "stream": stream, "names": list(self.names)}
+        return kept_scenes(self.packs, about | {"shape": [*shape, self.size]}, draw)
+
+
+def _stream(seed: int, purpose: int, label: int, k: int) -> np.random.Generator:
     """Give each scene a random stream of its own; no two of them share anything."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(side, label, k)))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, label, k)))
 
 
 def _scene_set(
     modality: Modality,
-    images: NDArray[np.uint16] | NDArray[np.uint8],
+    images: Pixels,
     names: tuple[str, ...],
     bands: tuple[str, ...],
     seed: int,
+    *,
+    only_test: bool = False,
 ) -> SceneSet:
     per_class = images.shape[1]
     place = MS_REGION.name if modality == "ms" else RGB_REGION.name
-    stems = [f"{name}_{k}" for name in names for k in range(per_class)]
+    mark = "test_" if only_test else ""
+    stems = [f"{name}_{mark}{k}" for name in names for k in range(per_class)]
     folders = [name for name in names for _ in range(per_class)]
     return SceneSet(
         modality=modality,
@@ -190,10 +281,19 @@ def _scene_set(
             [f"synthetic/{modality}/{f}/{s}" for f, s in zip(folders, stems, strict=True)]
         ),
         scene_ids=np.array([f"{place}-{seed}-{stem}" for stem in stems]),
-        split=np.full(len(stems), TRAIN, dtype=np.int8),
+        split=np.full(len(stems), TEST if only_test else TRAIN, dtype=np.int8),
         bands=bands,
         sensor=SENTINEL2.name if modality == "ms" else RGB.name,
     )
+
+
+def _joined(first: SceneSet, second: SceneSet) -> SceneSet:
+    """Put the scenes of ``second`` behind those of ``first``."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("images", "labels", "files", "scene_ids", "split")
+    }
+    return replace(first, **arrays)
 
 
 def _whole(option: str, value: object, low: int, high: int | None = None) -> int:
