@@ -31,6 +31,9 @@ MISTAKES = [
     ("+trainer.precison=16", ["trainer.precison", "trainer.precision?"]),
     ("+trainer.max_epochs=3", ["trainer.max_epochs", "student.max_epochs"]),
     ("+trainer.logger=false", ["trainer.logger", "logger=csv"]),
+    ("+trainer.callbacks=[x]", ["trainer.callbacks", "in Python"]),
+    ("+student.scheduler=cosine", ["'student.scheduler'", "no schedules"]),
+    ("+callbacks.mine._target_=a.B", ["'callbacks'", "in Python"]),
     (
         "+loss.kd.vanilla.loss.temprature=2",
         ["loss.kd.vanilla.loss.temprature", "loss.kd.vanilla.loss.temperature?"],
@@ -184,6 +187,10 @@ REFUSED = [
     ("teacher.optimizer.weight_decay=1", ["+teacher.optimizer.weight_decay=VALUE"]),
     ("student.backbone.depth=3", ["backbone._target_", "+student.backbone.depth=VALUE"]),
     ("trainer.precison=16", ["'trainer.precision'"]),
+    ("student.scheduler=cosine", ["'student.scheduler'", "no schedules", "optimizer._target_"]),
+    ("trainer.callbacks=[x]", ["'trainer.callbacks'", "in Python"]),
+    ("student.early_stopping=true", ["'student.early_stopping'", "max_epochs"]),
+    ("pretrained=weights.pt", [".backbone.pretrained'"]),
 ]
 
 # Names that are near to nothing: a guess would lead to a wrong neighbour.

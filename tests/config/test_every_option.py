@@ -6,11 +6,13 @@ import copy
 import math
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
+from ackd import errors
 from ackd.config.check import check_config, parse
 from ackd.config.options import option_paths
 from ackd.config.schema import Config
@@ -141,3 +143,16 @@ def test_did_you_mean_is_a_sentence_or_nothing() -> None:
     assert did_you_mean("s2seu", ["s2s_eu"], "data={}") == " Did you mean data=s2s_eu?"
     assert did_you_mean("zzz", ["lambda1"]) == ""
     assert nearest("class_map", ["classes"], 0.7) is None
+
+
+def test_nobody_else_says_did_you_mean() -> None:
+    """One function asks; what is left has a path, or words of several, in its question."""
+    package = Path(errors.__file__).parent
+    asking = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "Did you mean" in path.read_text(encoding="utf-8")
+    }
+    assert asking <= {
+        "errors.py", "config/messages.py", "data/first_look.py", "data/sensors.py",
+    }  # fmt: skip

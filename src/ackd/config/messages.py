@@ -42,6 +42,17 @@ OPEN = {
     "(backbone._target_) is added with a plus: +{name}=VALUE",
 }
 
+# What other frameworks have and what there is instead.
+ABSENT = {
+    r"(\w+\.)?(lr_?)?schedul\w*": "There are no schedules: a learning rate stays what "
+    "STAGE.optimizer.lr says, as in the paper. An optimizer of your own "
+    "(STAGE.optimizer._target_) may change its own rate.",
+    r"(trainer\.)?callbacks(\..*)?": "The command line takes no callbacks of your own; in "
+    "Python, ackd.modules and ackd.callbacks work with a Trainer of your own.",
+    r"(\w+\.)?early_?stop\w*": "A stage is trained for STAGE.max_epochs, and its best epoch by "
+    "validation images is kept, so that there is no early stopping.",
+}
+
 # Groups that a user extends, and what such a file holds.
 OWN_FILES = {
     "kd": ", with '# @package loss.kd' in its first line and below it {name}: {{loss: {{_target_: "
@@ -83,6 +94,9 @@ def unknown_option(
         add: How to add one of this name where names are open, see :data:`OPEN`.
         groups: What can be chosen as ``group=name``.
     """
+    for pattern, instead in ABSENT.items():
+        if re.fullmatch(pattern, option):
+            return f"There is no option '{option}'. {instead}"
     close = nearest_option(option, [*known, *groups])
     if close and add and not _same_section(option, close):
         close = None  # a name that may be new is not a misspelling of one elsewhere

@@ -70,11 +70,12 @@ def nearest_option(option: str, known: Iterable[str]) -> str | None:
     section, _, leaf = option.rpartition(".")
     paths = [_adapt(path, section) for path in known]
     siblings = {p.rpartition(".")[2]: p for p in paths if p.rpartition(".")[0] == section}
-    close = nearest(leaf, siblings, LIKENESS)
-    if close:
-        return siblings[close]
     named = [path for path in paths if "*" not in path]
     same_name = [path for path in named if path.rpartition(".")[2] == leaf]
+    close = nearest(leaf, siblings, LIKENESS)
+    # A whole name without its section ("pretrained") is not a misspelling of a section ("trainer").
+    if close and (section or not same_name):
+        return siblings[close]
     if same_name:
         head = section.partition(".")[0]
         within = [path for path in same_name if path.partition(".")[0] == head]

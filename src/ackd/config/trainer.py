@@ -22,7 +22,7 @@ from lightning.pytorch import Trainer
 
 from ackd.config.launch import check_launch
 from ackd.config.targets import check_arguments
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["FILLED", "RULES", "Rule", "check_trainer", "processes"]
 
@@ -32,7 +32,7 @@ EPOCHS = "teacher.max_epochs, matcher.max_epochs and student.max_epochs"
 FILLED = {
     "max_epochs": EPOCHS,
     "logger": "logger=csv, wandb or tensorboard",
-    "callbacks": "",
+    "callbacks": "ackd.modules and ackd.callbacks, which work with a Trainer of your own in Python",
     "default_root_dir": "outputs and artifacts",
     "use_distributed_sampler": "",
     "enable_checkpointing": "",
@@ -172,8 +172,9 @@ def check_trainer(options: Mapping[str, Any]) -> None:
             text = (
                 "null" if value is None else str(value).lower() if value in (True, False) else value
             )
-            close = nearest(value, _words(name)) if isinstance(value, str) else None
-            meant = f" Did you mean trainer.{name}={close}?" if close else ""
+            meant = ""
+            if isinstance(value, str):
+                meant = did_you_mean(value, _words(name), f"trainer.{name}={{}}")
             raise ConfigError(f"trainer.{name}={text} cannot be: {rule.why}.{meant}")
     _refuse_environment()
     check_launch(processes(options), nodes=int(options.get("num_nodes", 1)))

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ackd.data.sources import Source, find_source
-from ackd.errors import ConfigError, nearest, unknown
+from ackd.errors import ConfigError, did_you_mean, unknown
 
 __all__ = ["ClassMap", "check_source_map", "load_class_map", "parse_class_map"]
 
@@ -160,6 +160,5 @@ def _mapping(value: Any, where: str, what: str) -> dict[Any, Any]:
 
 
 def _stranger(where: str, what: str, name: str, known: tuple[str, ...]) -> ConfigError:
-    near = nearest(name, known)
-    hint = f" Did you mean '{near}'?" if near else ""
+    hint = did_you_mean(name, known)
     return ConfigError(f"{where}: '{name}' is no {what}.{hint} Known: {', '.join(known)}.")

@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from ackd.data.class_map import ClassMap, check_source_map
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean, nearest
 
 __all__ = ["OwnClassMap", "choose_classes", "read_own_class_map"]
 
@@ -70,8 +70,7 @@ def read_own_class_map(path: Path) -> OwnClassMap:
         )
     for key in content:
         if key not in ("name", "classes", "ms", "rgb", "paper_counts"):
-            near = nearest(str(key), ("classes", "ms", "rgb"))
-            hint = f" Did you mean '{near}'?" if near else ""
+            hint = did_you_mean(str(key), ("classes", "ms", "rgb"))
             raise ConfigError(
                 f"data.class_map={path}: there is no key '{key}'.{hint} Known: classes, ms, rgb."
             )
@@ -222,8 +221,7 @@ def _only(side: Mapping[str, Names], kept: Sequence[str]) -> dict[str, dict[str,
 
 
 def _stranger(start: str, label: str, known: Sequence[str]) -> ConfigError:
-    near = nearest(label, known)
-    hint = f" Did you mean '{near}'?" if near else ""
+    hint = did_you_mean(label, known)
     return ConfigError(
         f"{start} '{label}', which is not a class of these data.{hint} Known: {', '.join(known)}."
     )

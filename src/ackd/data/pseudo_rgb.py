@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ackd.data.benchmark import SceneSet
 from ackd.data.normalise import Normaliser, eight_bit_by_max
 from ackd.data.sensors import rgb_bands, rgb_by_name
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["PseudoRGB", "PseudoRGBKind", "pseudo_rgb_bands", "pseudo_rgb_remark"]
 
@@ -120,8 +120,7 @@ def pseudo_rgb_bands(
         return scenes.bands[:3]
     for name in bands:
         if name not in scenes.bands:
-            close = nearest(str(name), scenes.bands)
-            hint = f" Did you mean {close}?" if close else ""
+            hint = did_you_mean(str(name), scenes.bands, "{}")
             raise ConfigError(
                 f"data.pseudo_rgb_bands names {name}, which is not among data.bands ({at_hand})."
                 f"{hint} Add it to data.bands, or leave data.pseudo_rgb_bands at null."

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
 
-from ackd.errors import nearest
+from ackd.errors import did_you_mean
 
 __all__ = ["BENCHMARKS", "data_flags", "flag_of", "in_words_of_this_command", "parser"]
 
@@ -110,12 +110,11 @@ class _Parser(argparse.ArgumentParser):
         quoted = re.search(r"invalid choice: '([^']*)'", message)
         if quoted:
             known = re.findall(r"'?([\w-]+)'?(?=[,)])", message.partition("choose from")[2])
-            near = nearest(quoted[1], known)
-            return f" Did you mean '{near}'?" if near else ""
+            return did_you_mean(quoted[1], known)
         words = message.partition("unrecognized arguments: ")[2].split()
         strangers = [word.partition("=")[0] for word in words if word.startswith("-")]
-        near = nearest(strangers[0], _flags(self)) if strangers else None
-        return f" Did you mean '{near}'?" if near else f" (See {self.prog} --help.)"
+        meant = did_you_mean(strangers[0], _flags(self)) if strangers else ""
+        return meant or f" (See {self.prog} --help.)"
 
 
 def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["check_arguments", "lazily", "locate"]
 
@@ -30,8 +30,9 @@ def locate(path: object, option: str) -> Callable[..., Any]:
         ) from error
     found = getattr(module, name, None)
     if not callable(found):
-        close = nearest(name, [n for n in dir(module) if not n.startswith("_")])
-        hint = f" Did you mean {module_name}.{close}?" if close else ""
+        hint = did_you_mean(
+            name, [n for n in dir(module) if not n.startswith("_")], f"{module_name}.{{}}"
+        )
         raise ConfigError(f"{option}._target_={path}: {module_name} has no '{name}'.{hint}")
     return found  # type: ignore[no-any-return]
 
@@ -82,8 +83,7 @@ def check_arguments(
             instead = f"; see {taken[name]}" if taken[name] else ""
             raise ConfigError(f"{option}.{name} is filled in by ackd itself{instead}.")
         if name not in known:
-            close = nearest(name, known)
-            hint = f" Did you mean {option}.{close}?" if close else ""
+            hint = did_you_mean(name, known, f"{option}.{{}}")
             raise ConfigError(
                 f"{option}.{name} is no option of {getattr(target, '__name__', target)}.{hint} "
                 f"Known: {', '.join(known) or 'none'}."

@@ -16,7 +16,7 @@ from ackd.data.scenes import read_ms
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible
-from ackd.errors import DataError, ImageError, MissingClassError, nearest
+from ackd.errors import DataError, ImageError, MissingClassError, did_you_mean, nearest
 
 __all__ = ["ClassFolders"]
 
@@ -233,8 +233,7 @@ class ClassFolders:
 
     def _check_stranger(self, child: Path) -> None:
         if any(is_image(path) for path in child.rglob("*")):
-            near = nearest(child.name, self.classes)
-            hint = f" Did you mean '{near}'?" if near else ""
+            hint = did_you_mean(child.name, self.classes)
             raise DataError(
                 f"{child} holds images, but {self.title} has no class '{child.name}'.{hint} "
                 f"Rename the folder or take it out of {self.option}; the classes are "

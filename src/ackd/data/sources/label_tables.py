@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ackd.errors import DataError, nearest
+from ackd.errors import DataError, did_you_mean
 
 __all__ = ["Row", "read_table"]
 
@@ -53,8 +53,7 @@ def read_table(path: Path) -> dict[str, Row]:
         patch = str(content["patch_id"] or "")
         split = str(content["split"] or "")
         if split and split not in _SPLITS:
-            near = nearest(split, _SPLITS)
-            hint = f" Did you mean '{near}'?" if near else ""
+            hint = did_you_mean(split, _SPLITS)
             raise DataError(
                 f"{where} has the split '{split}'; expected {', '.join(_SPLITS)} or nothing.{hint}"
             )
@@ -73,8 +72,7 @@ def _check_columns(path: Path, columns: Iterable[str]) -> None:
     columns = list(columns)
     for name in _NEEDED:
         if name not in columns:
-            near = nearest(name, columns)
-            hint = f" Did you mean the column '{near}' by it?" if near else ""
+            hint = did_you_mean(name, columns, "the column '{}' by it")
             raise DataError(
                 f"{path} has no column '{name}'; expected {', '.join(_NEEDED)}, as published, and "
                 f"found {', '.join(columns) or 'none'}.{hint}"

@@ -14,7 +14,7 @@ from ackd.data.benchmark import Modality
 from ackd.data.options import AS_STORED, PixelOptions
 from ackd.data.scenes import read_ms, resize_bands
 from ackd.data.sensors import BIGEARTHNET_STACKED_BANDS, SENTINEL2, Sensor
-from ackd.errors import DataError, nearest, unknown
+from ackd.errors import DataError, did_you_mean, unknown
 
 __all__ = ["Patches"]
 
@@ -132,8 +132,7 @@ class Patches:
             raise DataError(f"{where} gives no label; expected at least one of {self.title}.")
         for label in labels:
             if label not in self.classes:
-                near = nearest(label, self.classes)
-                hint = f" Did you mean '{near}'?" if near else ""
+                hint = did_you_mean(label, self.classes)
                 raise DataError(
                     f"{where} gives the label '{label}', which is none of the {len(self.classes)} "
                     f"classes of {self.title}.{hint} Get the labels of the publisher's archive "
