@@ -75,7 +75,7 @@ def test_metrics_csv_has_a_row_an_epoch_with_every_term_raw_and_weighted(
 def test_result_json_has_the_keys_that_were_promised(pipeline: Pipeline) -> None:
     content = result(pipeline.folder)
     assert set(content) >= RESULT
-    assert set(content) - RESULT <= {"kd", "reused"}
+    assert set(content) - RESULT <= {"kd", "reused", "artifacts"}
     assert set(content["seconds"]) == SECONDS
     assert all(value >= 0 for value in content["seconds"].values())
     assert content["schema_version"] == 1

@@ -17,7 +17,7 @@ PACKAGE = Path(ackd.__file__).parent
 PURE = ("utils", "data", "backbones", "losses", "matching", "alignment", "analysis")
 FRAMEWORKS = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "wandb"}
 # Modules of the command line: train, demo and their later sisters.
-COMMANDS = {"train", "demo", "evaluate", "report", "search"}
+COMMANDS = {"artifacts", "train", "demo", "evaluate", "report", "search"}
 
 
 def sources(*folders: str) -> list[Path]:
@@ -117,7 +117,7 @@ def test_modules_and_callbacks_do_not_know_the_stages() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["", *PURE, "modules", "callbacks", "stages", "config", "report"]
+    "package", ["", *PURE, "modules", "callbacks", "stages", "config", "report", "artifacts"]
 )
 def test_init_files_only_re_export(package: str) -> None:
     tree = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))

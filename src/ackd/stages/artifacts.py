@@ -10,11 +10,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ackd.errors import DamagedError
 from ackd.stages.ranks import agree, barrier, first_rank
+from ackd.stages.usage import Usage
 from ackd.utils.io import sync_folder, write_json
 from ackd.utils.locks import locked
 from ackd.utils.values import digest
 
-__all__ = ["Artifact", "Stage", "obtain"]
+__all__ = ["DONE", "Artifact", "Stage", "obtain"]
 
 log = logging.getLogger("ackd")
 
@@ -68,8 +69,9 @@ class Artifact(Generic[P_co]):
 
 
 def obtain(
-    stage: Stage[P_co], root: Path, *, force: bool = False, resume: bool = False
-) -> Artifact[P_co]:
+    stage: Stage[P_co], root: Path, *, force: bool = False, resume: bool = False,
+    usage: Usage | None = None,
+) -> Artifact[P_co]:  # fmt: skip
     """Find a finished stage, or train it.
 
     While one process trains, others that need the same stage wait for it and then reuse it; where
@@ -81,11 +83,15 @@ def obtain(
         root: The artifacts folder.
         force: Train although a finished one is there.
         resume: Go on from the checkpoint of an earlier, interrupted training.
+        usage: Of the run that needs it; holds it until the run ends.
     """
     shape = {"stage": stage.name, "format": stage.format_version, **stage.shaped_by()}
     name = digest(shape)
     final = root.absolute() / stage.name / name
     draft = final.with_name(f"{name}.training")
+
+    if usage is not None:
+        usage.begin(final)  # before the first look, so that it is not pruned after it
 
     def found() -> Artifact[P_co] | None:
         """The finished stage, unless another one is asked for or it is damaged."""

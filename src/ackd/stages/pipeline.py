@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.data.packing import PackedImages
 from ackd.modules.allocator import handle_freed_memory
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
@@ -22,6 +23,7 @@ from ackd.stages.runs import RESULT
 from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
+from ackd.stages.usage import Usage
 from ackd.utils.io import write_json
 
 __all__ = ["run_pipeline"]
@@ -47,12 +49,14 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
     Raises:
         SystemExit: A signal ended it, with 128 + the signal.
     """
-    with interruptible():
-        return _run(context, folder, resume=resume)
+    with interruptible(), Usage(folder) as usage:
+        return _run(context, folder, usage, resume=resume)
 
 
-def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
+def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[str, Any]:
     config = context.config
+    for pack in _packs(context):
+        usage.begin(pack)
     handle_freed_memory(config.execution.freed_memory, config.trainer.get("accelerator"))
     meet(config.trainer)
     _introduce(context.benchmark)
@@ -61,7 +65,7 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
 
     def finished(stage: Stage[P]) -> Artifact[P]:
         force = stage.name in config.force
-        artifact = obtain(stage, context.artifacts, force=force, resume=resume)
+        artifact = obtain(stage, context.artifacts, force=force, resume=resume, usage=usage)
         if artifact.reused:
             reused.append(stage.name)
         bring_curves(config, artifact.folder, folder)
@@ -109,13 +113,24 @@ def _run(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
         log.info("student %s: %s", config.student.backbone.name, _say(about_student))
     result = describe_run(
         config, context.benchmark, teacher=about_teacher, student=about_student,
-        seconds=seconds, reused=reused, device=compute_device(context),
+        seconds=seconds, reused=reused, device=compute_device(context), artifacts=usage.used,
     )  # fmt: skip
     if first_rank():
         write_json(folder / RESULT, result)
         log.info("result: %s", folder / RESULT)
     part()
     return result
+
+
+def _packs(context: Context) -> set[Path]:
+    """The packs that the images are read from, where ackd keeps them; not those of a user."""
+    kept = getattr(context.config.data, "packs", None)
+    if kept is None:
+        return set()
+    sides = (context.benchmark.ms.images, context.benchmark.rgb.images)
+    folders = {images.path.parent for images in sides if isinstance(images, PackedImages)}
+    root = Path(kept).expanduser().resolve()
+    return {folder for folder in folders if folder.resolve().parent == root}
 
 
 def _introduce(benchmark: Benchmark) -> None:

@@ -39,6 +39,7 @@ def describe_run(
     seconds: dict[str, float],
     reused: list[str],
     device: torch.device,
+    artifacts: Mapping[str, str],
 ) -> dict[str, Any]:
     """Collect what a run was and what came out.
 
@@ -54,6 +55,7 @@ def describe_run(
             ``distill`` contains ``dynm`` and ``planner`` (its forward pass and the SKA losses').
         reused: Names of stages that were found instead of trained by the attempt that finished.
         device: Where it ran.
+        artifacts: Folders of what was used, by stage, relative to the run's.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -77,6 +79,7 @@ def describe_run(
         "student": student,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "reused": reused,
+        "artifacts": dict(artifacts),
         "device": _device_name(device),
         "git": commit(),
         "versions": {"python": platform.python_version(), "ackd": __version__}

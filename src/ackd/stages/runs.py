@@ -15,7 +15,7 @@ from ackd.utils import locks
 from ackd.utils.io import read_json, write_json
 from ackd.utils.values import differences, digest
 
-__all__ = ["RESULT", "choose_folder", "claimed"]
+__all__ = ["IDENTITY", "RESULT", "choose_folder", "claimed"]
 
 log = logging.getLogger("ackd")
 

@@ -1,0 +1,5 @@
+"""``python -m ackd.artifacts``."""
+
+from ackd.artifacts.cli import cli
+
+cli()

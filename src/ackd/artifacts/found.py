@@ -1,0 +1,186 @@
+"""What is in the artifacts folder: teachers, matchers, stored outputs, packs, and leftovers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ackd.artifacts.uses import Name, RunFolder, Uses
+from ackd.data.packing import is_pack
+from ackd.data.packing.pack import LOCK as PACK_LOCK
+from ackd.stages.artifacts import DONE
+from ackd.stages.result import validation_of_epoch
+from ackd.stages.usage import use_lock
+from ackd.utils.io import read_json
+from ackd.utils.locks import is_shared
+from ackd.utils.values import dig
+
+__all__ = ["LOCKS", "STAGES", "Item", "Kind", "find", "free", "training_lock"]
+
+PACKED = "packed"
+STAGES = ("teacher", "store", "matcher", PACKED)
+TRAINING, REPLACED, PRUNED = ".training", ".replaced", ".pruned"
+LOCKS = (".lock", ".use")
+
+
+class Kind(StrEnum):
+    """What an item is."""
+
+    FINISHED = "finished"
+    TRAINING = "in training"
+    INTERRUPTED = "interrupted"
+    LEFTOVER = "leftover"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing in the artifacts folder.
+
+    Attributes:
+        folder: Where it is.
+        stage: One of :data:`STAGES`.
+        name: The fingerprint, or a pack's name.
+        kind: What it is.
+        size: Bytes of all its files.
+        backbone: Of its network; empty where it has none.
+        metric: What it reaches on validation images; empty where that is not known.
+        last_use: In seconds since 1970.
+        users: Runs that use it.
+        held: Whether a running process uses it.
+    """
+
+    folder: Path
+    stage: str
+    name: str
+    kind: Kind
+    size: int
+    backbone: str
+    metric: str
+    last_use: float
+    users: tuple[RunFolder, ...]
+    held: bool
+
+    @property
+    def artifact(self) -> Path:
+        """The folder of the finished artifact, there or not; locks are named after it."""
+        return self.folder.with_name(self.name)
+
+    @property
+    def label(self) -> str:
+        """Stage and name, as they are written on the command line."""
+        return f"{self.stage}/{self.name}"
+
+    @property
+    def used(self) -> bool:
+        """Whether a run needs it: a finished run does not go on with an interrupted training."""
+        if self.kind is Kind.FINISHED:
+            return bool(self.users)
+        return self.kind is not Kind.LEFTOVER and any(not run.finished for run in self.users)
+
+
+def find(root: Path, uses: Uses) -> list[Item]:
+    """List everything that ackd has left in an artifacts folder, the largest first by stage.
+
+    Folders that are not of ackd's making are passed over.
+
+    Args:
+        root: The artifacts folder.
+        uses: By which runs.
+    """
+    found = []
+    for stage in STAGES:
+        place = root / stage
+        folders = [path for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
+        items = [item for path in folders if (item := _item(path, stage, uses)) is not None]
+        found += sorted(items, key=lambda item: (-item.size, item.name))
+    return found
+
+
+def _item(folder: Path, stage: str, uses: Uses) -> Item | None:
+    name, kind = _kind(folder, stage)
+    if kind is None:
+        return None
+    artifact = folder.with_name(name)
+    held = not free(artifact)
+    if kind is Kind.INTERRUPTED and held:
+        kind = Kind.TRAINING
+    about = _json(folder / DONE)
+    base: Name | None = None
+    if stage == "store" and (teacher := dig(about, "shaped_by.teacher")) is not None:
+        base = ("teacher", str(teacher))
+    users = uses.of((stage, name), base)
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    written = max((path.stat().st_mtime for path in [*files, folder]), default=0.0)
+    marks = [use_lock(artifact)] if use_lock(artifact).is_file() else []
+    last = max([written, *(run.written for run in users), *(p.stat().st_mtime for p in marks)])
+    return Item(
+        folder, stage, name, kind, sum(path.stat().st_size for path in files),
+        str(dig(about, "shaped_by.options.backbone.name") or ""), _metric(folder, stage, about),
+        last, tuple(users), held,
+    )  # fmt: skip
+
+
+def _kind(folder: Path, stage: str) -> tuple[str, Kind | None]:
+    """Name and kind of a folder; no kind where it is not ours."""
+    name = folder.name
+    if name.startswith(".") and PRUNED in name:
+        return name[1 : name.index(PRUNED)], Kind.LEFTOVER
+    if name.endswith(REPLACED):
+        return name.removesuffix(REPLACED), Kind.LEFTOVER
+    if name.endswith(TRAINING):
+        return name.removesuffix(TRAINING), Kind.INTERRUPTED
+    if stage == PACKED:
+        lock = (folder / PACK_LOCK).exists()
+        return name, Kind.FINISHED if is_pack(folder) else Kind.INTERRUPTED if lock else None
+    return name, Kind.FINISHED if (folder / DONE).is_file() else None
+
+
+def _metric(folder: Path, stage: str, about: Mapping[str, Any]) -> str:
+    report = _json(folder / "metrics.json")
+    if stage == "teacher" and report:
+        known = report.get("validation") or validation_of_epoch(
+            folder / "metrics.csv", report.get("best_epoch")
+        )
+        for key, title in (("oa", "OA"), ("f1", "macro F1")):
+            if known and (value := known.get(key)) is not None:
+                return f"{title} {100 * value:.1f} %"
+    if stage == "matcher" and report:
+        return ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
+    if stage == "store" and about:
+        return f"of teacher {str(dig(about, 'shaped_by.teacher'))[:8]}"
+    if stage == PACKED:
+        return str(_json(folder / "pack.json").get("name", ""))
+    return ""
+
+
+def free(artifact: Path) -> bool:
+    """Whether no process makes or uses an artifact."""
+    if is_shared(use_lock(artifact)):
+        return False
+    lock = training_lock(artifact)
+    if not lock.exists():
+        return True
+    try:
+        with FileLock(lock, blocking=False):
+            return True
+    except Timeout:
+        return False
+
+
+def training_lock(artifact: Path) -> Path:
+    """The lock of the one process that makes an artifact."""
+    if artifact.parent.name == PACKED:
+        return artifact / PACK_LOCK
+    return artifact.with_name(f"{artifact.name}.lock")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        return read_json(path)
+    return {}
