@@ -193,7 +193,7 @@ def test_a_checkpoint_of_other_options_is_refused_with_their_names(tmp_path: Pat
 
 
 def test_a_file_that_is_no_checkpoint_of_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"RUN/checkpoints/last\.ckpt"):
+    with pytest.raises(ConfigError, match=r"expected a run folder or its checkpoints/last\.ckpt"):
         run(tmp_path, "run", f"ckpt_path={tmp_path}/nothing.ckpt")
 
 
