@@ -87,6 +87,7 @@ def test_everything_is_listed_with_who_uses_it(
     (line,) = (line for line in shown.splitlines() if f"teacher/{teacher['fingerprint']}" in line)
     assert f"OA {100 * teacher['validation']['oa']:.1f} %" in line
     assert "test_resnet" in line
+    assert "one" in line.split()
     assert one["artifacts"]["teacher"] == teacher["artifact"]
     assert set(one["artifacts"]) == {"teacher", "store", "matcher"}
 

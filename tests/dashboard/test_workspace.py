@@ -19,7 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Pydantic V1 style")
 
 # What a run of SemBridge logs, as in its metrics.csv.
 LOGGED = (
-    "val/oa", "val/f1", "test/oa", "test/f1", "train/loss", "val/loss", "loss/task", "loss/ot1",
+    "val/oa", "val/f1", "best/val_oa", "best/val_f1", "test/oa", "test/f1", "train/loss",
+    "val/loss", "loss/task", "loss/ot1",
     "weighted/task", "weighted/ot2", "floor/ot1", "dynm/share_changed", "dynm/kl_before",
     "dynm/kl_after", "dynm/distinct_teachers", "dynm/teachers_of_half",
     "dynm/agreement_with_first", "dynm/kl_class/River", "transport/features", "transport/logits",
@@ -67,7 +68,9 @@ def test_pictures_confusion_and_options(content: dict[str, Any]) -> None:
     assert "test/confusion_table" in json.dumps(confusion["userQuery"])
     columns = [c["accessor"] for c in found["What varied"][0]["config"]["columns"]]
     assert "config:loss.value.lambda1" in columns
-    assert "summary:test/f1" in columns
+    # Options are chosen by validation images, also on a dashboard.
+    assert "summary:best/val_f1" in columns
+    assert "test/" not in json.dumps(found["What varied"])
 
 
 def test_students_of_the_sweep_alone(content: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.names:
         items = named(items, given.names)
     if given.command == "list":
-        _list(items, root, runs=bool(given.names))
+        _list(items, root, outputs, runs=bool(given.names))
         _notes(uses.runs, uses.silent, uses.unreadable, outputs)
         return
     if not (given.names or given.unused or given.older_than is not None):
@@ -109,7 +109,9 @@ def _days(text: str) -> float:
     return days
 
 
-def _list(items: Sequence[Item], root: Path, *, runs: bool) -> None:
+def _list(
+    items: Sequence[Item], root: Path, outputs: Sequence[Path], *, runs: bool = False
+) -> None:
     from ackd.utils.io import say_bytes
 
     shown = Console()
@@ -120,9 +122,8 @@ def _list(items: Sequence[Item], root: Path, *, runs: bool) -> None:
     for head in heads:
         table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
     for item in items:
-        names = [str(run.folder) for run in item.users]
+        names = [_short(run.folder, outputs) for run in item.users]
         if not runs:
-            names = [Path(name).name for name in names]
             more = len(names) - SHOWN
             names = names[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
         state = f"{item.kind}, in use" if item.held and item.kind == "finished" else str(item.kind)
@@ -133,6 +134,13 @@ def _list(items: Sequence[Item], root: Path, *, runs: bool) -> None:
         )  # fmt: skip
         table.add_row(*map(escape, cells))
     out.print(table)
+
+
+def _short(folder: Path, outputs: Sequence[Path]) -> str:
+    for root in outputs:
+        if folder.is_relative_to(root.resolve()):
+            return folder.relative_to(root.resolve()).as_posix()
+    return str(folder)
 
 
 def _notes(runs: int, silent: int, unreadable: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -165,7 +173,7 @@ def _prune(
     if not going:
         print("There is nothing to prune.")
     else:
-        _list(going, root, runs=False)
+        _list(going, root, outputs)
     if given.dry_run:
         return
     if going and not given.yes:

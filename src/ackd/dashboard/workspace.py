@@ -28,6 +28,8 @@ TRANSPORT = (
 )  # fmt: skip
 # Options that the paper's sensitivity plots vary.
 SENSITIVITY = ("loss.lambda1", "planner.heads", "dynm.gamma", "seed")
+# What options are chosen by: validation images, with the weights of the chosen epoch.
+CHOSEN_BY = "best/val_f1"
 
 
 def build_workspace(
@@ -49,19 +51,21 @@ def build_workspace(
     if group is not None:
         shown.append(ws.Metric("Group") == group)
     test = [
-        wr.BarPlot(title=f"{name} on the test images", metrics=[f"test/{key}"])
+        wr.BarPlot(title=f"{name} on the {images} images", metrics=[metric.format(key)])
         for key, name in (("oa", "OA"), ("f1", "macro F1"))
+        for images, metric in (("validation", "best/val_{}"), ("test", "test/{}"))
     ]
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(option)) for option in SENSITIVITY]
-    columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric("test/f1")))
+    columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(CHOSEN_BY)))
     sections = {
         "Accuracy": [*test, *_lines(wr, ACCURACY)],
         "Losses, raw and weighted": _lines(wr, LOSSES),
         "What varied": [
-            wr.ParallelCoordinatesPlot(title="options and macro F1", columns=columns),
+            wr.ParallelCoordinatesPlot(title="options and validation F1", columns=columns),
             *(
                 wr.ScatterPlot(
-                    title=option, x=wr.Config(option), y=wr.SummaryMetric("test/f1")
+                    title=f"{option}, by validation", x=wr.Config(option),
+                    y=wr.SummaryMetric(CHOSEN_BY),
                 )
                 for option in SENSITIVITY[:3]
             ),
@@ -93,7 +97,8 @@ def build_workspace(
         runset_settings=ws.RunsetSettings(
             filters=ws.And(*shown),
             pinned_columns=[
-                "run:displayName", "summary:test/oa", "summary:test/f1",
+                "run:displayName", "summary:best/val_oa", "summary:best/val_f1",
+                "summary:test/oa", "summary:test/f1",
                 *(f"config:{_stored(option)}" for option in SENSITIVITY),
             ],
         ),
