@@ -173,7 +173,7 @@ def _compose(words: list[str]) -> DictConfig:
 def _print_best(study: Study, folder: Path, protocol: str | None) -> None:
     """Say which values were best, by what, and where their student is."""
     from ackd.stages.result import read_result
-    from ackd.stages.runs import RESULT
+    from ackd.stages.run_folder import RESULT
 
     best = study.best()
     if study.diverged:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.boundary import last_word, unread
 from ackd.config.help import help_text
-from ackd.config.location import config_dir
+from ackd.config.location import anchored, config_dir
 from ackd.config.naming import (
     chosen_options,
     register_resolvers,
@@ -64,6 +64,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     with logbook() as to_file:
         # At once: what follows imports torch and Lightning, which takes seconds.
         log.info("%s", _beginning(cfg))
+        _check_folders(cfg, fresh_folder)
         config = check(cfg, look=True)
         return _run(cfg, config, fresh_folder, to_file)
 
@@ -75,27 +76,55 @@ def _run(
     from ackd.config.composed import save_resolved
     from ackd.stages.context import open_context
     from ackd.stages.pipeline import run_pipeline
-    from ackd.stages.runs import choose_folder, claimed
+    from ackd.stages.runs import choose_place, claimed
     from ackd.stages.wandb_run import failure_noted
 
     # First the images: where they are not as they should be, no folder is left behind.
     context = open_context(config, chosen_options())
     config = context.config
     _take_over_batches(cfg, config)
-    inherited = os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
+    inherited = _inherited_folder()
     if inherited:
         return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
-    folder, resume = choose_folder(context, fresh_folder.absolute())
+    place = choose_place(context, fresh_folder.absolute())
+    folder = place.folder
     if folder != fresh_folder.absolute() and fresh_folder.is_dir():
+        if Path.cwd() == fresh_folder.absolute():  # hydra.job.chdir
+            os.chdir(folder)
         _remove_if_empty(fresh_folder)
     os.environ[RUN_FOLDER] = str(folder)
-    with claimed(folder, context):
-        save_resolved(cfg, folder / "config.yaml")
+    with claimed(place, context):
+        if not place.replaces:
+            save_resolved(cfg, folder / "config.yaml")
         to_file(folder / "train.log")
         log.info("run folder: %s", folder)
         partial = bool(context.benchmark.notes.get("partial", False))
         with failure_noted(config, folder, partial=partial):
-            return run_pipeline(context, folder, resume=resume)
+            result = run_pipeline(context, folder, resume=place.resume)
+        if place.replaces:
+            # Until now the folder had the result of another length.
+            save_resolved(cfg, folder / "config.yaml")
+        return result
+
+
+def _check_folders(cfg: DictConfig, fresh_folder: Path) -> None:
+    """Find a folder that cannot be worked in, or gone on with, before anything heavy is imported.
+
+    Raises:
+        ConfigError: ``ckpt_path`` names no run, or the new folder has one already.
+    """
+    from ackd.stages.run_folder import named_by, refuse_occupied
+
+    ckpt_path = OmegaConf.select(cfg, "ckpt_path", throw_on_resolution_failure=False)
+    if ckpt_path is None and not cfg.get("force") and _inherited_folder() is None:
+        refuse_occupied(fresh_folder)
+    elif isinstance(ckpt_path, str) and ckpt_path != "auto":
+        named_by(ckpt_path)
+
+
+def _inherited_folder() -> str | None:
+    """The folder of rank 0, for a rank that it has started."""
+    return os.environ.get(RUN_FOLDER) if int(os.environ.get("LOCAL_RANK", "0")) else None
 
 
 def _beginning(cfg: DictConfig) -> str:
@@ -142,6 +171,9 @@ def main(cfg: DictConfig) -> float | None:
     try:
         if sweeps:
             _refuse_several_devices(cfg)
+        if HydraConfig.get().job.chdir:
+            # Hydra has gone into the run folder already, but options were written outside of it.
+            cfg = anchored(cfg, Path(HydraConfig.get().runtime.cwd))
         result = train(cfg, folder)
     except Exception as error:
         _remove_if_empty(folder)

@@ -17,7 +17,7 @@ from ackd.data.benchmark import TRAIN
 from ackd.matching import Gallery, match_by_divergence, pair_divergence
 from ackd.modules import DistillModule
 from ackd.stages.pairing import make_pairing
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 

@@ -85,7 +85,7 @@ def test_the_whole_help_has_groups_comments_and_examples() -> None:
         "Runs go to outputs", "--help data=s2s_eu",
     ):  # fmt: skip
         assert word in text
-    assert "outputs: ${oc.env:ACKD_OUTPUTS,outputs}   # run folders" in text
+    assert "outputs: ${ackd.env:ACKD_OUTPUTS,outputs}  # run folders" in text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ackd.errors import DiskFullError
 from ackd.modules import DistillModule
 from ackd.stages.checkpoints import BEST, CHECKPOINTS, LAST, PREVIOUS, epoch_of, last_checkpoint
 from ackd.stages.metrics_csv import read_rows
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 

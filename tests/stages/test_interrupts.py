@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ackd.modules import DistillModule, TeacherModule
 from ackd.stages.interrupts import interruptible, left_to_lightning
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ackd.errors import AckdError, ConfigError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 
@@ -184,27 +184,12 @@ def test_auto_starts_anew_where_no_run_has_these_options(tmp_path: Path) -> None
 def test_a_checkpoint_of_other_options_is_refused_with_their_names(tmp_path: Path) -> None:
     run(tmp_path, "first", "method=baseline", "student.max_epochs=1")
     last = tmp_path / "outputs" / "first" / "checkpoints" / "last.ckpt"
-    other = ("method=baseline", "student.max_epochs=2", f"ckpt_path={last}", "seed=3")
+    other = ("method=baseline", "student.batch_size=9", f"ckpt_path={last}", "seed=3")
     with pytest.raises(ConfigError, match="other options") as caught:
         run(tmp_path, "second", *other)
-    assert "student.max_epochs was 1, now 2" in str(caught.value)
+    assert "student.batch_size was 8, now 9" in str(caught.value)
     assert "seed was 0, now 3" in str(caught.value)
     assert "lambda1" not in str(caught.value)
-
-
-def test_a_file_that_is_no_checkpoint_of_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"expected a run folder or its checkpoints/last\.ckpt"):
-        run(tmp_path, "run", f"ckpt_path={tmp_path}/nothing.ckpt")
-
-
-def test_a_finished_run_is_not_gone_on_with(tmp_path: Path) -> None:
-    run(tmp_path, "first", "method=baseline", "student.max_epochs=1")
-    checkpoints = tmp_path / "outputs" / "first" / "checkpoints"
-    options = ("method=baseline", "student.max_epochs=1")
-    with pytest.raises(ConfigError, match="has finished"):
-        run(tmp_path, "second", *options, f"ckpt_path={checkpoints / 'last.ckpt'}")
-    with pytest.raises(ConfigError, match=r"RUN/checkpoints/last\.ckpt"):
-        run(tmp_path, "second", *options, f"ckpt_path={checkpoints / 'best.ckpt'}")
 
 
 def ctrl_c() -> None:

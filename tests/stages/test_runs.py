@@ -8,7 +8,7 @@ import pytest
 
 from ackd.errors import ConfigError, DataError
 from ackd.stages.context import Context
-from ackd.stages.runs import choose_folder, claimed
+from ackd.stages.runs import Place, choose_place, claimed
 from tests.stages import toy
 
 
@@ -18,26 +18,26 @@ def context(root: Path, *overrides: str, seed: int = 0) -> Context:
 
 def left_unfinished(root: Path) -> Path:
     folder = root / "outputs" / "run"
-    with claimed(folder, context(root)):
+    with claimed(Place(folder), context(root)):
         pass
     return folder
 
 
 def test_auto_finds_the_unfinished_run(tmp_path: Path) -> None:
     folder = left_unfinished(tmp_path)
-    found = choose_folder(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh")
-    assert found == (folder, True)
+    found = choose_place(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh")
+    assert found == Place(folder, resume=True)
 
 
 def test_auto_leaves_a_run_alone_that_is_still_going(tmp_path: Path) -> None:
     folder = left_unfinished(tmp_path)
-    chosen: list[tuple[Path, bool]] = []
+    chosen: list[Place] = []
 
     def look() -> None:
-        chosen.append(choose_folder(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh"))
-        raise SystemExit(0 if chosen == [(tmp_path / "fresh", False)] else 1)
+        chosen.append(choose_place(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh"))
+        raise SystemExit(0 if chosen == [Place(tmp_path / "fresh")] else 1)
 
-    with claimed(folder, context(tmp_path)):
+    with claimed(Place(folder), context(tmp_path)):
         assert toy.in_child(look) == 0
 
 
@@ -47,23 +47,23 @@ def test_a_folder_belongs_to_one_process(tmp_path: Path) -> None:
     def intrude() -> None:
         with (
             pytest.raises(ConfigError, match="Another process is running"),
-            claimed(folder, context(tmp_path)),
+            claimed(Place(folder), context(tmp_path)),
         ):
             pass
 
-    with claimed(folder, context(tmp_path)):
+    with claimed(Place(folder), context(tmp_path)):
         assert toy.in_child(intrude) == 0
 
 
 def test_other_images_make_another_run(tmp_path: Path) -> None:
     folder = left_unfinished(tmp_path)
     changed = context(tmp_path, "ckpt_path=auto", seed=1)
-    assert choose_folder(changed, tmp_path / "fresh") == (tmp_path / "fresh", False)
+    assert choose_place(changed, tmp_path / "fresh") == Place(tmp_path / "fresh")
     (folder / "checkpoints").mkdir()
     last = folder / "checkpoints" / "last.ckpt"
     last.touch()
     with pytest.raises(ConfigError, match=r"images\.ms was"):
-        choose_folder(context(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
+        choose_place(context(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
 
 
 def test_missing_images_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from ackd.artifacts.found import LOCKS, PRUNED, STAGES, Item, Kind, training_lock
 from ackd.errors import ConfigError, nearest
-from ackd.stages.runs import LOCK as RUNNING
+from ackd.stages.run_folder import LOCK as RUNNING
 from ackd.stages.usage import use_lock
 from ackd.utils.locks import alone, is_free
 

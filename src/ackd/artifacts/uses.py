@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from ackd.stages.runs import IDENTITY, RESULT
+from ackd.stages.run_folder import IDENTITY, RESULT
 from ackd.stages.usage import ARTIFACTS
 from ackd.utils.io import read_json
 from ackd.utils.values import dig

@@ -53,6 +53,16 @@ class TransportCost(pl.Callback):
         self.seed = seed
         self.curves: dict[str, list[float]] = {}
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Drop what was only measured because a shorter run ended there."""
+        del pl_module
+        epochs = self.curves.get("epoch", [])
+        kept = [
+            i for i, epoch in enumerate(epochs)
+            if not epoch % self.every or epoch + 1 == trainer.max_epochs
+        ]  # fmt: skip
+        self.curves = {name: [values[i] for i in kept] for name, values in self.curves.items()}
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure, on rank 0."""
         epoch = trainer.current_epoch

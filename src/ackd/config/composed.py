@@ -13,6 +13,7 @@ from ackd.config.messages import one_sentence
 from ackd.config.schema import Config
 from ackd.config.words import escaped
 from ackd.errors import ConfigError
+from ackd.utils.io import write_text
 
 __all__ = ["check_composed", "save_resolved"]
 
@@ -39,7 +40,7 @@ def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
 def save_resolved(cfg: DictConfig, path: Path) -> None:
     """Write a configuration without interpolations; read again, it has the same values."""
     tree = _to_the_letter(OmegaConf.to_container(cfg, resolve=True))
-    OmegaConf.save(OmegaConf.create(tree), path)
+    write_text(path, OmegaConf.to_yaml(OmegaConf.create(tree)))
 
 
 def _to_the_letter(value: Any) -> Any:

@@ -1,10 +1,13 @@
-"""Where the YAML files of the configuration are: in the wheel, else in the checkout."""
+"""Where things are: the YAML files of the configuration, and the folders that a user names."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-__all__ = ["config_dir"]
+from omegaconf import DictConfig, OmegaConf
+
+__all__ = ["anchored", "config_dir", "folder", "from_environment"]
 
 
 def config_dir() -> Path:
@@ -23,3 +26,36 @@ def config_dir() -> Path:
         f"ackd's configuration (conf/train.yaml) is neither in {package} nor beside its source; "
         "install ackd again"
     )
+
+
+def from_environment(name: str, default: str) -> str:
+    """The value of an environment variable; one that is empty counts as not set.
+
+    ``oc.env`` takes ``ACKD_OUTPUTS=`` for a folder without a name, and runs for ``/embedded/...``.
+    """
+    return os.environ.get(name, "").strip() or default
+
+
+def folder(text: str) -> str:
+    """What paths can be put behind: ``.`` where the text is empty, which alone would mean ``/``."""
+    return text or "."
+
+
+def anchored(cfg: DictConfig, start: Path) -> DictConfig:
+    """A composed configuration whose relative paths begin at ``start``, whatever folder is next.
+
+    Args:
+        cfg: As Hydra composed it; it stays as it is.
+        start: Where the command was given.
+    """
+    from ackd.config.data import Mark  # late: --cfg and --help need no schema
+    from ackd.config.identity import marked
+
+    names = [*marked(Mark.PATH), *(f"{s}.backbone.pretrained" for s in ("teacher", "student"))]
+    given = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in names}
+    found = cfg.copy()
+    for name, value in given.items():
+        relative = isinstance(value, str) and value and not Path(value).expanduser().is_absolute()
+        if relative and (name, value) != ("ckpt_path", "auto"):
+            OmegaConf.update(found, name, str(start / value), force_add=True)
+    return found

@@ -17,6 +17,8 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from ackd.config.location import folder, from_environment
+
 __all__ = [
     "chosen_options",
     "register_resolvers",
@@ -37,10 +39,12 @@ NAMES = {"synthetic": "embedded"}
 
 
 def register_resolvers() -> None:
-    """Let configurations use the resolvers of this module.
+    """Let configurations use the resolvers of this module, and two of where things are.
 
     ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``.
     """
+    OmegaConf.register_new_resolver("ackd.env", from_environment, replace=True)
+    OmegaConf.register_new_resolver("ackd.folder", folder, replace=True)
     OmegaConf.register_new_resolver("ackd.named_after", _named_after, replace=True)
     OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)

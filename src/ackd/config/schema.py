@@ -290,8 +290,8 @@ class Config(Section):
     until: Annotated[Literal["teacher", "matcher", "student"], Mark.LABEL]
     force: Annotated[list[Literal["teacher", "store", "matcher"]], Mark.FREE]
     ckpt_path: Annotated[PathText | None, Mark.FREE]
-    outputs: Annotated[PathText, Mark.FREE]
-    artifacts: Annotated[PathText, Mark.FREE]
+    outputs: Annotated[PathText, Mark.FREE, Field(min_length=1)]
+    artifacts: Annotated[PathText, Mark.FREE, Field(min_length=1)]
     data: DataConfig
     teacher: TeacherConfig
     matcher: MatcherConfig

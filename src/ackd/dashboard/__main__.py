@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ackd.config.boundary import last_word
+from ackd.config.location import from_environment
 from ackd.dashboard.sync import sync
 from ackd.dashboard.workspace import NAME, build_workspace, request, save
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     send = commands.add_parser("sync", help="say which runs lie offline, and send them to W&B")
     send.add_argument(
-        "outputs", nargs="?", type=Path, default=Path(os.environ.get("ACKD_OUTPUTS", "outputs")),
+        "outputs", nargs="?", type=Path, default=Path(from_environment("ACKD_OUTPUTS", "outputs")),
         help="the folder of the runs (default: %(default)s)",
     )  # fmt: skip
     how = send.add_mutually_exclusive_group()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import fields
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
 
+from ackd.config.location import from_environment
 from ackd.errors import did_you_mean
 
 __all__ = ["BENCHMARKS", "data_flags", "flag_of", "in_words_of_this_command", "parser"]
@@ -183,7 +183,7 @@ def _raw(to: Any) -> None:
     to.add_argument(
         "--raw",
         type=Path,
-        default=Path(os.environ.get("ACKD_DATA", "data")),
+        default=Path(from_environment("ACKD_DATA", "data")),
         metavar="DIR",
         help="folder of the archives, unpacked (default: $ACKD_DATA, else data)",
     )

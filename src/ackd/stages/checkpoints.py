@@ -14,17 +14,13 @@ from lightning.fabric.utilities.types import _PATH
 
 from ackd.errors import DamagedError
 from ackd.stages.ranks import first_rank
+from ackd.stages.run_folder import BEST, CHECKPOINTS, LAST, PREVIOUS
 from ackd.utils.io import load_tensors, save_tensors, write_bytes
 
 __all__ = ["BEST", "CHECKPOINTS", "LAST", "PREVIOUS", "WholeCheckpoints", "epoch_of",
            "last_checkpoint"]  # fmt: skip
 
 log = logging.getLogger("ackd")
-
-#: Folder inside that of a run or of a stage in training.
-CHECKPOINTS = "checkpoints"
-#: What goes on from the end of the last epoch, of the epoch before it, and what is chosen.
-LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 
 
 class WholeCheckpoints(TorchCheckpointIO):

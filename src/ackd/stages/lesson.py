@@ -11,7 +11,7 @@ import torch
 from ackd.backbones import Backbone
 from ackd.callbacks import DynM, NoiseFloor, RedrawPairs, TransportCost
 from ackd.losses import READINGS_OF_TEACHER_LOGITS
-from ackd.matching import rematch_epochs, scale_epochs
+from ackd.matching import rematch_epochs
 from ackd.modules import (
     DistillModule,
     LiveTeacher,
@@ -21,6 +21,7 @@ from ackd.modules import (
     UnpairedDataModule,
 )
 from ackd.stages.context import Context
+from ackd.stages.lengths import matching_epochs
 from ackd.stages.objective import make_objective
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch
@@ -100,7 +101,7 @@ def make_lesson(
 def _make_dynm(context: Context, pairing: Pairing) -> DynM:
     options, length = context.config.dynm, context.config.student.max_epochs
     asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
-    epochs = scale_epochs(asked, length, options.reference_epochs)
+    epochs = matching_epochs(options, length)
     if epochs != asked:
         log.info(
             "DynM: epochs %s of a run of %d are epochs %s of this run of %d",

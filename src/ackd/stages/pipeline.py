@@ -19,7 +19,7 @@ from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
 from ackd.stages.ranks import first_rank, meet, part
 from ackd.stages.result import describe_run
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage

@@ -1,96 +1,105 @@
-"""Run folders: which run a folder belongs to, and which unfinished one to go on with."""
+"""Which folder a run works in: a new one, or that of an earlier attempt or a shorter run."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ackd.config.identity import identity
 from ackd.errors import ConfigError
+from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
+from ackd.stages.lengths import length_notes
+from ackd.stages.run_folder import (
+    CHECKPOINTS,
+    IDENTITY,
+    LENGTHS,
+    LOCK,
+    REPLACES,
+    RESULT,
+    RunFolder,
+    named_by,
+    refuse_occupied,
+    runs_under,
+    say_differences,
+)
 from ackd.utils import locks
 from ackd.utils.io import read_json, write_json
-from ackd.utils.values import differences, digest
+from ackd.utils.values import digest
 
-__all__ = ["IDENTITY", "RESULT", "choose_folder", "claimed"]
+__all__ = ["Place", "choose_place", "claimed"]
 
 log = logging.getLogger("ackd")
 
-IDENTITY = "run.json"
-LOCK = ".running"
-RESULT = "result.json"
+# A run that differs in more is not what the user means by going on.
+FEW = 4
 
 
-def choose_folder(context: Context, fresh: Path) -> tuple[Path, bool]:
+@dataclass(frozen=True)
+class Place:
+    """Where a run works.
+
+    Attributes:
+        folder: Of the run.
+        resume: Whether to go on from the checkpoints in it and from stages in training.
+        replaces: Whether it holds the result of a shorter or earlier run, which stays until this
+            one has its own.
+    """
+
+    folder: Path
+    resume: bool = False
+    replaces: bool = False
+
+
+def choose_place(context: Context, fresh: Path) -> Place:
     """Decide where to work.
 
     Args:
-        context: Its ``ckpt_path`` is None, ``"auto"`` or a checkpoint file.
+        context: Its ``ckpt_path`` is None, ``"auto"``, the folder of a run or a checkpoint in it.
         fresh: The new run folder, used where there is nothing to go on with. One that was given
             by hand and holds this run unfinished is what ``"auto"`` goes on with.
 
-    Returns:
-        The folder, and whether to go on from what lies in it.
-
     Raises:
-        ConfigError: The checkpoint is missing, or belongs to a run with other options or images.
+        ConfigError: ``ckpt_path`` names no run that can be gone on with, or ``fresh`` holds
+            another one.
     """
-    config = context.config
-    if config.ckpt_path is None:
-        return fresh, False
-    wanted = _stamp(context)
-    if config.ckpt_path == "auto":
-        if _unfinished(fresh / IDENTITY, wanted["fingerprint"]):
-            log.info("ckpt_path=auto: going on in %s", fresh)
-            return fresh, True
-        found = _latest_unfinished(Path(config.outputs).expanduser(), wanted["fingerprint"])
-        if found is None:
-            log.info("ckpt_path=auto: no unfinished run with these options; starting anew")
-            return fresh, False
-        log.info("ckpt_path=auto: going on with %s", found)
-        return found.absolute(), True
-    checkpoint = Path(config.ckpt_path).expanduser()
-    folder = checkpoint.parent.parent
-    known = checkpoint.is_file() and (folder / IDENTITY).is_file()
-    if not known or checkpoint.name != "last.ckpt":
-        raise ConfigError(
-            f"ckpt_path={config.ckpt_path} is nothing to go on from: expected an existing "
-            "RUN/checkpoints/last.ckpt beside RUN/run.json; ckpt_path=auto finds the last one."
-        )
-    stored = read_json(folder / IDENTITY)
-    differing = _differences(stored["options"], wanted["options"])
-    differing += _differences(stored["images"], wanted["images"], "images")
-    if differing:
-        raise ConfigError(
-            f"ckpt_path={config.ckpt_path} belongs to a run with other options: "
-            + "; ".join(differing)
-            + ". Give the same options to go on, or leave ckpt_path out to start anew."
-        )
-    if (folder / RESULT).is_file():
-        raise ConfigError(
-            f"ckpt_path={config.ckpt_path} belongs to a run that has finished "
-            f"({folder / RESULT}); leave ckpt_path out to start anew."
-        )
-    return folder.absolute(), True
+    asked, wanted = context.config.ckpt_path, _stamp(context)
+    if asked is not None and asked != "auto":
+        return _asked_for(context, named_by(asked), wanted)
+    here = RunFolder.at(fresh)
+    if here is not None:
+        return _here(context, here, wanted)
+    found = _found(context, wanted) if asked == "auto" else None
+    return found or Place(fresh)
 
 
 @contextmanager
-def claimed(folder: Path, context: Context) -> Iterator[None]:
+def claimed(place: Place, context: Context) -> Iterator[None]:
     """Mark a folder as that of this run, and hold it as long as the run goes on.
 
     Raises:
         ConfigError: Another process is running in it.
     """
+    folder = place.folder
     refusal = ConfigError(
         f"Another process is running in {folder}; wait for it, or leave ckpt_path out to start "
         "a run of its own."
     )
+    stamp = _stamp(context)
     with locks.held(folder / LOCK, refusal):
-        write_json(folder / IDENTITY, _stamp(context))
+        if not place.resume:
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # of a run that is repeated
+        write_json(folder / IDENTITY, stamp | ({REPLACES: True} if place.replaces else {}))
         yield
+        if place.replaces:
+            # The result is that of this run now. Others have noted there what it uses.
+            known = read_json(folder / IDENTITY)
+            write_json(folder / IDENTITY, {k: v for k, v in known.items() if k != REPLACES})
 
 
 def _stamp(context: Context) -> dict[str, Any]:
@@ -98,33 +107,118 @@ def _stamp(context: Context) -> dict[str, Any]:
     benchmark = context.benchmark
     content = {
         "options": identity(context.config),
-        "classes": list(benchmark.classes),
         "images": {"ms": benchmark.ms.fingerprint, "rgb": benchmark.rgb.fingerprint},
     }
     return {"fingerprint": digest(content), **content}
 
 
-def _latest_unfinished(outputs: Path, name: str) -> Path | None:
-    found = [path.parent for path in outputs.rglob(IDENTITY) if _unfinished(path, name)]
-    idle = [folder for folder in found if locks.is_free(folder / LOCK)]
-    return max(idle, key=lambda folder: (folder / IDENTITY).stat().st_mtime, default=None)
+# -- ckpt_path=RUN -----------------------------------------------------------------------------
 
 
-def _unfinished(path: Path, name: str) -> bool:
-    """Whether an identity file is that of an unfinished run of this name."""
-    finished = (path.parent / RESULT).is_file()
-    return path.is_file() and not finished and _fingerprint_in(path) == name
+def _asked_for(context: Context, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
+    differing = run.differences(wanted)
+    asked = context.config.ckpt_path
+    if not differing:
+        if run.finished:
+            raise ConfigError(
+                f"ckpt_path={asked} belongs to a run that has finished ({run.path / RESULT}). "
+                f"To train it longer give {run.longer}; to start again leave ckpt_path out."
+            )
+        return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
+    if set(differing) <= set(LENGTHS) and "student.max_epochs" in differing:
+        return _extension(context, run)
+    raise ConfigError(
+        f"ckpt_path={asked} belongs to a run with other options: "
+        f"{say_differences(differing)}. Give the same options to go on (student.max_epochs may be "
+        "longer), or leave ckpt_path out to start again."
+    )
 
 
-def _fingerprint_in(path: Path) -> str | None:
-    try:
-        return str(read_json(path).get("fingerprint"))
-    except (OSError, ValueError):
-        log.warning("ckpt_path=auto: passed over %s, which cannot be read", path)
-        return None
+def _extension(context: Context, run: RunFolder) -> Place:
+    """Go on with a run under another length."""
+    new, old = context.config.student.max_epochs, run.length
+    checkpoint = last_checkpoint(run.path)
+    done = epoch_of(checkpoint) + 1
+    if run.finished and checkpoint is None:
+        raise ConfigError(
+            f"{run.path} has finished, but has no checkpoint that it can be trained longer from "
+            f"({CHECKPOINTS}/last.ckpt); leave ckpt_path out to start again."
+        )
+    if new < done or (run.finished and new == done):
+        raise ConfigError(
+            f"{run.path} has trained its student for {done} epochs; student.max_epochs={new} is "
+            "not more. Give more, or leave ckpt_path out to start again."
+        )
+    log.info(
+        "training %s for %d epochs in place of %d, from epoch %d on%s",
+        run.path, new, old, done + 1,
+        "; its result stays until the new one is there" if run.finished else "",
+    )  # fmt: skip
+    for note in length_notes(context.config, run.stamp["options"], done):
+        log.warning("not what a run of %d epochs from the start would give: %s", new, note)
+    return Place(run.path, resume=True, replaces=run.finished or bool(run.stamp.get(REPLACES)))
 
 
-def _differences(stored: Any, wanted: Any, option: str = "") -> list[str]:
-    """Options with two values, e.g. ``loss.lambda1 was 0.4, now 0.2``."""
-    found = differences(stored, wanted, option)
-    return [f"{name} was {before}, now {after}" for name, (before, after) in found.items()]
+# -- ckpt_path=auto ----------------------------------------------------------------------------
+
+
+def _found(context: Context, wanted: Mapping[str, Any]) -> Place | None:
+    """The last unfinished run of these options; where there is none, say why."""
+    runs = runs_under(Path(context.config.outputs).expanduser())
+    same = [run for run in runs if run.fingerprint == wanted["fingerprint"]]
+    unfinished = [run for run in same if not run.finished]
+    idle = [run for run in unfinished if run.idle]
+    if idle:
+        run = max(idle, key=_written)
+        log.info("ckpt_path=auto: going on with %s", run.path)
+        return Place(run.path.absolute(), resume=True, replaces=bool(run.stamp.get(REPLACES)))
+    log.warning(
+        "ckpt_path=auto: no unfinished run under %s has these options and images; starting from "
+        "the beginning. %s", context.config.outputs, _why_none(runs, same, unfinished, wanted),
+    )  # fmt: skip
+    return None
+
+
+def _why_none(
+    runs: list[RunFolder],
+    same: list[RunFolder],
+    unfinished: list[RunFolder],
+    wanted: Mapping[str, Any],
+) -> str:
+    if unfinished:
+        return f"{unfinished[0].path} has them, but another process is running in it."
+    if same:
+        run = max(same, key=_written)
+        return f"{run.path} has finished with them; to train it longer give {run.longer}."
+    near = [(run, run.differences(wanted)) for run in runs]
+    near = [(run, differing) for run, differing in near if len(differing) <= FEW]
+    if not near:
+        return f"No other run there differs in only a few options ({len(runs)} looked at)."
+    # An unfinished one is rather what is meant, and a late one.
+    run, differing = min(near, key=lambda r: (r[0].finished, len(r[1]), -_written(r[0])))
+    state = "has finished" if run.finished else "is unfinished"
+    text = (
+        f"The nearest one, {run.path}, {state} and has other options: {say_differences(differing)}."
+    )
+    if set(differing) <= set(LENGTHS):
+        text += f" ckpt_path={run.path} goes on with it for the new length."
+    return text
+
+
+# -- a folder that was given by hand -----------------------------------------------------------
+
+
+def _here(context: Context, here: RunFolder, wanted: Mapping[str, Any]) -> Place:
+    config, same = context.config, here.fingerprint == wanted["fingerprint"]
+    if config.force and same and (here.finished or config.ckpt_path is None):
+        log.info("force=[%s]: running again in %s", ",".join(config.force), here.path)
+        return Place(here.path, replaces=(here.path / RESULT).is_file())
+    if config.ckpt_path == "auto" and same and not here.finished:
+        log.info("ckpt_path=auto: going on in %s", here.path)
+        return Place(here.path, resume=True, replaces=bool(here.stamp.get(REPLACES)))
+    refuse_occupied(here.path, here.differences(wanted))
+    raise AssertionError("a folder without a run is not occupied")
+
+
+def _written(run: RunFolder) -> float:
+    return (run.path / IDENTITY).stat().st_mtime

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ackd.stages.ranks import first_rank
-from ackd.stages.runs import IDENTITY
+from ackd.stages.run_folder import IDENTITY
 from ackd.utils.io import read_json, write_json
 from ackd.utils.locks import shared
 

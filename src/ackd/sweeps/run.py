@@ -11,7 +11,7 @@ from types import TracebackType
 
 from ackd.errors import ConfigError
 from ackd.stages.result import read_result, score
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 from ackd.sweeps.board import Board
 from ackd.sweeps.failures import FAILURES
 from ackd.sweeps.jobs import Job

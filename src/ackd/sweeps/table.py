@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ackd.report.statistics import spread
 from ackd.stages.result import read_result, score
-from ackd.stages.runs import RESULT
+from ackd.stages.run_folder import RESULT
 
 __all__ = ["Line", "best_line", "print_table"]
 

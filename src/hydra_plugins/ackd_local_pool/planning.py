@@ -94,7 +94,7 @@ def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
     Never an error: the sweeper would give up the batches that are still to come.
     """
     from ackd.stages.result import read_result, score
-    from ackd.stages.runs import RESULT
+    from ackd.stages.run_folder import RESULT
 
     found = []
     for job in jobs:

@@ -1,0 +1,47 @@
+"""What in a student's training depends on how long it is: told where a run is trained longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ackd.config.schema import Config, DynMConfig
+from ackd.matching import rematch_epochs, scale_epochs
+
+__all__ = ["length_notes", "matching_epochs"]
+
+
+def matching_epochs(options: DynMConfig, length: int) -> list[int]:
+    """The epochs at which DynM matches in a run of some length."""
+    asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
+    return scale_epochs(asked, length, options.reference_epochs)
+
+
+def length_notes(config: Config, before: Mapping[str, Any], done: int) -> list[str]:
+    """Say in what a run that is trained longer differs from one of that length from the start.
+
+    Args:
+        config: Of the longer run.
+        before: The options of the shorter one, see :func:`ackd.config.identity.identity`.
+        done: Epochs that have been trained.
+
+    Returns:
+        A sentence for each reason; none where both are the same, bit for bit.
+    """
+    if not (config.distils and config.dynm.enabled):
+        return []
+    old_length, length = int(before["student"]["max_epochs"]), config.student.max_epochs
+    old_options = DynMConfig.model_validate(before["dynm"])
+    old, new = matching_epochs(old_options, old_length), matching_epochs(config.dynm, length)
+    if [e for e in old if e < done] == [e for e in new if e < done]:
+        return []
+    reference = old_options.reference_epochs * length
+    way = (
+        f"; dynm.reference_epochs={reference // old_length} keeps the epochs of the old length"
+        if reference % old_length == 0
+        else ""
+    )
+    return [
+        f"DynM matched at epochs {[e for e in old if e < done]}, where a run of {length} matches "
+        f"at {new} (dynm.reference_epochs={config.dynm.reference_epochs} scales them){way}."
+    ]

@@ -1,0 +1,210 @@
+"""A run folder: whose it is, how far it is, and the one that ``ckpt_path`` names.
+
+Nothing here needs torch, so that a wrong folder is found in the first second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ackd.errors import ConfigError, DamagedError, nearest
+from ackd.utils import locks
+from ackd.utils.io import read_json
+from ackd.utils.values import differences
+
+__all__ = [
+    "BEST",
+    "CHECKPOINTS",
+    "IDENTITY",
+    "LAST",
+    "LENGTHS",
+    "LOCK",
+    "PREVIOUS",
+    "REPLACES",
+    "RESULT",
+    "RunFolder",
+    "named_by",
+    "refuse_occupied",
+    "runs_under",
+    "say_differences",
+]
+
+log = logging.getLogger("ackd")
+
+Differences = Mapping[str, tuple[Any, Any]]
+
+#: Which run a folder belongs to: its options and its images.
+IDENTITY = "run.json"
+#: Held by the process that works in a folder.
+LOCK = ".running"
+#: What came out.
+RESULT = "result.json"
+#: In :data:`IDENTITY` as long as the result in the folder is that of an earlier, shorter run.
+REPLACES = "replaces"
+
+#: Folder of checkpoints in that of a run or of a stage in training.
+CHECKPOINTS = "checkpoints"
+#: What goes on from the end of the last epoch, of the epoch before it, and what is chosen.
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+
+#: Options that may differ where a run is trained longer. A schedule of DynM that was made for the
+#: old length keeps its epochs if its reference grows with it.
+LENGTHS = ("student.max_epochs", "dynm.reference_epochs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder with a ``run.json``."""
+
+    path: Path
+    stamp: Mapping[str, Any]
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder | None:
+        """Read what a folder is; None where it is not one of a run.
+
+        Raises:
+            DamagedError: Its ``run.json`` cannot be read.
+        """
+        if not (path / IDENTITY).is_file():
+            return None
+        stamp = read_json(path / IDENTITY)
+        if not isinstance(stamp, dict) or not isinstance(stamp.get("options"), dict):
+            raise DamagedError(f"{path / IDENTITY} is damaged: it has no options.")
+        return cls(path, stamp)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of options and images."""
+        return str(self.stamp.get("fingerprint"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has the result of the run that it belongs to."""
+        return (self.path / RESULT).is_file() and not self.stamp.get(REPLACES)
+
+    @property
+    def length(self) -> int:
+        """The student's epochs."""
+        return int(self.stamp["options"]["student"]["max_epochs"])
+
+    @property
+    def longer(self) -> str:
+        """The overrides that train it longer."""
+        return f"ckpt_path={self.path} student.max_epochs=N with N > {self.length}"
+
+    def differences(self, wanted: Mapping[str, Any]) -> Differences:
+        """In which options and images it differs from what another run is."""
+        found = differences(self.stamp["options"], wanted["options"])
+        return found | differences(self.stamp.get("images"), wanted["images"], "images")
+
+    @property
+    def idle(self) -> bool:
+        """Whether no process is working in it."""
+        return locks.is_free(self.path / LOCK)
+
+
+def refuse_occupied(folder: Path, differing: Differences | None = None) -> None:
+    """Refuse to work in a folder that was given by hand and has a run in it.
+
+    Args:
+        folder: Perhaps of a run.
+        differing: From the run that is asked for, where that is known.
+
+    Raises:
+        ConfigError: Two runs would be mixed in one folder.
+    """
+    here = RunFolder.at(folder)
+    if here is None:
+        return
+    state = "a finished" if here.finished else "an unfinished"
+    other = f" with other options ({say_differences(differing)})" if differing else ""
+    ways = ["leave hydra.run.dir and hydra.sweep.subdir out, or give each run a folder of its own"]
+    if not here.finished and not differing:
+        ways.append("go on with it: ckpt_path=auto")
+    if here.finished and set(differing or ()) <= set(LENGTHS):
+        ways.append(f"train it longer: {here.longer}")
+    first, *others = ways
+    raise ConfigError(
+        f"{here.path} already holds {state} run{other}, and two runs in one folder would be mixed. "
+        f"{'; or '.join([first.capitalize(), *others])}. Teachers and matchers are kept among the "
+        "artifacts, and are used again from any folder."
+    )
+
+
+def say_differences(differing: Differences) -> str:
+    """E.g. ``loss.lambda1 was 0.4, now 0.2``."""
+    return "; ".join(f"{name} was {old}, now {new}" for name, (old, new) in differing.items())
+
+
+def named_by(ckpt_path: str) -> RunFolder:
+    """Find the run that ``ckpt_path`` names, by its folder or by a checkpoint in it.
+
+    Raises:
+        ConfigError: There is no such run, or its checkpoint is not one to go on from.
+    """
+    asked = Path(ckpt_path).expanduser()
+    for folder in (asked, asked.parent, asked.parent.parent):
+        inside = asked.relative_to(folder).parts
+        if not asked.exists() or inside not in ((), (CHECKPOINTS,), (CHECKPOINTS, asked.name)):
+            continue
+        try:
+            found = RunFolder.at(folder)
+        except DamagedError as error:
+            raise ConfigError(
+                f"ckpt_path={ckpt_path} cannot be gone on from: {error} Leave ckpt_path out to "
+                "start again in another folder."
+            ) from error
+        if found is not None:
+            _refuse_other_checkpoints(asked, found)
+            return RunFolder(folder.absolute(), found.stamp)
+    raise ConfigError(
+        f"ckpt_path={ckpt_path} {_why_not(asked)}. Expected the folder of a run (it has a "
+        f"{IDENTITY}) or its {CHECKPOINTS}/{LAST}; ckpt_path=auto finds the last unfinished run."
+    )
+
+
+def runs_under(outputs: Path) -> list[RunFolder]:
+    """All run folders at any depth; one that cannot be read is passed over with a warning."""
+    found = []
+    for path in outputs.rglob(IDENTITY):
+        try:
+            run = RunFolder.at(path.parent)
+        except (DamagedError, OSError) as error:
+            log.warning("ckpt_path=auto: passed over %s: %s", path.parent, error)
+        else:
+            found += [run] if run is not None else []
+    return found
+
+
+def _refuse_other_checkpoints(asked: Path, run: RunFolder) -> None:
+    if asked.is_dir() or asked.name in (LAST, PREVIOUS):
+        return
+    why = (
+        "holds the best epoch so far, by which the student is chosen, not the last one: going on "
+        "from it would train epochs again that have been trained, and lose those after it"
+        if asked.name == BEST
+        else "is not a checkpoint that ackd goes on from"
+    )
+    raise ConfigError(
+        f"ckpt_path={asked} {why}. Give the folder of the run, which goes on from its "
+        f"{CHECKPOINTS}/{LAST}: ckpt_path={run.path}"
+    )
+
+
+def _why_not(asked: Path) -> str:
+    if asked.exists():
+        if any(part.endswith(".training") for part in asked.absolute().parts):
+            return (
+                "is not the folder of a run, but a stage in training, with which the run that "
+                "needs it goes on: ckpt_path=auto"
+            )
+        return "is not the folder of a run"
+    beside = asked.parent
+    names = [path.name for path in beside.iterdir()] if beside.is_dir() else []
+    close = nearest(asked.name, names)
+    return "does not exist" + (f" (did you mean {beside / close}?)" if close else "")
