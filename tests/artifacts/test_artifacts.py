@@ -199,7 +199,10 @@ def test_a_stage_in_training_stays_and_a_dead_one_goes(tmp_path: Path) -> None:
     (item,) = items(root)
     assert (item.kind, item.held) == (Kind.INTERRUPTED, False)
     # A run without a result may go on with it.
-    with claimed(root / "outputs" / "run", context(root)), Usage(root / "outputs" / "run") as usage:
+    with (
+        claimed(Place(root / "outputs" / "run"), context(root)),
+        Usage(root / "outputs" / "run") as usage,
+    ):
         usage.begin(item.artifact)
     command(root, "prune", "--unused", "--yes")
     assert len(items(root)) == 1
