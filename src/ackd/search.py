@@ -126,13 +126,15 @@ def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> 
 
 def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Watched]:
     from ackd.config.composed import check_composed
+    from ackd.sweeps.environment import as_in_a_job
     from ackd.sweeps.jobs import make_job
 
     watching, words = study.ask()
     overrides = [*shared, *words]
     config: Config | ConfigError
     try:
-        config = check_composed(_compose(overrides))
+        with as_in_a_job():
+            config = check_composed(_compose(overrides))
     except ConfigError as error:
         config = error
     job = make_job(

@@ -1,4 +1,4 @@
-"""Today's version takes the commands of `experiments/`, in bash and in zsh; its images are known."""
+"""The commands of `experiments/` are taken as they stand, in bash and zsh; its images are known."""
 
 from __future__ import annotations
 

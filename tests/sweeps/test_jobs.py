@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ackd.config.schema import Config
 from ackd.errors import ConfigError
+from ackd.sweeps.environment import as_in_a_job
 from ackd.sweeps.jobs import Job, devices_of, make_job, sweep_name
 from ackd.sweeps.run import distinct
 from ackd.sweeps.slots import Slots
@@ -109,3 +111,29 @@ def test_threads_of_a_place_are_shared_by_its_ranks() -> None:
     slot = Slots((), places=1, threads=6).take(2, on_cpu=True)
     assert slot is not None
     assert slot.variables["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(
+    "left_over",
+    [
+        {"LOCAL_RANK": "1", "WORLD_SIZE": "4"},
+        {"SLURM_NTASKS": "4", "SLURM_PROCID": "1"},
+        {"RANK": "1", "WORLD_SIZE": "4", "TORCHELASTIC_RUN_ID": "x", "GROUP_RANK": "0"},
+    ],
+)
+def test_a_job_is_checked_in_the_environment_that_it_will_have(
+    monkeypatch: pytest.MonkeyPatch, left_over: dict[str, str]
+) -> None:
+    """A variable that no job inherits refuses none, and is there again afterwards."""
+    for name, value in left_over.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    words = ("trainer.accelerator=cpu", "trainer.devices=2")
+    with pytest.raises(ConfigError, match=r"trainer\.devices=2"):
+        checked(*words)
+    with as_in_a_job():
+        assert checked(*words).trainer["devices"] == 2
+    with pytest.raises(ConfigError), as_in_a_job():
+        checked(*words, "trainer.devices=-5")
+    # Lightning and torch may set variables of their own while the options are checked.
+    assert {name: os.environ.get(name) for name in before} == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ackd.errors import ConfigError
-from ackd.search import _print_best, _run_trials
+from ackd.search import _next_job, _print_best, _run_trials
 from ackd.sweeps.pool import Pool
 from ackd.sweeps.run import Record
 from ackd.sweeps.space import Range, SearchOptions, read_search
@@ -155,6 +155,16 @@ def test_the_exit_code_of_a_diverged_run_is_told_apart(
     assert all("has diverged" in line for line in record.failures)
     _print_best(study, tmp_path, "strict")
     assert "2 of 2 trials diverged" in capsys.readouterr().out
+
+
+def test_a_variable_that_no_trial_inherits_refuses_none(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with Record([], tmp_path, []) as record:
+        job, _ = _next_job(study, record, ["trainer.accelerator=cpu", "trainer.devices=2"])
+    assert job.mistake is None
+    assert job.devices == 2
 
 
 def test_less_may_be_better(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-__all__ = ["job_environment"]
+__all__ = ["as_in_a_job", "job_environment"]
 
 # Left there by a launcher around the sweep, they would make a job a rank of somebody else's run.
 RANKS = frozenset(
@@ -27,3 +29,19 @@ def job_environment(inherited: Mapping[str, str]) -> dict[str, str]:
         for name, value in inherited.items()
         if name not in RANKS and not name.startswith(LAUNCHERS)
     }
+
+
+@contextmanager
+def as_in_a_job() -> Iterator[None]:
+    """See this process's environment as its jobs will, to check their options against it.
+
+    Without this, a job that will run would be refused for a variable that it does not inherit.
+    """
+    kept = job_environment(os.environ)
+    hidden = {name: value for name, value in os.environ.items() if name not in kept}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

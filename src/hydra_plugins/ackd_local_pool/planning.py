@@ -59,6 +59,7 @@ def plan_jobs(
     from ackd.config.composed import check_composed
     from ackd.config.messages import one_sentence
     from ackd.errors import ConfigError
+    from ackd.sweeps.environment import as_in_a_job
     from ackd.sweeps.jobs import make_job
 
     _, swept = _words(config)
@@ -68,7 +69,8 @@ def plan_jobs(
         checked: Config | ConfigError
         try:
             composed = context.config_loader.load_sweep_config(config, list(overrides))
-            checked = _check_elsewhere(composed) if elsewhere else check_composed(composed)
+            with as_in_a_job():
+                checked = _check_elsewhere(composed) if elsewhere else check_composed(composed)
         except ConfigError as error:
             checked = error
         except (HydraException, OmegaConfBaseException) as error:
