@@ -17,7 +17,7 @@ from ackd.artifacts.found import Item, Kind, find
 from ackd.artifacts.uses import read_uses
 from ackd.errors import AckdError, ConfigError
 from ackd.stages.artifacts import obtain
-from ackd.stages.runs import claimed
+from ackd.stages.runs import Place, claimed
 from ackd.stages.usage import Usage
 from ackd.train import train
 from tests.stages import toy
