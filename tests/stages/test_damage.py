@@ -15,10 +15,19 @@ import torch
 
 from ackd.errors import DiskFullError
 from ackd.modules import DistillModule
-from ackd.stages.checkpoints import BEST, CHECKPOINTS, LAST, PREVIOUS, epoch_of, last_checkpoint
+from ackd.stages.checkpoints import (
+    BEST,
+    CHECKPOINTS,
+    LAST,
+    PREVIOUS,
+    WholeCheckpoints,
+    epoch_of,
+    last_checkpoint,
+)
 from ackd.stages.metrics_csv import read_rows
 from ackd.stages.run_folder import RESULT
 from ackd.train import train
+from ackd.utils import io
 from tests.stages import toy
 
 
@@ -58,6 +67,32 @@ def crashed(root: Path, monkeypatch: pytest.MonkeyPatch, epoch: int = 4) -> Path
 def cut_off(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
+
+
+def test_the_last_two_are_two_files_while_the_next_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in the middle of a write leaves both, so that damage to one leaves the other."""
+    place, files = tmp_path / CHECKPOINTS, WholeCheckpoints()
+    for epoch in range(2):
+        files.save_checkpoint({"epoch": epoch}, place / LAST)
+    write = io.write_bytes
+
+    def killed(path: Path, content: bytes | memoryview) -> None:
+        write(path, content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "write_bytes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            files.save_checkpoint({"epoch": 2}, place / LAST)
+    assert (epoch_of(place / PREVIOUS), epoch_of(place / LAST)) == (0, 1)
+    os.truncate(place / LAST, 20)  # in place, as a bad block is
+    assert last_checkpoint(tmp_path) == place / PREVIOUS
+    files.save_checkpoint({"epoch": 1}, place / LAST)
+    files.save_checkpoint({"epoch": 2}, place / LAST)
+    assert (epoch_of(place / PREVIOUS), epoch_of(place / LAST)) == (1, 2)
+    assert {path.name for path in place.iterdir()} == {LAST, PREVIOUS}
 
 
 def student(folder: Path) -> dict[str, torch.Tensor]:

@@ -15,7 +15,7 @@ from lightning.fabric.utilities.types import _PATH
 from ackd.errors import DamagedError
 from ackd.stages.ranks import first_rank
 from ackd.stages.run_folder import BEST, CHECKPOINTS, LAST, PREVIOUS
-from ackd.utils.io import load_tensors, save_tensors, write_bytes
+from ackd.utils.io import DRAFT_SUFFIX, load_tensors, save_tensors, sync_folder, write_bytes
 
 __all__ = ["BEST", "CHECKPOINTS", "LAST", "PREVIOUS", "WholeCheckpoints", "epoch_of",
            "last_checkpoint"]  # fmt: skip
@@ -40,9 +40,15 @@ class WholeCheckpoints(TorchCheckpointIO):
         """
         del storage_options
         target = Path(path)
-        if target.name == LAST and target.is_file():
-            _keep(target)
-        save_tensors(target, checkpoint)
+        if target.name != LAST or not target.is_file():
+            save_tensors(target, checkpoint)
+            return
+        # Whole on the disk first: until then the last two are two files, not one with two names.
+        fresh = target.with_name(f".{LAST}{DRAFT_SUFFIX}")
+        save_tensors(fresh, checkpoint)
+        _keep(target)
+        fresh.replace(target)
+        sync_folder(target.parent)
 
 
 def last_checkpoint(folder: Path) -> Path | None:
