@@ -32,7 +32,7 @@ MISTAKES = [
     ("+trainer.max_epochs=3", ["trainer.max_epochs", "student.max_epochs"]),
     ("+trainer.logger=false", ["trainer.logger", "logger=csv"]),
     ("+trainer.callbacks=[x]", ["trainer.callbacks", "in Python"]),
-    ("+student.scheduler=cosine", ["'student.scheduler'", "no schedules"]),
+    ("+student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
     ("+callbacks.mine._target_=a.B", ["'callbacks'", "in Python"]),
     (
         "+loss.kd.vanilla.loss.temprature=2",
@@ -187,7 +187,8 @@ REFUSED = [
     ("teacher.optimizer.weight_decay=1", ["+teacher.optimizer.weight_decay=VALUE"]),
     ("student.backbone.depth=3", ["backbone._target_", "+student.backbone.depth=VALUE"]),
     ("trainer.precison=16", ["'trainer.precision'"]),
-    ("student.scheduler=cosine", ["'student.scheduler'", "no schedules", "optimizer._target_"]),
+    ("scheduler=cosine", ["STAGE.scheduler=none", "warmup_cosine"]),
+    ("student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
     ("trainer.callbacks=[x]", ["'trainer.callbacks'", "in Python"]),
     ("student.early_stopping=true", ["'student.early_stopping'", "max_epochs"]),
     ("pretrained=weights.pt", [".backbone.pretrained'"]),

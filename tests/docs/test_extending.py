@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from ackd.config.words import readable
 from ackd.report.conditions import kd_titles
 from ackd.train import train
 from tests.config.composing import options_of
@@ -38,11 +39,13 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, command: str) -> dict[str, Any]:
     short = ("student.max_epochs=1", "teacher.max_epochs=1", "dynm.reference_epochs=1",
              "dynm.count=1", "dynm.delta=1", "student.optimizer.lr=0.001")  # fmt: skip
-    return train(toy.composed(tmp_path, *short, *shlex.split(command)), tmp_path / "run")
+    words = readable([*short, *shlex.split(command)])
+    return train(toy.composed(tmp_path, *words), tmp_path / "run")
 
 
 def test_there_is_a_command_for_each_kind() -> None:
-    assert ["student.backbone._target_" in c for c in COMMANDS] == [True, False]
+    kinds = ["student.backbone._target_", "loss.kd.cosine", "warmup_cosine", "ExponentialLR"]
+    assert [kind in c for kind, c in zip(kinds, COMMANDS, strict=True)] == [True] * len(kinds)
     assert len(PYTHON) == 3
 
 
@@ -64,6 +67,14 @@ def test_a_loss_of_ones_own_trains(tmp_path: Path) -> None:
     run(tmp_path, COMMANDS[1])
     (header, *_) = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert "loss/cosine_cosine" in header.split(",")
+
+
+@pytest.mark.parametrize("command", COMMANDS[2:4])
+def test_a_schedule_changes_the_learning_rate(tmp_path: Path, command: str) -> None:
+    run(tmp_path, f"{command} method=baseline student.max_epochs=2 teacher.scheduler=none")
+    rows = toy.rows(tmp_path / "run" / "metrics.csv")
+    rates = [float(row["train/lr"]) for row in rows if "train/lr" in row]
+    assert len(rates) == len(set(rates)) == 2
 
 
 def test_every_loss_of_the_project_has_a_title() -> None:

@@ -16,6 +16,7 @@ from torch import nn
 
 from ackd.alignment import SKA
 from ackd.backbones import build_backbone
+from ackd.config.schedules import check_schedule
 from ackd.config.schema import BackboneConfig, Config
 from ackd.config.targets import check_target, instantiate
 from ackd.config.trainer import check_trainer
@@ -25,14 +26,16 @@ __all__ = ["check_buildable"]
 
 
 def check_buildable(config: Config) -> None:
-    """Check optimisers, distillation losses, Trainer arguments, networks and the Planner.
+    """Check optimizers, schedules, losses, Trainer arguments, networks and the Planner.
 
     Raises:
         ConfigError: One of them cannot be built; the option is named.
     """
     with torch.random.fork_rng(devices=[]):
         for stage in ("teacher", "matcher", "student"):
-            _check_optimizer(getattr(config, stage).optimizer, f"{stage}.optimizer")
+            options = getattr(config, stage)
+            optimizer = _check_optimizer(options.optimizer, f"{stage}.optimizer")
+            check_schedule(options, f"{stage}.scheduler", optimizer)
         for name, term in config.loss.kd.items():
             _check_loss(term.loss, f"loss.kd.{name}.loss")
         check_trainer(config.trainer)
@@ -53,7 +56,7 @@ def check_buildable(config: Config) -> None:
                 )  # fmt: skip
 
 
-def _check_optimizer(node: dict[str, Any], option: str) -> None:
+def _check_optimizer(node: dict[str, Any], option: str) -> Callable[..., Any]:
     check_target(node, option, taken={"params": ""})
     factory: Callable[..., Any] = instantiate({**node, "_partial_": True}, option)
     try:
@@ -71,6 +74,7 @@ def _check_optimizer(node: dict[str, Any], option: str) -> None:
             f"{option}._target_={node['_target_']} is no optimiser; name a subclass of "
             "torch.optim.Optimizer, e.g. torch.optim.Adam."
         )
+    return factory
 
 
 def _is_word(key: str, value: object) -> bool:

@@ -174,7 +174,7 @@ def _sentences(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) -> l
 
 def _is_open(path: str) -> bool:
     """Whether an option stands in a mapping that the schema leaves to what it configures."""
-    return ".optimizer." in path or path.startswith("trainer.")
+    return ".optimizer." in path or ".scheduler." in path or path.startswith("trainer.")
 
 
 def _name_of(tree: Mapping[str, Any]) -> object:

@@ -38,15 +38,17 @@ OPEN = {
     "+trainer.{name}=VALUE",
     r"(?P<name>(teacher|matcher|student)\.optimizer\.\w+)": "an argument of the optimizer is added "
     "with a plus: +{name}=VALUE",
+    r"(?P<name>(teacher|matcher|student)\.scheduler\.\w+)": "an argument of a schedule by class "
+    "(scheduler._target_) is added with a plus: +{name}=VALUE",
     r"(?P<name>(teacher|matcher|student)\.backbone\.\w+)": "an argument of a backbone of your own "
     "(backbone._target_) is added with a plus: +{name}=VALUE",
 }
 
 # What other frameworks have and what there is instead.
 ABSENT = {
-    r"(\w+\.)?(lr_?)?schedul\w*": "There are no schedules: a learning rate stays what "
-    "STAGE.optimizer.lr says, as in the paper. An optimizer of your own "
-    "(STAGE.optimizer._target_) may change its own rate.",
+    r"(\w+\.)?(lr_?)?schedul\w*": "A schedule of the learning rate is an option of a "
+    "stage: STAGE.scheduler=none, cosine, step, poly or warmup_cosine, with further options "
+    "in STAGE.scheduler (--help student.scheduler).",
     r"(trainer\.)?callbacks(\..*)?": "The command line takes no callbacks of your own; in "
     "Python, ackd.modules and ackd.callbacks work with a Trainer of your own.",
     r"(\w+\.)?early_?stop\w*": "A stage is trained for STAGE.max_epochs, and its best epoch by "

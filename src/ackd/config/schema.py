@@ -6,26 +6,21 @@ signature of what they configure in :mod:`ackd.config.targets`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from ackd.config.data import DataConfig, Mark, PathText, Seed
+from ackd.config.training import (
+    BackboneConfig,
+    MatcherConfig,
+    Name,
+    PositiveFloat,
+    SchedulerConfig,
+    Section,
+    StudentConfig,
+    TeacherConfig,
+)
 
 __all__ = [
     "BackboneConfig",
@@ -39,112 +34,13 @@ __all__ = [
     "MatchingConfig",
     "PlannerConfig",
     "SKAConfig",
+    "SchedulerConfig",
+    "Section",
     "StudentConfig",
     "TeacherConfig",
     "TransportConfig",
     "WandbConfig",
 ]
-
-PositiveFloat = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A closed group of options: no other key is allowed, and nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BackboneConfig(Section):
-    """A network: ``name`` is a paper name or any timm name.
-
-    ``_target_`` names a class of one's own instead; whatever stands beside it are its arguments,
-    and ``name`` and ``head`` have no effect. ``pretrained`` is a switch or a file of weights.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-
-    name: str = ""
-    head: Literal["paper", "stock"] = "paper"
-    pretrained: bool | Annotated[PathText, Field(min_length=1)] = False
-    target: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="_target_")
-
-    @field_validator("pretrained", mode="before")
-    @classmethod
-    def _switch(cls, value: Any) -> Any:
-        """A command line takes the values of options that may be paths as text."""
-        words = {"true": True, "false": False}
-        return words.get(value.lower(), value) if isinstance(value, str) else value
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _arguments_need_a_target(cls, value: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
-        given = value if isinstance(value, Mapping) else {}
-        known = {"name", "head", "pretrained", "_target_"}
-        if given.get("_target_") is not None:
-            # What an own network is called wherever runs are told apart.
-            return build({**given, "name": given["_target_"], "head": "paper"})
-        errors = [
-            InitErrorDetails(type="extra_forbidden", loc=(str(key),), input=given[key])
-            for key in given if key not in known
-        ]  # fmt: skip
-        if given and not given.get("name"):
-            errors.append(InitErrorDetails(type="missing", loc=("name",), input=given))
-        if errors:
-            raise ValidationError.from_exception_data(cls.__name__, errors)
-        return build(value)
-
-    @model_serializer(mode="wrap")
-    def _only_what_counts(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The arguments of :func:`ackd.backbones.build_backbone`."""
-        content: dict[str, Any] = dump(self)
-        content.pop("target", None)
-        if self.target is None:
-            return content
-        return {"_target_": self.target, **{k: content[k] for k in content if k not in _NAMED}}
-
-
-_NAMED = ("name", "head")
-
-
-class TrainingConfig(Section):
-    """How long and with what a stage is trained."""
-
-    max_epochs: PositiveInt
-    batch_size: Annotated[int, Field(ge=2)]
-    optimizer: dict[str, Any]
-    backbone: BackboneConfig
-
-
-class TeacherConfig(TrainingConfig):
-    """The multispectral network; cross-entropy, or binary cross-entropy for several labels."""
-
-    seed: Seed = 0
-
-
-class MatcherConfig(TrainingConfig):
-    """The two encoders and projection heads of SSM, eqs 5-7."""
-
-    seed: Seed = 0
-    dim: PositiveInt = 256
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    loss: Literal["info_nce", "soft_target"] = "info_nce"
-    temperature: PositiveFloat = 1.0
-    unit_length: bool = True
-    logit_scale: PositiveFloat = 1 / 0.07
-
-
-class StudentConfig(TrainingConfig):
-    """The RGB network; its seed is the run's.
-
-    ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
-    looks at. If not, what it says of an image never changes, and ``teacher="stored"`` computes it
-    once; ``store_dtype="bfloat16"`` keeps features in 8 bits of precision, an approximation.
-    """
-
-    augment_ms: bool = False
-    teacher: Literal["stored", "live"] = "stored"
-    store_dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 class MatchingConfig(Section):
@@ -263,7 +159,7 @@ class WandbConfig(Section):
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     group: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list)
     pictures: bool = True
 
 

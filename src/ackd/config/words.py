@@ -7,6 +7,9 @@ every option that names a place is put into quotes, as the user would have to:
 * ``${...}`` stays an interpolation; ``\${`` stands for these two characters themselves;
 * in a sweep (``-m``) a comma outside of quotes separates choices, and ``choice(...)``,
   ``glob(...)`` and their like stay what they are. Without ``-m`` everything is part of the path.
+
+A section that is chosen by a name (``student.scheduler=cosine``) is written as its name
+(``student.scheduler.name=cosine``), so that further options of it may follow.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ NOT_TEXT = re.compile(r"(?i)[+-]?(inf|nan|[\d._]+(e[+-]?\d+)?)")
 IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)", re.DOTALL)
 OVERRIDE = re.compile(r"(?P<key>\+{0,2}(?P<option>[\w./@]+))=(?P<value>.+)", re.DOTALL)
+BY_NAME = re.compile(r"\+{0,2}(teacher|matcher|student)\.scheduler=[^{$].*", re.DOTALL)
 BETWEEN_CHOICES = re.compile(rf"((?:{IN_QUOTES.pattern}|[^,])*)(?:,|$)", re.DOTALL)
 
 
@@ -104,6 +108,8 @@ def split_words(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
 
 def _quoted_word(word: str, *, sweep: bool) -> str:
     found = OVERRIDE.fullmatch(word)
+    if found is not None and BY_NAME.fullmatch(word):
+        return f"{found['key'].lstrip('+')}.name={found['value']}"
     if found is None or _is_plain(found["value"]) or found["option"] not in _path_options():
         return word
     value = found["value"]

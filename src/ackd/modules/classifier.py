@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Literal
 
-import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ackd.backbones import Backbone
 from ackd.modules.metrics import classification_metrics
+from ackd.modules.schedules import OptimizerFactory, Schedule, ScheduledModule
 
 __all__ = ["OptimizerFactory", "SceneClassifier"]
 
-OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
-
-class SceneClassifier(pl.LightningModule):
+class SceneClassifier(ScheduledModule):
     """A backbone on one modality with task loss, validation and test."""
 
     def __init__(
@@ -30,6 +26,7 @@ class SceneClassifier(pl.LightningModule):
         optimizer: OptimizerFactory,
         *,
         multilabel: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         """Take the network and what it looks at.
 
@@ -38,11 +35,11 @@ class SceneClassifier(pl.LightningModule):
             side: The modality it classifies.
             optimizer: Builds the optimiser from the trainable parameters.
             multilabel: Whether an image bears several labels.
+            schedule: Of the learning rate; None for a constant one.
         """
-        super().__init__()
+        super().__init__(optimizer, schedule)
         self.backbone = backbone
         self.side = side
-        self.optimizer_factory = optimizer
         self.multilabel = multilabel
         self.val_metrics = classification_metrics(
             backbone.classes, multilabel=multilabel, prefix="val/"
@@ -96,7 +93,3 @@ class SceneClassifier(pl.LightningModule):
     def predictions(self) -> tuple[Tensor, Tensor]:
         """Rows (N,) and logits (N, classes) of all images of the last test, on the CPU."""
         return torch.cat(self.test_rows), torch.cat(self.test_logits)
-
-    def configure_optimizers(self) -> Optimizer:
-        """Give the optimiser everything that is trainable."""
-        return self.optimizer_factory(p for p in self.parameters() if p.requires_grad)

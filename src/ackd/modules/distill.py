@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from ackd.backbones import Backbone
-from ackd.modules.classifier import OptimizerFactory, SceneClassifier
+from ackd.modules.classifier import SceneClassifier
 from ackd.modules.objective import DistillationObjective
+from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.modules.teacher_outputs import TeacherOutputs
 
 __all__ = ["DistillModule"]
@@ -23,6 +24,8 @@ class DistillModule(SceneClassifier):
         objective: DistillationObjective,
         teacher: TeacherOutputs | None,
         optimizer: OptimizerFactory,
+        *,
+        schedule: Schedule | None = None,
     ) -> None:
         """Take the student and what it learns from.
 
@@ -31,8 +34,9 @@ class DistillModule(SceneClassifier):
             objective: Its trainable parts share the student's optimiser.
             teacher: None for the baseline. Not a submodule: neither trained nor stored.
             optimizer: Builds the optimiser.
+            schedule: Of the learning rate; None for a constant one.
         """
-        super().__init__(student, "rgb", optimizer)
+        super().__init__(student, "rgb", optimizer, schedule=schedule)
         self.objective = objective
         self.teacher = teacher
 

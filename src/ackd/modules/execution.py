@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from ackd.backbones import Backbone
-from ackd.modules.classifier import OptimizerFactory
+from ackd.modules.schedules import OptimizerFactory
 
 __all__ = ["MemoryFormat", "fused_on_cpu", "memory_format_of", "prepare", "runs_on_cpu"]
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-import lightning.pytorch as pl
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim import Optimizer
 
 from ackd.losses import info_nce, soft_target_info_nce
 from ackd.losses.gathering import gather_batch
 from ackd.matching.matcher import Matcher
-from ackd.modules.classifier import OptimizerFactory
+from ackd.modules.schedules import OptimizerFactory, Schedule, ScheduledModule
 
 __all__ = ["MatcherModule"]
 
 
-class MatcherModule(pl.LightningModule):
+class MatcherModule(ScheduledModule):
     """An MS image and its own pseudo-RGB are the positive pair; the batch holds the negatives."""
 
     def __init__(
@@ -28,6 +26,7 @@ class MatcherModule(pl.LightningModule):
         loss: Literal["info_nce", "soft_target"] = "info_nce",
         temperature: float = 1.0,
         unit_length: bool = True,
+        schedule: Schedule | None = None,
     ) -> None:
         """Choose the loss.
 
@@ -38,10 +37,10 @@ class MatcherModule(pl.LightningModule):
                 which has no learned scale.
             temperature: Of ``"soft_target"``.
             unit_length: Whether the loss sees embeddings of length one, as matching does.
+            schedule: Of the learning rate; None for a constant one.
         """
-        super().__init__()
+        super().__init__(optimizer, schedule)
         self.matcher = matcher
-        self.optimizer_factory = optimizer
         self.loss = loss
         self.temperature = temperature
         self.unit_length = unit_length
@@ -85,7 +84,3 @@ class MatcherModule(pl.LightningModule):
         if len(batch["ms"]) > 1:
             loss = self._loss(batch)
             self.log("val/loss", loss, prog_bar=True, batch_size=len(batch["ms"]), sync_dist=True)
-
-    def configure_optimizers(self) -> Optimizer:
-        """Give the optimiser both encoders, both heads and, where it is learned, the scale."""
-        return self.optimizer_factory(p for p in self.parameters() if p.requires_grad)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ackd.backbones import Backbone
-from ackd.modules.classifier import OptimizerFactory, SceneClassifier
+from ackd.modules.classifier import SceneClassifier
+from ackd.modules.schedules import OptimizerFactory, Schedule
 
 __all__ = ["TeacherModule"]
 
@@ -14,9 +15,14 @@ class TeacherModule(SceneClassifier):
     """Cross-entropy on MS scenes; binary cross-entropy where an image bears several labels."""
 
     def __init__(
-        self, backbone: Backbone, optimizer: OptimizerFactory, *, multilabel: bool = False
+        self,
+        backbone: Backbone,
+        optimizer: OptimizerFactory,
+        *,
+        multilabel: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(backbone, "ms", optimizer, multilabel=multilabel)
+        super().__init__(backbone, "ms", optimizer, multilabel=multilabel, schedule=schedule)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Classify the MS images."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd.backbones import Backbone, build_backbone
+from ackd.config.schedules import schedule_of
 from ackd.config.schema import BackboneConfig, Config
 from ackd.config.targets import instantiate
 from ackd.config.trainer import processes
@@ -17,10 +18,10 @@ from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_remark
 from ackd.errors import ConfigError
-from ackd.modules.classifier import OptimizerFactory
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
 from ackd.modules.loading import Side
+from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
 from ackd.stages.trial import fetch_weights, image_size, try_run
@@ -148,6 +149,10 @@ class Context:
         node: dict[str, Any] = getattr(self.config, stage).optimizer
         factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
         return fused_on_cpu(factory)
+
+    def schedule(self, stage: str) -> Schedule | None:
+        """How the learning rate of a stage changes; None if it stays."""
+        return schedule_of(getattr(self.config, stage), f"{stage}.scheduler")
 
     def data(self, stage: str, side: Side, *, pseudo_rgb: bool = False) -> UnpairedDataModule:
         """Serve a side to a stage."""

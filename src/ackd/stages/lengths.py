@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ackd.config.schedules import schedule_of
 from ackd.config.schema import Config, DynMConfig
+from ackd.errors import ConfigError
 from ackd.matching import rematch_epochs, scale_epochs
 
 __all__ = ["length_notes", "matching_epochs"]
@@ -27,7 +29,34 @@ def length_notes(config: Config, before: Mapping[str, Any], done: int) -> list[s
 
     Returns:
         A sentence for each reason; none where both are the same, bit for bit.
+
+    Raises:
+        ConfigError: The schedule of the learning rate ends with the shorter run.
     """
+    return _schedule_notes(config, before) + _matching_notes(config, before, done)
+
+
+def _schedule_notes(config: Config, before: Mapping[str, Any]) -> list[str]:
+    student, old_length = config.student, int(before["student"]["max_epochs"])
+    chosen, schedule = student.scheduler, schedule_of(student, "student.scheduler")
+    if schedule is None:
+        return []
+    if chosen.target is not None:
+        if schedule.per_step:
+            raise ConfigError(
+                f"student.scheduler._target_={chosen.target} was made for {old_length} epochs and "
+                "ends with them; start again without ckpt_path to train longer."
+            )
+        return []
+    if chosen.name == "step" and (chosen.step_size or chosen.milestones):
+        return []
+    return [
+        f"student.scheduler={chosen.name} follows the length of the run, so that the learning rate "
+        f"so far was that of {old_length} epochs and goes on as that of {student.max_epochs}."
+    ]
+
+
+def _matching_notes(config: Config, before: Mapping[str, Any], done: int) -> list[str]:
     if not (config.distils and config.dynm.enabled):
         return []
     old_length, length = int(before["student"]["max_epochs"]), config.student.max_epochs

@@ -76,7 +76,10 @@ def make_lesson(
         if config.aligns and config.ska.ot1:
             warn_of_a_single_patch(context.benchmark, teacher, student)
     objective = make_objective(config, student, outputs)
-    module = DistillModule(student, objective, outputs, context.optimizer("student"))
+    module = DistillModule(
+        student, objective, outputs, context.optimizer("student"),
+        schedule=context.schedule("student"),
+    )  # fmt: skip
     if pairing is None:
         return Lesson(module)
     data.set_pairs(pairing.pairs, version=0)

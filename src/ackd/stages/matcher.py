@@ -77,6 +77,7 @@ class MatcherStage:
         module = MatcherModule(
             self.build(), self.context.optimizer("matcher"),
             loss=options.loss, temperature=options.temperature, unit_length=options.unit_length,
+            schedule=self.context.schedule("matcher"),
         )  # fmt: skip
         data = self.context.data("matcher", "ms", pseudo_rgb=True)
         checkpoint = last_checkpoint(folder) if resume else None

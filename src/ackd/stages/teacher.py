@@ -57,8 +57,9 @@ class TeacherStage:
         pl.seed_everything(config.teacher.seed, workers=True, verbose=False)
         multilabel = benchmark.ms.multilabel
         module = TeacherModule(
-            self.build(), self.context.optimizer("teacher"), multilabel=multilabel
-        )
+            self.build(), self.context.optimizer("teacher"), multilabel=multilabel,
+            schedule=self.context.schedule("teacher"),
+        )  # fmt: skip
         data = self.context.data("teacher", "ms")
         checkpoint = last_checkpoint(folder) if resume else None
         with run_loggers(
