@@ -24,6 +24,7 @@ from ackd.config.data import PathText, Seed
 
 __all__ = [
     "BackboneConfig",
+    "ClassifierConfig",
     "MatcherConfig",
     "Name",
     "PositiveFloat",
@@ -147,6 +148,8 @@ class SchedulerConfig(Section):
         return named | self.given
 
 
+OFF = {"label_smoothing": 0.0, "class_weights": "none"}
+
 # Which schedule reads which of its parameters.
 READS = {
     "none": (),
@@ -173,10 +176,20 @@ class TrainingConfig(Section):
         content: dict[str, Any] = dump(self)
         if not self.scheduler.is_on:
             del content["scheduler"]
+        for name, off in OFF.items():
+            if content.get(name, "") == off:
+                del content[name]
         return content
 
 
-class TeacherConfig(TrainingConfig):
+class ClassifierConfig(TrainingConfig):
+    """What the loss against the labels makes of them, in training."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] | list[PositiveFloat] = "none"
+
+
+class TeacherConfig(ClassifierConfig):
     """The multispectral network; cross-entropy, or binary cross-entropy for several labels."""
 
     seed: Seed = 0
@@ -194,7 +207,7 @@ class MatcherConfig(TrainingConfig):
     logit_scale: PositiveFloat = 1 / 0.07
 
 
-class StudentConfig(TrainingConfig):
+class StudentConfig(ClassifierConfig):
     """The RGB network; its seed is the run's.
 
     ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher

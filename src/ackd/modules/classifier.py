@@ -19,6 +19,8 @@ __all__ = ["OptimizerFactory", "SceneClassifier"]
 class SceneClassifier(ScheduledModule):
     """A backbone on one modality with task loss, validation and test."""
 
+    class_weights: Tensor | None
+
     def __init__(
         self,
         backbone: Backbone,
@@ -27,6 +29,8 @@ class SceneClassifier(ScheduledModule):
         *,
         multilabel: bool = False,
         schedule: Schedule | None = None,
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
     ) -> None:
         """Take the network and what it looks at.
 
@@ -36,11 +40,17 @@ class SceneClassifier(ScheduledModule):
             optimizer: Builds the optimiser from the trainable parameters.
             multilabel: Whether an image bears several labels.
             schedule: Of the learning rate; None for a constant one.
+            label_smoothing: Share of the target that goes to all classes alike, in training.
+            class_weights: (classes,) weights of the classes in training; for several labels an
+                image, of their positives.
         """
         super().__init__(optimizer, schedule)
         self.backbone = backbone
         self.side = side
         self.multilabel = multilabel
+        self.label_smoothing = label_smoothing
+        # Of the options, so that checkpoints are without it.
+        self.register_buffer("class_weights", class_weights, persistent=False)
         self.val_metrics = classification_metrics(
             backbone.classes, multilabel=multilabel, prefix="val/"
         )
@@ -54,10 +64,16 @@ class SceneClassifier(ScheduledModule):
         return logits
 
     def task_loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy, or binary cross-entropy on logits for several labels an image."""
+        """Cross-entropy, or binary cross-entropy on logits for several labels an image.
+
+        Weights and smoothing belong to training; the loss of validation is that of every run.
+        """
+        weights = self.class_weights if self.training else None
         if self.multilabel:
-            return F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
-        return F.cross_entropy(logits, target)
+            target = target.to(logits.dtype)
+            return F.binary_cross_entropy_with_logits(logits, target, pos_weight=weights)
+        smoothing = self.label_smoothing if self.training else 0.0
+        return F.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Update OA and F1."""

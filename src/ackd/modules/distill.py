@@ -26,6 +26,7 @@ class DistillModule(SceneClassifier):
         optimizer: OptimizerFactory,
         *,
         schedule: Schedule | None = None,
+        **target: Any,
     ) -> None:
         """Take the student and what it learns from.
 
@@ -35,8 +36,9 @@ class DistillModule(SceneClassifier):
             teacher: None for the baseline. Not a submodule: neither trained nor stored.
             optimizer: Builds the optimiser.
             schedule: Of the learning rate; None for a constant one.
+            target: ``label_smoothing`` and ``class_weights`` of :class:`SceneClassifier`.
         """
-        super().__init__(student, "rgb", optimizer, schedule=schedule)
+        super().__init__(student, "rgb", optimizer, schedule=schedule, **target)
         self.objective = objective
         self.teacher = teacher
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ackd.backbones import Backbone
@@ -21,8 +23,11 @@ class TeacherModule(SceneClassifier):
         *,
         multilabel: bool = False,
         schedule: Schedule | None = None,
+        **target: Any,
     ) -> None:
-        super().__init__(backbone, "ms", optimizer, multilabel=multilabel, schedule=schedule)
+        super().__init__(
+            backbone, "ms", optimizer, multilabel=multilabel, schedule=schedule, **target
+        )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Classify the MS images."""

@@ -55,6 +55,7 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         and not (key.startswith("loss.kd.") and key.endswith(".title"))
         # An empty one is of a version that has no such option.
         and not (key.endswith(".backbone._target_") and value is None)
+        and not (key.endswith((".label_smoothing", ".class_weights")) and value in (0, "none"))
         and not (".scheduler." in key and value in (None, "none"))
     }
     return kept | {"kd": "+".join(sorted(kd)) if kd_works else ""}

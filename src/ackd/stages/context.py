@@ -24,6 +24,7 @@ from ackd.modules.loading import Side
 from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
+from ackd.stages.target_loss import target_options
 from ackd.stages.trial import fetch_weights, image_size, try_run
 
 __all__ = ["Context", "open_context"]
@@ -52,6 +53,8 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
         # It refuses a batch that the training images do not fill, before hours are spent.
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
+        if stage in ("teacher", "student"):
+            context.target(stage)
         _require_a_step(context, context.data(stage, side, pseudo_rgb=stage == "matcher"))
     if "matcher" in config.stages:
         data = config.data
@@ -149,6 +152,12 @@ class Context:
         node: dict[str, Any] = getattr(self.config, stage).optimizer
         factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
         return fused_on_cpu(factory)
+
+    def target(self, stage: str) -> dict[str, Any]:
+        """What the loss of a classifier makes of its labels, as arguments of its module."""
+        scenes = self.benchmark.ms if stage == "teacher" else self.benchmark.rgb
+        options = getattr(self.config, stage)
+        return target_options(options, scenes, self.benchmark.classes, stage)
 
     def schedule(self, stage: str) -> Schedule | None:
         """How the learning rate of a stage changes; None if it stays."""

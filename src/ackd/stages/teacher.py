@@ -58,7 +58,7 @@ class TeacherStage:
         multilabel = benchmark.ms.multilabel
         module = TeacherModule(
             self.build(), self.context.optimizer("teacher"), multilabel=multilabel,
-            schedule=self.context.schedule("teacher"),
+            schedule=self.context.schedule("teacher"), **self.context.target("teacher"),
         )  # fmt: skip
         data = self.context.data("teacher", "ms")
         checkpoint = last_checkpoint(folder) if resume else None
