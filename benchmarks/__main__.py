@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from rich.logging import RichHandler
 
-from ackd.modules.allocator import keep_freed_memory
+from ackd.utils.memory import keep_freed_memory
 from benchmarks import device
 from benchmarks.measure import machine
 from benchmarks.scale import SCALES

@@ -15,9 +15,9 @@ import torch
 
 from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.data.packing import PackedImages
-from ackd.modules.allocator import keep_freed_memory
 from ackd.stages.context import Context
 from ackd.stages.pipeline import run_pipeline
+from ackd.utils.memory import keep_freed_memory
 from benchmarks.arms import configure, noise, step_of
 from benchmarks.device import chosen, use
 from benchmarks.measure import in_process, peak_gb, watched_memory

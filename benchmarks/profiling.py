@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from ackd.modules.allocator import keep_freed_memory
+from ackd.utils.memory import keep_freed_memory
 from benchmarks.arms import ARMS, step_of
 from benchmarks.steps import step_arm
 

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
+from ackd.config.removed import known_words
 from ackd.config.words import quoted_paths
 from ackd.errors import ConfigError
 from ackd.report.predictions import read_predictions
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.seeds < 1:
         parser.error(f"--seeds {given.seeds}: expected 1 or more")
     with last_word(sys.argv[1:] if arguments is None else arguments):
-        _run(quoted_paths(given.overrides), given.seeds)
+        _run(quoted_paths(known_words(given.overrides)), given.seeds)
 
 
 def _run(given: list[str], seeds: int) -> None:

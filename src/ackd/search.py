@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from ackd.config.boundary import last_word
 from ackd.config.location import config_dir
 from ackd.config.naming import register_resolvers
+from ackd.config.removed import known_words
 from ackd.config.words import quoted_paths
 from ackd.errors import ConfigError, DivergedError
 
@@ -53,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="options of ackd.train that all runs share, and search.NAME=VALUE: space, trials, "
         "metric, direction, seed, startup, warmup_epochs, prune, study; slots, threads, devices",
     )  # fmt: skip
-    given = quoted_paths(parser.parse_args(arguments).overrides)
+    overrides = parser.parse_args(arguments).overrides
+    with last_word([]):
+        given = quoted_paths(known_words(overrides))
     from ackd.sweeps.space import read_search
 
     options, pool_options, shared = read_search(given)

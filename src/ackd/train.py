@@ -29,6 +29,7 @@ from ackd.config.naming import (
     swept_options,
     swept_words,
 )
+from ackd.config.removed import known_words
 from ackd.config.words import readable
 from ackd.errors import AckdError, ConfigError
 from ackd.sweeps.failures import ENDED, FAILURES
@@ -236,7 +237,8 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
 
 def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
-    sys.argv[1:] = readable(sys.argv[1:])
+    with last_word([]):
+        sys.argv[1:] = readable(known_words(sys.argv[1:]))
     with last_word(sys.argv[1:]):
         told = help_text(sys.argv[1:])
         if told is not None:

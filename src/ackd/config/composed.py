@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.check import check_config
 from ackd.config.messages import one_sentence
+from ackd.config.removed import without_removed
 from ackd.config.schema import Config
 from ackd.config.words import escaped
 from ackd.errors import ConfigError
@@ -34,7 +35,7 @@ def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
         tree = OmegaConf.to_container(ours, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
-    return check_config(tree, look=look)  # type: ignore[arg-type]
+    return check_config(without_removed(tree), look=look)  # type: ignore[arg-type]
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:

@@ -142,13 +142,11 @@ class LoaderConfig(Section):
 class ExecutionConfig(Section):
     """How networks are computed, which changes their numbers by rounding only.
 
-    ``memory_format=auto`` is channels_last on the CPU and torch's own default elsewhere;
-    ``freed_memory=auto`` keeps freed memory on the CPU.
+    ``memory_format=auto`` is channels_last on the CPU and torch's own default elsewhere.
     """
 
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     compile: bool = False
-    freed_memory: Literal["auto", "keep", "return"] = "auto"
 
 
 class WandbConfig(Section):

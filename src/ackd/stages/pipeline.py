@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.data.packing import PackedImages
-from ackd.modules.allocator import handle_freed_memory
+from ackd.modules.execution import runs_on_cpu
 from ackd.stages.artifacts import Artifact, Stage, obtain
 from ackd.stages.context import Context
 from ackd.stages.interrupts import interruptible
@@ -25,6 +25,7 @@ from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
 from ackd.stages.usage import Usage
 from ackd.utils.io import write_json
+from ackd.utils.memory import keep_freed_memory
 
 __all__ = ["run_pipeline"]
 
@@ -57,7 +58,8 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
     config = context.config
     for pack in _packs(context):
         usage.begin(pack)
-    handle_freed_memory(config.execution.freed_memory, config.trainer.get("accelerator"))
+    if runs_on_cpu(config.trainer.get("accelerator")):
+        keep_freed_memory()
     meet(config.trainer)
     _introduce(context.benchmark)
     seconds = dict.fromkeys(SECONDS, 0.0)

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
-from typing import Literal
 
-from ackd.modules.execution import runs_on_cpu
-
-__all__ = ["FreedMemory", "handle_freed_memory", "keep_freed_memory"]
-
-log = logging.getLogger("ackd")
-
-FreedMemory = Literal["auto", "keep", "return"]
+__all__ = ["keep_freed_memory"]
 
 # Of glibc's malloc.h.
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
-LARGEST_KEPT = 1 << 30
-NEVER_TRIM = (1 << 31) - 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_KEPT, NEVER_TRIM = 1 << 30, (1 << 31) - 1
 
 # Who sets one of these has chosen how the allocator works.
 CHOSEN_BY_USER = (
     "GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
 )  # fmt: skip
-
-
-def handle_freed_memory(wanted: FreedMemory, accelerator: object) -> None:
-    """Do what ``execution.freed_memory`` says.
-
-    Args:
-        wanted: ``"keep"`` calls :func:`keep_freed_memory`, ``"return"`` leaves the system's own
-            way, ``"auto"`` keeps where networks are computed on the CPU and nobody has set
-            glibc's own variables.
-        accelerator: As the Trainer gets it; None or ``"auto"`` for what the machine has.
-    """
-    if wanted == "return":
-        return
-    if wanted == "auto":
-        chosen = [name for name in CHOSEN_BY_USER if name in os.environ]
-        if chosen or not runs_on_cpu(accelerator):
-            return
-    if not keep_freed_memory() and wanted == "keep":
-        log.warning(
-            "execution.freed_memory=keep: this system's allocator is not glibc's; it decides itself"
-        )
 
 
 def keep_freed_memory() -> bool:
@@ -59,10 +28,10 @@ def keep_freed_memory() -> bool:
     MobileNetV2 and ShuffleNetV2; a ResNet34, busy with its convolutions, takes the same.
 
     Returns:
-        Whether glibc took it; False on other systems.
+        Whether glibc took it; False on other systems, and where the user has set its variables.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is None:
+    if mallopt is None or any(name in os.environ for name in CHOSEN_BY_USER):
         return False
     # Older glibc refuses more than 32 MB.
     large = mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) or mallopt(M_MMAP_THRESHOLD, 32 << 20)
