@@ -243,3 +243,14 @@ def test_a_damaged_artifact_is_trained_again(
     assert len((folder / file).read_bytes()) > 0.9 * len(before)
     assert student(tmp_path / "outputs" / "first").keys()
     assert_same(tmp_path / "outputs" / "second", tmp_path / "outputs" / "first")
+
+
+def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = crashed(tmp_path, monkeypatch, epoch=1)
+    for place in (folder, folder / CHECKPOINTS):
+        (place / f".metrics.json.1{io.DRAFT_SUFFIX}").write_text("{")
+    run(tmp_path, "unused", "name=n", "ckpt_path=auto")
+    assert (folder / RESULT).is_file()
+    assert not list(folder.rglob(f".*{io.DRAFT_SUFFIX}"))

@@ -104,7 +104,8 @@ def fit(
             Ctrl-C, as in a shell.
     """
     if first_rank():
-        remove_drafts(folder / CHECKPOINTS)  # of an attempt that was killed
+        for place in (folder, folder / CHECKPOINTS):
+            remove_drafts(place)  # of an attempt that was killed
     best = BestEpoch(
         folder / CHECKPOINTS, filename="best", monitor=monitor, mode=mode,
         save_on_train_epoch_end=True, enable_version_counter=False,
