@@ -142,7 +142,10 @@ def test_a_class_map_that_is_not_there(folders: list[str], tmp_path: Path) -> No
 # -- embedded scenes --------------------------------------------------------------------------
 
 
-SMALL = ("data.ms_per_class=6", "data.rgb_per_class=7", "data.size=16")
+SMALL = (
+    "data.ms_per_class=6", "data.rgb_per_class=7", "data.size=16",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0",
+)  # fmt: skip
 
 
 def test_embedded_scenes_of_chosen_classes_are_those_of_the_whole() -> None:
