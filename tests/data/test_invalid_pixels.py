@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ackd.callbacks.pictures import visible_levels
 from ackd.data.benchmark import TRAIN
 from ackd.data.class_map import ClassMap
 from ackd.data.normalise import ImageMax, Normaliser
@@ -21,6 +23,8 @@ from ackd.data.photographs import read_rgb
 from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.data.scenes import read_ms, resize_bands
 from ackd.errors import ConfigError, DataError
+from ackd.plots.composites import true_colour
+from ackd.plots.spectra import image_means
 from tests.conftest import SHARED
 from tests.data.layouts import write_tif
 from tests.data.small_archives import load_own
@@ -222,3 +226,16 @@ def test_the_stored_example(tmp_path: Path) -> None:
     assert np.isnan(values).any()
     assert np.nanmin(values) >= 0
     assert np.nanmax(values) < 1
+
+
+def test_pictures_and_spectra_have_no_invalid_pixel(tmp_path: Path) -> None:
+    ms = load(write_sides(tmp_path, holes=3), "zero").ms
+    rows = np.arange(len(ms))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = true_colour(ms, "first")(ms.images)
+        means = image_means(ms, rows)
+    assert (shown[np.isnan(ms.images).any(axis=1)] == 0).all()
+    assert np.allclose(means, np.nanmean(ms.images.astype(np.float64), axis=(2, 3)))
+    levels = visible_levels(torch.from_numpy(ms.images), ms)
+    assert levels.isfinite().all()

@@ -12,10 +12,12 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 
 from ackd.data.options import AS_STORED, PixelOptions
+from ackd.data.own_folders import OwnData
 from ackd.data.photographs import read_rgb, with_rgb_max
 from ackd.errors import ConfigError, DataError
 from tests.conftest import SHARED
 from tests.data.layouts import write_tif
+from tests.data.small_archives import load_own
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -28,7 +30,13 @@ def eight_bits(seed: int = 0) -> NDArray[np.uint8]:
 
 def write_png16(path: Path, pixels: NDArray[np.uint16]) -> Path:
     with rasterio.open(
-        path, "w", driver="PNG", count=3, height=9, width=9, dtype="uint16"
+        path,
+        "w",
+        driver="PNG",
+        count=3,
+        height=pixels.shape[1],
+        width=pixels.shape[2],
+        dtype="uint16",
     ) as dataset:
         dataset.write(pixels)
     return path
@@ -62,16 +70,31 @@ def test_the_same_image_in_every_form(tmp_path: Path, kind: str) -> None:
     assert np.array_equal(found, levels)
 
 
-def test_real_images_are_the_same_in_16_bits(shared_data: Path, tmp_path: Path) -> None:
-    photographs = sorted((shared_data / "EuroSAT_RGB" / "Highway").glob("*.jpg"))[:3]
-    assert photographs
-    for number, photograph in enumerate(photographs):
-        levels = read_rgb(photograph, None)
-        for interleave in ("pixel", "band"):
-            path = tmp_path / f"{interleave}{number}.tif"
-            write_tif(path, levels.astype(np.uint16) * 257, interleave=interleave)
-            assert np.array_equal(read_rgb(path, 32, PixelOptions(rgb_max=65535)),
-                                  read_rgb(photograph, 32))  # fmt: skip
+@pytest.mark.parametrize("kind", ["png", "chunky", "planar"])
+def test_real_images_are_the_same_in_16_bits(shared_data: Path, tmp_path: Path, kind: str) -> None:
+    """One and the same RGB side, to the last bit of its fingerprint, however it is stored."""
+    sides = {}
+    for form in ("8 bits", kind):
+        root = tmp_path / form
+        for label in ("Highway", "Forest"):
+            for number in range(5):
+                write_tif(root / "ms" / label / f"{number}.tif", np.full((1, 8, 8), 9, np.uint16))
+            for file in sorted((shared_data / "EuroSAT_RGB" / label).glob("*.jpg"))[:6]:
+                levels = read_rgb(file, None)
+                path = root / "rgb" / label / file.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                wide = levels.astype(np.uint16) * 257
+                if form == "8 bits":
+                    path.write_bytes(file.read_bytes())
+                elif form == "png":
+                    write_png16(path.with_suffix(".png"), wide)
+                else:
+                    interleave = "band" if form == "planar" else "pixel"
+                    write_tif(path.with_suffix(".tif"), wide, interleave=interleave)
+        sides[form] = load_own(OwnData.look(root / "ms", root / "rgb")).rgb
+    before, after = sides.values()
+    assert after.images.dtype == np.uint8
+    np.testing.assert_array_equal(after.images, before.images)
 
 
 def test_what_is_white_is_asked_where_files_do_not_tell(tmp_path: Path) -> None:

@@ -147,3 +147,47 @@ def test_the_stored_example_of_reflectance() -> None:
     with pytest.raises(DataError, match=r"probably data\.scale=1; .*sentinel2_unscaled"):
         load_own(own)
     assert load_own(own, scale=1.0)
+
+
+def test_deep_water_is_dark_and_passes() -> None:
+    rng = np.random.default_rng(0)
+    water = [rng.normal(180, 40, (4, 64, 64)).clip(1).astype(np.uint16) for _ in range(4)]
+    assert judged(water) == Verdict((), ())
+    eight_bits = [(image // 2).astype(np.uint8) for image in water]
+    assert "probably data.scale=255" in judged(eight_bits).errors[0]
+
+
+def test_a_scale_that_was_given_makes_dark_numbers_a_warning() -> None:
+    dark = [rng_reflectance(seed) for seed in range(3)]
+    files = ["a.tif"] * len(dark)
+    assert judge_values(dark, files, BANDS, SENTINEL2).errors
+    verdict = judge_values(dark, files, BANDS, SENTINEL2, stated=True)
+    assert not verdict.errors
+    assert "would reflect" in verdict.warnings[0]
+
+
+def rng_reflectance(seed: int) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).uniform(0.01, 0.5, (4, 16, 16)).astype(np.float32)
+
+
+def test_an_offset_that_the_numbers_do_not_have() -> None:
+    assert judge_values([numbers()], ["a.tif"], BANDS, SENTINEL2) == Verdict((), ())
+    found = judge_values([numbers() - 150], ["a.tif"], BANDS, SENTINEL2, offset=-1000.0)
+    assert "half of band B02 of the MS images is negative" in found.errors[0]
+    assert "Leave data.offset out" in found.errors[0]
+    assert judge_values([numbers() + 1000], ["a.tif"], BANDS, SENTINEL2, -1000.0) == Verdict((), ())
+
+
+def test_one_unstated_marker_among_many_images_is_found(tmp_path: Path) -> None:
+    """A sample of images would miss it, so every image is looked at when it is read."""
+    for label in ("a", "b"):
+        for number in range(50):
+            pixels = numbers(number).astype(np.int16)
+            if (label, number) == ("b", 31):
+                pixels[1, 0, :3] = -9999
+            write_tif(tmp_path / "ms" / label / f"{number}.tif", pixels)
+            write_jpg(tmp_path / "rgb" / label / f"{number}.jpg", number, 16)
+    with pytest.raises(DataError, match=r"b/31\.tif holds the number -9999.*data\.nodata_value"):
+        load(tmp_path, "sentinel2")
+    ms = load(tmp_path, "sentinel2", nodata_value=-9999.0, nodata="drop").ms
+    assert len(ms) == 99

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 
 from ackd.data import load_class_map, load_prepared, open_pack
 from ackd.data.packing import writing
@@ -176,3 +178,27 @@ def test_a_bad_image_leaves_nothing(raw: Path, tmp_path: Path, prepare: Command)
     said = prepare("s2s_eu", "--raw", raw, "--out", tmp_path / "out", *TINY)
     said.assert_sentence(1, "is a web page")
     assert not (tmp_path / "out" / "pack.json").exists()
+
+
+def test_images_with_invalid_pixels_are_left_out(
+    raw: Path, tmp_path: Path, prepare: Command
+) -> None:
+    with rasterio.open(raw / "EuroSAT_MS/River/River_2.tif", "r+") as dataset:
+        pixels = dataset.read()
+        dataset.nodata = 0
+        dataset.write(np.where(np.indices(pixels.shape[1:])[0] < 2, 0, pixels))
+    command = ("s2s_eu", "--raw", raw, "--out", tmp_path / "out", *TINY)
+    prepare(*command).assert_sentence(1, "River_2.tif has", "invalid pixels")
+    said = prepare(*command, "--nodata", "drop")
+    assert said.code == 0, said.err
+    assert "note: 1 MS and 0 RGB images with invalid pixels are left out" in said.out
+    assert "data.nodata=drop" in said.out
+    assert open_pack(tmp_path / "out").notes["nodata"]["left_out"] == {"ms": 1, "rgb": 0}
+    assert "up to date" in prepare(*command, "--nodata", "drop").out
+    prepare(*command).assert_sentence(2, "nodata drop", "nodata error", "--force")
+    kept = ("s2s_eu", "--raw", raw, "--out", tmp_path / "kept", *TINY, "--nodata", "zero")
+    assert prepare(*kept).code == 0
+    ms = open_pack(tmp_path / "kept").images["ms"]
+    assert np.isnan(ms[:]).any()
+    checked = prepare("check", tmp_path / "kept")
+    assert "NaN or infinite" not in checked.out

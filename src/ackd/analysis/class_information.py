@@ -13,6 +13,7 @@ from torch.nn import functional
 from ackd.analysis.information import mutual_information
 from ackd.data.benchmark import Benchmark
 from ackd.data.sensors import rgb_bands
+from ackd.errors import DataError
 
 __all__ = ["ClassInformation", "information_by_class"]
 
@@ -58,7 +59,7 @@ def information_by_class(
         Means a class, in nats.
 
     Raises:
-        DataError: The MS bands do not hold red, green and blue.
+        DataError: The MS bands do not hold red, green and blue, or a pixel is invalid.
         ValueError: RGB images bear several labels.
     """
     ms, rgb = benchmark.ms, benchmark.rgb
@@ -71,7 +72,12 @@ def information_by_class(
 
     def shared(rgb_row: int, ms_row: int) -> float:
         visible = ms.images[ms_row][channels].astype(np.float32)
-        stretched = torch.from_numpy(visible * levels).clamp(0, 255)
+        if np.isnan(visible).any() or np.isnan(rgb.images[rgb_row]).any():
+            raise DataError(
+                f"{ms.files[ms_row]} or {rgb.files[rgb_row]} has invalid pixels, which have no "
+                "mutual information; leave such images out by data.nodata=drop."
+            )
+        stretched = torch.from_numpy((visible + ms.offset) * levels).clamp(0, 255)
         return mutual_information(
             _on_grid(stretched, grid), _on_grid(torch.from_numpy(rgb.images[rgb_row]), grid)
         )

@@ -18,13 +18,22 @@ from rasterio.io import DatasetReader
 
 from ackd.errors import ImageError
 
-__all__ = ["blank_invalid", "data_bands", "invalid_by_value", "mask_of"]
+__all__ = [
+    "MARKERS",
+    "blank_invalid",
+    "data_bands",
+    "invalid_by_value",
+    "mask_of",
+    "unstated_marker",
+]
 
 #: No sensor measures such numbers; fill values do.
 _FILL: Final = 1e30
 #: A tag that was written as a decimal fraction differs from float32 pixels in the last digits.
 _RELATIVE: Final = 1e-6
 _NAMED: Final = 3  # values in a message
+#: Negative numbers that files use for nodata without saying so.
+MARKERS: Final = (-999.0, -9999.0, -99999.0, -32767.0, -32768.0)
 
 
 def data_bands(dataset: DatasetReader) -> list[int]:
@@ -80,6 +89,27 @@ def invalid_by_value(
             else:
                 found |= band == value
     return invalid
+
+
+def unstated_marker(pixels: NDArray[Any], invalid: NDArray[np.bool_] | None = None) -> float | None:
+    """A negative number that files use for nodata, where an image has it without saying so.
+
+    Args:
+        pixels: (C, H, W) as stored.
+        invalid: (C, H, W) True where known to be invalid.
+
+    Returns:
+        The number, where all others of the image are far above it; else None. Numbers such as 0 and
+        65535 are left to a look at many images together: here they may be black and saturated.
+    """
+    if pixels.dtype.kind not in "if":
+        return None
+    known = pixels if invalid is None or not invalid.any() else pixels[~invalid]
+    least = float(known.min()) if known.size else 0.0
+    if least not in MARKERS:
+        return None
+    others = known[known != least]
+    return least if not others.size or float(others.min()) > least / 2 else None
 
 
 def blank_invalid(

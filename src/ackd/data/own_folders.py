@@ -6,6 +6,7 @@ are; what it cannot tell is in its questions, all at once.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,30 +158,40 @@ def _classes(
     ms: FirstLook, rgb: FirstLook, own: OwnClassMap | None, chosen: Sequence[str] | None
 ) -> tuple[ClassMap, list[Question]]:
     """The class map, and what is asked where a side lacks classes."""
-    everything = tuple(sorted({*ms.classes, *rgb.classes}))
-    same = {label: label for label in everything}
-    whole = ClassMap(
-        "folders", everything, {"ms": _present(same, ms)}, {"rgb": _present(same, rgb)}, {}
-    )
+    sides = {side: _composed(look) for side, look in (("ms", ms), ("rgb", rgb))}
+    everything = tuple(sorted({label for names in sides.values() for label in names.values()}))
+    whole = ClassMap("folders", everything, {"ms": sides["ms"]}, {"rgb": sides["rgb"]}, {})
+    if len(everything) < 2:
+        raise DataError(
+            f"{ms.folder} and {rgb.folder} have one class folder, {everything[0]}; expected at "
+            "least two classes, one folder each."
+        )
     if own is not None:
         return choose_classes(whole, own, chosen), []
-    wanted = everything if chosen is None else check_chosen(chosen, everything)
-    common = [label for label in wanted if label in ms.images and label in rgb.images]
-    question = _unequal(ms, rgb, wanted, common)
+    named = None if chosen is None else [unicodedata.normalize("NFC", name) for name in chosen]
+    wanted = everything if named is None else check_chosen(named, everything)
+    there = {side: set(names.values()) for side, names in sides.items()}
+    common = [label for label in wanted if label in there["ms"] & there["rgb"]]
+    question = _unequal(ms, rgb, wanted, there)
     kept = common if len(common) > 1 else wanted
     return choose_classes(whole, None, kept), [question] if question else []
 
 
-def _present(same: dict[str, str], look: FirstLook) -> dict[str, str]:
-    return {label: label for label in same if label in look.images}
+def _composed(look: FirstLook) -> dict[str, str]:
+    """The folders by the names of their classes, in Unicode's composed form.
+
+    A disk of macOS has an accent as a character of its own, which looks the same in print.
+    """
+    return {label: unicodedata.normalize("NFC", label) for label in look.images}
 
 
 def _unequal(
-    ms: FirstLook, rgb: FirstLook, wanted: Sequence[str], common: Sequence[str]
+    ms: FirstLook, rgb: FirstLook, wanted: Sequence[str], there: dict[str, set[str]]
 ) -> Question | None:
     """Name all classes that one side lacks, and those that may be one class under two names."""
-    ms_only = [label for label in wanted if label not in rgb.images]
-    rgb_only = [label for label in wanted if label not in ms.images]
+    common = [label for label in wanted if label in there["ms"] & there["rgb"]]
+    ms_only = [label for label in wanted if label not in there["rgb"]]
+    rgb_only = [label for label in wanted if label not in there["ms"]]
     lacking = [
         f"{side.folder} has no folder {', '.join(labels)}"
         for side, labels in ((rgb, ms_only), (ms, rgb_only))

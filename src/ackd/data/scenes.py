@@ -19,7 +19,13 @@ from rasterio.errors import (
     RasterioError,
 )
 
-from ackd.data.invalid import blank_invalid, data_bands, invalid_by_value, mask_of
+from ackd.data.invalid import (
+    blank_invalid,
+    data_bands,
+    invalid_by_value,
+    mask_of,
+    unstated_marker,
+)
 from ackd.data.options import AS_STORED, PixelOptions
 from ackd.errors import DataError, ImageError, unknown
 from ackd.utils.progress import Progress
@@ -143,6 +149,14 @@ def measured(
     invalid = invalid_by_value(pixels, nodata, options.nodata_value)
     if masked is not None:
         invalid |= masked
+    marker = unstated_marker(pixels, invalid)
+    if marker is not None:
+        raise ImageError(
+            f"{path} holds the number {marker:g}, far below all others, which marks nodata in many "
+            f"files; this one does not say so. Say it by data.nodata_value={marker:g}, and what to "
+            "do with such images by data.nodata=drop or data.nodata=zero.",
+            "unstated nodata",
+        )
     found = blank_invalid(path, pixels, invalid, bands, options.nodata)
     return found if found.dtype.name in _STORED else found.astype(np.float32)
 

@@ -15,17 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import SceneSet
+from ackd.data.invalid import MARKERS
 from ackd.data.sensors import Sensor
 from ackd.errors import DataError
 
-__all__ = ["Verdict", "check_values", "judge_values"]
+__all__ = ["Verdict", "check_values", "judge_values", "verdict_on"]
 
 _SAMPLE: Final = 64  # images
 _PIXELS: Final = 4096  # of each band of an image
 
-#: The 99th percentile of the brightest band of any scene is above; that of 8-bit numbers which are
-#: taken for reflectance x 10000 is below (255 / 10000 = 0.0255).
+#: The 99th percentile of the brightest band of any scene is above, but for that of deep water; that
+#: of 8-bit numbers which are taken for reflectance x 10000 is below (255 / 10000 = 0.0255).
 _DARKEST: Final = 0.03
+#: Water has numbers beyond it somewhere; reflectance of 0..1 or in percent and 8 bits have not.
+_FEW_LEVELS: Final = 255.0
+#: The median of no band is below: only the least pixels of some are negative.
+_NEGATIVE: Final = -0.02
 #: The median of no band is above: fresh snow and clouds reflect all light.
 _BRIGHTEST: Final = 2.0
 #: Sentinel-2's level 2A has shadows and water below it in some band; since processing baseline
@@ -33,7 +38,7 @@ _BRIGHTEST: Final = 2.0
 _OFFSET: Final = 0.09
 
 #: Numbers that files use for nodata without saying so.
-_MARKERS: Final = (-9999.0, -999.0, -99999.0, -32768.0, -32767.0, 65535.0)
+_MARKERS: Final = (*MARKERS, 65535.0)
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,19 @@ def check_values(scenes: SceneSet) -> tuple[str, ...]:
         DataError: If the numbers cannot be reflectance at the sensor's scale, or hold values that
             mark nodata.
     """
-    rows = np.unique(np.linspace(0, len(scenes) - 1, _SAMPLE).astype(np.int64))
-    images = [np.asarray(scenes.images[int(row)]) for row in rows]
-    files = [str(scenes.files[row]) for row in rows]
-    verdict = judge_values(images, files, scenes.bands, scenes.camera, scenes.offset)
+    verdict = verdict_on(scenes)
     if verdict.errors:
         raise DataError(" ".join(verdict.errors))
     return verdict.warnings
+
+
+def verdict_on(scenes: SceneSet) -> Verdict:
+    """Judge a sample of MS images, evenly spread over all of them."""
+    rows = np.unique(np.linspace(0, len(scenes) - 1, _SAMPLE).astype(np.int64))
+    images = [np.asarray(scenes.images[int(row)]) for row in rows]
+    files = [str(scenes.files[row]) for row in rows]
+    stated = scenes.scale is not None
+    return judge_values(images, files, scenes.bands, scenes.camera, scenes.offset, stated=stated)
 
 
 def judge_values(
@@ -77,6 +88,8 @@ def judge_values(
     bands: Sequence[str],
     sensor: Sensor,
     offset: float = 0.0,
+    *,
+    stated: bool = False,
 ) -> Verdict:
     """Judge a sample of images.
 
@@ -87,6 +100,8 @@ def judge_values(
         sensor: Its ``scale`` says what the numbers should mean; without one only values that mark
             nodata are looked for.
         offset: Added to the numbers before they are divided by the scale.
+        stated: Whether the user gave the scale: numbers that are merely dark are then what they
+            are said to be, and only warned of.
     """
     parts = [_thinned(image) for image in images]
     numbers = np.concatenate(parts, axis=1).astype(np.float64)
@@ -107,9 +122,21 @@ def judge_values(
     if sensor.scale is None:
         return Verdict((), ())
     low, middle, high = np.nanpercentile((numbers + offset) / sensor.scale, (1, 50, 99), axis=1)
-    wrong = _wrong_scale(numbers, middle, high, bands, sensor)
-    if wrong:
+    if offset and np.nanmin(middle) < _NEGATIVE:
+        band = bands[int(np.nanargmin(middle))]
+        return Verdict(
+            (
+                f"With data.offset={offset:g}, half of band {band} of the MS images is negative, "
+                f"below a reflectance of {np.nanmin(middle):.2g}: these numbers do not have the "
+                "offset. Leave data.offset out.",
+            ),
+            (),
+        )
+    wrong, certain = _wrong_scale(numbers, middle, high, bands, sensor)
+    if wrong and (certain or not stated):
         return Verdict((wrong,), ())
+    if wrong:
+        return Verdict((), (wrong.rstrip("."),))
     if sensor.name == "sentinel2" and offset == 0 and np.nanmin(low) > _OFFSET:
         number = np.nanmin(low) * sensor.scale
         return Verdict(
@@ -154,25 +181,31 @@ def _wrong_scale(
     high: NDArray[np.float64],
     bands: Sequence[str],
     sensor: Sensor,
-) -> str:
-    """Say why the numbers are not reflectance at the sensor's scale; "" where they can be."""
+) -> tuple[str, bool]:
+    """Say why the numbers are not reflectance at the sensor's scale; "" where they can be.
+
+    The second value says whether that is certain: dark numbers may be a dark place.
+    """
+    certain = True
     least, most = float(np.nanmin(numbers)), float(np.nanmax(numbers))
     if np.nanmax(middle) < 0:
         found = "the median of every band is below 0, as in decibels"
-    elif np.nanmax(high) < _DARKEST:
+    elif np.nanmax(high) < _DARKEST and np.nanpercentile(numbers, 99.9) <= _FEW_LEVELS:
+        certain = False
         band = bands[int(np.nanargmax(high))]
         found = f"the brightest band, {band}, would reflect {100 * np.nanmax(high):.2g} %"
     elif np.nanmax(middle) > _BRIGHTEST:
         band = bands[int(np.nanargmax(middle))]
         found = f"half of band {band} would reflect more than {100 * np.nanmax(middle):.0f} %"
     else:
-        return ""
-    return (
+        return "", False
+    text = (
         f"The MS images hold numbers of {least:g} to {most:g}, which cannot be reflectance x "
         f"{sensor.scale:g}, the scale of {sensor.name}: {found}. Give the number that is a "
         f"reflectance of 1, {_suggestion(least, most)}; or say that the scale is not known "
         f"({_unknown_scale(sensor)})."
     )
+    return text, certain
 
 
 def _suggestion(least: float, most: float) -> str:

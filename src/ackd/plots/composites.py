@@ -41,10 +41,15 @@ class Composite:
     gamma: float = 1.0
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.uint8]:
-        """Turn (N, C, H, W) digital numbers into (N, H, W, 3) grey levels 0..255."""
+        """Turn (N, C, H, W) digital numbers into (N, H, W, 3) grey levels 0..255.
+
+        Invalid pixels (NaN) are black.
+        """
         chosen = images[:, list(self.channels)].astype(np.float64).transpose(0, 2, 3, 1)
         shown = (chosen - self.low) / np.maximum(self.high - self.low, 1e-12)
-        return np.rint(255.0 * shown.clip(0.0, 1.0) ** (1.0 / self.gamma)).astype(np.uint8)
+        return np.rint(255.0 * np.nan_to_num(shown).clip(0.0, 1.0) ** (1.0 / self.gamma)).astype(
+            np.uint8
+        )
 
 
 def true_colour(

@@ -114,7 +114,9 @@ def _draw(scenes: SceneSet, label: int, count: int, seed: int) -> NDArray[np.int
 
 
 def _as_stored(images: NDArray[Any]) -> Pictures:
-    return np.asarray(images, dtype=np.uint8).transpose(0, 2, 3, 1)
+    """8-bit images; invalid pixels of float ones (NaN) are black."""
+    levels: Pictures = np.nan_to_num(images).astype(np.uint8)
+    return levels.transpose(0, 2, 3, 1)
 
 
 def _sheet(

@@ -75,7 +75,7 @@ def spectra(scenes: SceneSet, classes: Sequence[str]) -> Figure:
     )  # fmt: skip
     figure.supxlabel("wavelength (nm)" if by_wavelength else "band", fontsize=10, color=INK)
     figure.supylabel(
-        "digital number" if _scale(scenes) is None else "reflectance", fontsize=10, color=INK
+        "digital number" if scenes.camera.scale is None else "reflectance", fontsize=10, color=INK
     )
     top = 1 - 0.32 / figure.get_figheight()
     figure.tight_layout(
@@ -85,7 +85,7 @@ def spectra(scenes: SceneSet, classes: Sequence[str]) -> Figure:
 
 
 def image_means(scenes: SceneSet, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average each image over its pixels.
+    """Average each image over its valid pixels.
 
     Args:
         scenes: The images.
@@ -97,12 +97,9 @@ def image_means(scenes: SceneSet, rows: NDArray[np.int64]) -> NDArray[np.float64
     means = np.empty((len(rows), len(scenes.bands)))
     for start in range(0, len(rows), _CHUNK):
         images = np.asarray(scenes.images[rows[start : start + _CHUNK]])
-        means[start : start + _CHUNK] = images.mean(axis=(2, 3), dtype=np.float64)
-    return means / (_scale(scenes) or 1.0)
-
-
-def _scale(scenes: SceneSet) -> float | None:
-    return scenes.camera.scale
+        means[start : start + _CHUNK] = np.nanmean(images, axis=(2, 3), dtype=np.float64)
+    scale = scenes.camera.scale
+    return means if scale is None else (means + scenes.offset) / scale
 
 
 def _panel(

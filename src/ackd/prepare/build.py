@@ -14,6 +14,7 @@ from rich.console import Console
 from ackd.config.location import config_dir
 from ackd.data import MANIFEST, Selection, find_benchmark, is_pack, pack, read_manifest, select
 from ackd.data.benchmark import Modality
+from ackd.data.measured import without_invalid
 from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.packing.store import INDEX, read_index
 from ackd.data.reading import bands_of
@@ -97,6 +98,18 @@ def build(request: Request, console: Console) -> bool:
         console.print(f"note: {reason}", soft_wrap=True, highlight=False)
     options = replace(options, bands=bands_of(selection, options.bands)["ms"])
     _check_out(request, selection, options)
+    if options.nodata == "drop":
+        with bar("looking for invalid pixels") as report:
+            selection = without_invalid(selection, options, None, request.workers, report)
+        selection.splits(options.protocol, options.split_seed, 0)
+        images = [len(selection.side(side).records) for side in ("ms", "rgb")]
+        left_out = selection.notes["nodata"]["left_out"]
+        console.print(
+            f"note: {left_out['ms']:,} MS and {left_out['rgb']:,} RGB images with invalid pixels "
+            "are left out (--nodata drop)",
+            soft_wrap=True,
+            highlight=False,
+        )
     before = read_index(request.out)["id"] if _readable(request.out) else None
     with bar("packing") as report:
         packed = pack(

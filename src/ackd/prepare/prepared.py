@@ -13,6 +13,7 @@ from ackd.data.benchmark import Modality, SceneSet
 from ackd.data.class_map import ClassMap
 from ackd.data.manifest import read_head
 from ackd.data.stored import digests_of, row_blocks
+from ackd.data.value_range import verdict_on
 from ackd.errors import AckdError, DataError
 from ackd.prepare.findings import Report
 from ackd.prepare.inspect import flat_bands, same_files, unmeasured
@@ -37,11 +38,16 @@ def check_prepared(folder: Path, report: Report) -> None:
     bench = pack.benchmark()
     sides: Sides = {"ms": [], "rgb": []}
     for scenes in (bench.ms, bench.rgb):
-        _check_pixels(scenes, report)
+        _check_pixels(scenes, report, pack.options.get("nodata") == "zero")
         sides[scenes.modality] = [
             (str(scene), tuple(pack.classes[label] for label in np.flatnonzero(row)))
             for scene, row in zip(scenes.scene_ids, _table(scenes, len(pack.classes)), strict=True)
         ]
+    verdict = verdict_on(bench.ms)
+    for text in verdict.errors:
+        report.add("error", "value range", "ms", text)
+    for text in verdict.warnings:
+        report.add("warning", "value range", "ms", text)
     check_sides(_class_map(pack), sides, pack.name, report)
     try:
         read_head(folder / MANIFEST)
@@ -67,7 +73,7 @@ def _table(scenes: SceneSet, classes: int) -> NDArray[np.bool_]:
     return table
 
 
-def _check_pixels(scenes: SceneSet, report: Report) -> None:
+def _check_pixels(scenes: SceneSet, report: Report, blank: bool) -> None:
     side: Modality = scenes.modality
     promised = digests_of(scenes.images)
     labels = _table(scenes, int(scenes.labels.max()) + 1 if not scenes.multilabel else 0)
@@ -86,7 +92,7 @@ def _check_pixels(scenes: SceneSet, report: Report) -> None:
                         f"{name} in {side}.npy is not what was packed; prepare it anew (--force).",
                         [name],
                     )
-                _check_image(image, name, scenes, report)
+                _check_image(image, name, scenes, report, blank)
                 borne = tuple(map(str, np.flatnonzero(labels[row])))
                 files.append((name, digest.tobytes().hex(), borne))
             progress(len(files), len(scenes))
@@ -94,8 +100,11 @@ def _check_pixels(scenes: SceneSet, report: Report) -> None:
     same_files(files, side, report)
 
 
-def _check_image(image: NDArray[Any], name: str, scenes: SceneSet, report: Report) -> None:
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
+def _check_image(
+    image: NDArray[Any], name: str, scenes: SceneSet, report: Report, blank: bool
+) -> None:
+    """Note down what is wrong with an image; NaN is in order where invalid pixels were kept."""
+    if image.dtype.kind == "f" and not np.isfinite(image).all() and not blank:
         text = f"{name} holds NaN or infinite pixels."
         report.add("error", "NaN", scenes.modality, text, [name])
     flat = flat_bands(image, scenes.bands)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ackd.errors import DataError
 
-__all__ = ["inside", "is_image", "visible"]
+__all__ = ["as_text", "inside", "is_image", "visible"]
 
 #: What is an image, whether or not a source uses it: these are never passed over in silence.
 _IMAGE_SUFFIXES: Final = frozenset(
@@ -17,9 +18,35 @@ _IMAGE_SUFFIXES: Final = frozenset(
 
 
 def visible(folder: Path) -> list[Path]:
-    """The entries of a folder, sorted, without hidden ones and macOS's archive leftovers."""
+    """The entries of a folder, sorted, without hidden ones and macOS's archive leftovers.
+
+    Raises:
+        DataError: If a path is not UTF-8, as on disks of older systems: neither GDAL nor a table of
+            images can name such a file.
+    """
     entries = sorted(folder.iterdir(), key=lambda path: path.name)
-    return [path for path in entries if not path.name.startswith((".", "__MACOSX"))]
+    shown = [path for path in entries if not path.name.startswith((".", "__MACOSX"))]
+    for path in shown:
+        if not _is_utf8(path):
+            raise DataError(
+                f"The name {as_text(path)} is not valid UTF-8 (perhaps Latin-1), and image files "
+                "of such names cannot be opened. Rename it, or all of them at once: "
+                f"convmv -r -f latin1 -t utf8 --notest {as_text(folder)}"
+            )
+    return shown
+
+
+def as_text(path: Path) -> str:
+    """A path as text that can be printed and stored: bytes that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_image(path: Path) -> bool:
