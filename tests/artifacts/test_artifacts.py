@@ -17,12 +17,10 @@ from ackd.artifacts.found import Item, Kind, find
 from ackd.artifacts.uses import read_uses
 from ackd.errors import AckdError, ConfigError
 from ackd.stages.artifacts import obtain
-from ackd.stages.runs import Place, claimed
 from ackd.stages.usage import Usage
 from ackd.train import train
 from tests.stages import toy
 from tests.stages.test_artifacts import FakeStage
-from tests.stages.test_runs import context
 
 QUICK = ("transport=off", "student.max_epochs=1", "teacher.max_epochs=1")
 
@@ -199,10 +197,10 @@ def test_a_stage_in_training_stays_and_a_dead_one_goes(tmp_path: Path) -> None:
     (item,) = items(root)
     assert (item.kind, item.held) == (Kind.INTERRUPTED, False)
     # A run without a result may go on with it.
-    with (
-        claimed(Place(root / "outputs" / "run"), context(root)),
-        Usage(root / "outputs" / "run") as usage,
-    ):
+    run = root / "outputs" / "run"
+    run.mkdir()
+    (run / "run.json").write_text('{"options": {}}')
+    with Usage(run) as usage:
         usage.begin(item.artifact)
     command(root, "prune", "--unused", "--yes")
     assert len(items(root)) == 1
