@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ackd.artifacts.found import LOCKS, PRUNED, STAGES, Item, Kind, training_lock
-from ackd.errors import ConfigError, nearest
+from ackd.errors import ConfigError, did_you_mean
 from ackd.stages.run_folder import LOCK as RUNNING
 from ackd.stages.usage import use_lock
 from ackd.utils.locks import alone, is_free
@@ -58,8 +58,7 @@ def named(items: Sequence[Item], names: Sequence[str]) -> list[Item]:
         ]
         labels = sorted({item.label for item in fitting})
         if not labels:
-            close = nearest(word, [item.label for item in items])
-            hint = f" Did you mean {close}?" if close else ""
+            hint = did_you_mean(word, [item.label for item in items], "{}")
             raise ConfigError(
                 f"There is no artifact {word}.{hint} python -m ackd.artifacts list shows all."
             )

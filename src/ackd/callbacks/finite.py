@@ -73,7 +73,8 @@ class Finite(pl.Callback):
         rate = groups[0].get("lr") if groups else None
         ways = []
         if isinstance(rate, int | float) and rate > 0:
-            ways.append(f"{self.stage}.optimizer.lr={float(rate) / 10:.2g} (it is {rate:g})")
+            lower = min(float(rate) / 10, 0.01)
+            ways.append(f"{self.stage}.optimizer.lr={lower:.2g} (it is {rate:g})")
         else:
             ways.append(f"a smaller {self.stage}.optimizer.lr")
         if trainer.gradient_clip_val is None:
