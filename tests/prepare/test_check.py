@@ -250,3 +250,17 @@ def test_the_real_constant_band(shared_data: Path, shared_counts: dict[str, int]
     assert report.images == {name: shared_counts[name] for name in sources}
     (twins,) = (one for one in report.findings if one.kind == "twins")
     assert twins.text.startswith(f"{shared_counts['twins']} scenes")
+
+
+def test_reflectance_is_said_to_need_a_scale(tmp_path: Path, prepare: Command) -> None:
+    """Nobody has said yet that it is Sentinel-2; when somebody does, the scale has to be given."""
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        for number in range(5):
+            pixels = rng.uniform(0.01, 0.4, (3, 8, 8)).astype(np.float32)
+            write_tif(tmp_path / "ms" / label / f"{number}.tif", pixels)
+            write_jpg(tmp_path / "rgb" / label / f"{number}.jpg", number, 8)
+    said = prepare("check", tmp_path / "ms", tmp_path / "rgb")
+    assert said.code == 0
+    assert "If these are bands of Sentinel-2 (data.sensor=sentinel2)" in said.out
+    assert "probably data.scale=1;" in said.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 
 from ackd.data.benchmark import Modality
 from ackd.data.listing import Listing, check_classes
@@ -115,7 +117,9 @@ def _find(
                 raise
             return False
 
-        with ThreadPoolExecutor(workers) as pool:
+        # the filter is the process's, and set here once because threads setting it would race
+        with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
             for row, invalid in enumerate(pool.map(is_invalid, selection.paths(side))):
                 if invalid:
                     rows.add(row)

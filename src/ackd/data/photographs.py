@@ -7,6 +7,7 @@ is asked for its bits.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ackd.data.invalid import blank_invalid, invalid_by_value, mask_of
 from ackd.data.options import AS_STORED, PixelOptions
@@ -102,7 +103,9 @@ def with_rgb_max(paths: Sequence[Path], options: PixelOptions) -> PixelOptions:
     if options.rgb_max is not None or not paths:
         return options
     chosen = np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int))
-    found = [depth for depth in (_depth_of(paths[row]) for row in chosen.tolist()) if depth]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        found = [depth for depth in (_depth_of(paths[row]) for row in chosen.tolist()) if depth]
     if not found:
         return options
     kinds = sorted({depth.dtype for depth in found})

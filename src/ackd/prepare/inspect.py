@@ -18,6 +18,7 @@ from ackd.data.manifest import checksum
 from ackd.data.options import AS_STORED, PixelOptions
 from ackd.data.photographs import with_rgb_max
 from ackd.data.scenes import Progress
+from ackd.data.sensors import GENERIC, SENTINEL2
 from ackd.data.sources import Record, Source
 from ackd.data.value_range import judge_values
 from ackd.errors import ConfigError, DataError, ImageError
@@ -124,6 +125,10 @@ def _judge(source: Source, root: Path, records: Sequence[Record], report: Report
         report.add("error", "value range", source.name, text)
     for text in verdict.warnings:
         report.add("warning", "value range", source.name, text)
+    if source.sensor.name == GENERIC.name and not verdict.errors:
+        for text in judge_values(images, files, bands, replace(SENTINEL2, bands=())).errors:
+            said = f"If these are bands of Sentinel-2 (data.sensor=sentinel2): {text}"
+            report.add("note", "value range", source.name, said)
 
 
 def _bands(source: Source) -> tuple[str, ...]:
