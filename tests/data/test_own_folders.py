@@ -393,3 +393,12 @@ def test_colours_of_unknown_bands() -> None:
     assert rgb_bands(generic, ("nir", "B", "G", "R")) == ("R", "G", "B")
     with pytest.raises(ConfigError, match=r"b1, b2 are fewer than three.*matching=random"):
         rgb_bands(generic, ("b1", "b2"))
+
+
+def test_a_look_at_tifs_without_coordinates_warns_of_nothing(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    write_own(tmp_path, bands=4)
+    names = ("B02", "B03", "B04", "B08")
+    look(tmp_path, file_bands=names, sensor="sentinel2", scale=100.0)
+    assert not [one for one in recwarn if "Georeferenced" in one.category.__name__]

@@ -191,3 +191,53 @@ def test_one_unstated_marker_among_many_images_is_found(tmp_path: Path) -> None:
         load(tmp_path, "sentinel2")
     ms = load(tmp_path, "sentinel2", nodata_value=-9999.0, nodata="drop").ms
     assert len(ms) == 99
+
+
+def write_reflectance(root: Path, factor: float = 1e-4) -> None:
+    for label in ("a", "b"):
+        for number in range(6):
+            write_tif(
+                root / "ms" / label / f"{number}.tif", (numbers(number) * factor).astype("f4")
+            )
+            write_jpg(root / "rgb" / label / f"{number}.jpg", number, 16)
+
+
+def asked_of(root: Path, **said: Any) -> dict[str, list[dict[str, Any]]]:
+    own = OwnData.look(root / "ms", root / "rgb", **said)
+    return {one.kind: [dict(way.options) for way in one.answers] for one in own.questions}
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(1e-4, 1), (1e-2, 100)])
+def test_a_wrong_scale_is_asked_about_at_the_door(
+    tmp_path: Path, factor: float, scale: int
+) -> None:
+    write_reflectance(tmp_path, factor)
+    unscaled = {"data.sensor": "sentinel2_unscaled"}
+    named = {"file_bands": BANDS, "sensor": "sentinel2"}
+    assert asked_of(tmp_path, **named) == {"value range": [{"data.scale": scale}, unscaled]}
+    # each of the answers, and the third way out that the message names, ends the questions
+    assert asked_of(tmp_path, **named, scale=float(scale)) == {}
+    assert asked_of(tmp_path, file_bands=BANDS, sensor="sentinel2_unscaled") == {}
+    assert asked_of(tmp_path, **named, judged=False) == {}
+    # at once with what else is asked: the order of the bands changes nothing about their numbers
+    assert set(asked_of(tmp_path, sensor="sentinel2")) == {"order of bands", "value range"}
+
+
+def test_a_scale_that_the_user_gave_is_judged_and_taken_back_at_the_door(tmp_path: Path) -> None:
+    write_sides(tmp_path)
+    asked = asked_of(tmp_path, file_bands=BANDS, sensor="sentinel2", scale=1.0)
+    unscaled = {"data.sensor": "sentinel2_unscaled", "data.scale": "null"}
+    assert asked == {"value range": [{"data.scale": 10000}, unscaled]}
+
+
+def test_decibels_have_no_scale_to_offer(tmp_path: Path) -> None:
+    write_reflectance(tmp_path, -1e-3)
+    asked = asked_of(tmp_path, file_bands=BANDS, sensor="sentinel2")
+    assert asked == {"value range": [{"data.sensor": "sentinel2_unscaled"}]}
+
+
+def test_image_max_is_a_way_out_of_an_unknown_scale(tmp_path: Path) -> None:
+    write_reflectance(tmp_path)
+    with pytest.raises(DataError, match=r"data\.pseudo_rgb=image_max"):
+        load(tmp_path, "sentinel2")
+    assert load(tmp_path, "sentinel2", pseudo_rgb="image_max")

@@ -61,6 +61,9 @@ def look_at_own(data: FoldersConfig) -> OwnData:
         size=data.size,
         class_map=own_class_map(data),
         classes=data.classes,
+        scale=data.scale,
+        offset=data.offset,
+        judged=data.pseudo_rgb != "image_max",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.class_map import ClassMap
 from ackd.data.measured import without_invalid
-from ackd.data.options import FileOptions, PixelOptions, pixel_options
+from ackd.data.options import FileOptions, pixel_options
 from ackd.data.own_classes import OwnClassMap
 from ackd.data.packing import check_options, open_pack, pack_among
 from ackd.data.packing.index import SideIndex
@@ -167,14 +167,15 @@ def load_prepared(
     return assign_splits(benchmark, options.protocol, options.split_seed, options.fold, published)
 
 
-def understood(benchmark: Benchmark, options: PixelOptions) -> Benchmark:
+def understood(benchmark: Benchmark, options: FileOptions) -> Benchmark:
     """Say what the numbers of the MS images mean, and look whether they can.
 
     Raises:
         DataError: If they cannot.
     """
     ms = replace(benchmark.ms, scale=options.scale, offset=options.offset)
-    warned = check_values(ms)
+    # each image's own maximum is white then, whatever the scale
+    warned = check_values(ms, scaled=options.pseudo_rgb != "image_max")
     for warning in warned:
         log.warning("%s", warning)
     notes = {**benchmark.notes, "value_range": list(warned)} if warned else benchmark.notes

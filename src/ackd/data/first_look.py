@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from ackd.data.invalid import data_bands, invalid_by_value, mask_of
-from ackd.data.scenes import unreadable
+from ackd.data.scenes import plain_tifs, unreadable
 from ackd.data.sources.folders import is_image, visible
 from ackd.errors import DataError, ImageError, nearest
 
@@ -25,6 +24,7 @@ TIFS: Final = (".tif", ".tiff")
 PHOTOGRAPHS: Final = (".jpg", ".jpeg", ".png", *TIFS)
 
 _CANDIDATES: Final = 10  # files of a class that are tried in turn where the first ones are broken
+_SAMPLES: Final = 8  # files that are read where one does not tell enough
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class FirstLook:
         high: The 99th percentile.
         darkest: Which band has the smallest median, counted from 0.
         nodata: The value that marks a missing pixel, where the file states one.
+        samples: The first image of each class, of at most `_SAMPLES` classes.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class FirstLook:
     high: float
     darkest: int
     nodata: float | None
+    samples: tuple[Path, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,12 +95,14 @@ def look_at(
     images: dict[str, int] = {}
     formats: Counter[str] = Counter()
     candidates: list[Path] = []
+    samples: list[Path] = []
     for label in _classes(folder, option):
         files = [path for path in visible(folder / label) if is_image(path) and path.is_file()]
         formats.update(path.suffix.lower() for path in files)
         usable = [path for path in files if path.suffix.lower() in suffixes]
         images[label] = len(usable)
         candidates += usable[:_CANDIDATES]
+        samples += usable[:1]
     if not candidates:
         found = ", ".join(f"{count} {suffix}" for suffix, count in formats.items()) or "no image"
         raise DataError(
@@ -106,7 +110,8 @@ def look_at(
             f"{found}); expected the images of {option} there."
         )
     first, contents = _first_readable(candidates, option, skip_broken)
-    return FirstLook(folder, option, images, dict(formats), first, **contents)
+    taken = tuple(samples[:_SAMPLES])
+    return FirstLook(folder, option, images, dict(formats), first, **contents, samples=taken)
 
 
 def pixels_of(look: FirstLook) -> str:
@@ -156,17 +161,16 @@ def _first_readable(
 def _contents(file: Path) -> dict[str, Any]:
     """What one file holds, by the names of the attributes of `FirstLook`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with (
-                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
-                rasterio.open(file) as dataset,
-            ):
-                indexes = data_bands(dataset)
-                pixels = dataset.read(indexes)
-                masked = mask_of(dataset, indexes)
-                stated = [dataset.nodatavals[index - 1] for index in indexes]
-                names = tuple((dataset.descriptions[i - 1] or "").strip() for i in indexes)
+        with (
+            plain_tifs(),
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
+            rasterio.open(file) as dataset,
+        ):
+            indexes = data_bands(dataset)
+            pixels = dataset.read(indexes)
+            masked = mask_of(dataset, indexes)
+            stated = [dataset.nodatavals[index - 1] for index in indexes]
+            names = tuple((dataset.descriptions[i - 1] or "").strip() for i in indexes)
     except RasterioError as error:
         raise unreadable(file, "an image", error) from error
     nodata = next((value for value in stated if value is not None), None)

@@ -24,12 +24,12 @@ from ackd.errors import ImageError
 from ackd.utils.io import read_json, write_json
 from ackd.utils.values import digest
 
-__all__ = ["without_invalid"]
+__all__ = ["INVALID", "without_invalid"]
 
 log = logging.getLogger("ackd")
 
 #: The kinds of `ackd.errors.ImageError` that mean invalid pixels.
-_INVALID: Final = frozenset({"NaN", "nodata"})
+INVALID: Final = frozenset({"NaN", "nodata"})
 _NAMED: Final = 3  # files in the log
 
 
@@ -112,7 +112,7 @@ def _find(
             try:
                 read(path)
             except ImageError as error:
-                if error.kind in _INVALID:
+                if error.kind in INVALID:
                     return True
                 raise
             return False

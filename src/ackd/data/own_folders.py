@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,14 +17,20 @@ from ackd.data.class_map import ClassMap
 from ackd.data.first_look import PHOTOGRAPHS, TIFS, FirstLook, look_at
 from ackd.data.own_classes import OwnClassMap, check_chosen, choose_classes
 from ackd.data.questions import Answer, Question, questions_text
+from ackd.data.scenes import plain_tifs
+from ackd.data.sensors import Sensor, find_sensor
 from ackd.data.sources import ClassFolders, Source
 from ackd.data.splits import FOLDS
+from ackd.data.value_range import judge_values
 from ackd.errors import DataError, nearest
 
-__all__ = ["FOUND", "OwnData", "ready"]
+__all__ = ["FOUND", "VALUE_RANGE", "OwnData", "ready"]
 
 #: The value of ``data.size`` that leaves the images of both sides as they are.
 FOUND: Final = "found"
+
+#: The kind of the question what the numbers of the MS images are.
+VALUE_RANGE: Final = "value range"
 
 _DTYPES: Final = (
     "uint8", "uint16", "int16", "float32", "float64", "int8", "uint32", "int32",
@@ -65,6 +71,9 @@ class OwnData:
         size: int | Literal["found"] | None = None,
         class_map: OwnClassMap | None = None,
         classes: Sequence[str] | None = None,
+        scale: float | None = None,
+        offset: float = 0.0,
+        judged: bool = True,
         skip_broken: bool = False,
     ) -> OwnData:
         """Look at both folders.
@@ -78,6 +87,9 @@ class OwnData:
                 RGB images to the size of the MS images.
             class_map: The user's own class map.
             classes: The classes to use; all where None.
+            scale: ``data.scale``, MS numbers per unit of reflectance; the sensor's where None.
+            offset: ``data.offset``, added to MS numbers before they are divided by the scale.
+            judged: Whether to ask where the first files cannot hold reflectance at the scale.
             skip_broken: Whether to open another image where the first cannot be read.
 
         Raises:
@@ -101,7 +113,14 @@ class OwnData:
                 f"MS bands {', '.join(camera.file_bands)} ({camera.told_by}), sensor "
                 f"{camera.sensor.name}"
             )
-        return cls(*looks, found, camera, side, tuple(questions), tuple(remarks))
+        own = cls(*looks, found, camera, side, tuple(questions), tuple(remarks))
+        known = camera.sensor if sensor is None else find_sensor(sensor)
+        if not judged or (scale is None and known.scale is None):
+            return own
+        known = replace(known, scale=scale or known.scale)
+        return replace(
+            own, questions=(*own.questions, *_wrong_scale(own, known, offset, scale is not None))
+        )
 
     @property
     def options(self) -> dict[str, object]:
@@ -239,6 +258,24 @@ def _wrong_type(ms: FirstLook) -> list[Question]:
         "example by gdal_translate -ot Float32 IN OUT."
     )
     return [Question(text, "wrong type")]
+
+
+def _wrong_scale(own: OwnData, sensor: Sensor, offset: float, stated: bool) -> list[Question]:
+    """Ask what the numbers are where those of a few files cannot be reflectance."""
+    source, bands = own.sources["ms"], own.camera.file_bands
+    images, files = [], []
+    with plain_tifs():
+        for file in own.ms.samples:
+            try:
+                images.append(source.read(file, bands, None))
+            except DataError:
+                continue  # told where every file is opened
+            files.append(str(file))
+    if not images:
+        return []
+    verdict = judge_values(images, files, bands, sensor, offset, stated=stated)
+    answers = tuple(Answer(options, meaning) for options, meaning in verdict.ways_out)
+    return [Question(" ".join(verdict.errors), VALUE_RANGE, answers)] if answers else []
 
 
 def _size(

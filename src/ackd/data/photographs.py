@@ -7,7 +7,6 @@ is asked for its bits.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,11 +18,11 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from ackd.data.invalid import blank_invalid, invalid_by_value, mask_of
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.scenes import resize_bands, unreadable
+from ackd.data.scenes import plain_tifs, resize_bands, unreadable
 from ackd.errors import ConfigError, ImageError
 
 __all__ = ["RGB_WHITE", "read_rgb", "with_rgb_max"]
@@ -103,8 +102,7 @@ def with_rgb_max(paths: Sequence[Path], options: PixelOptions) -> PixelOptions:
     if options.rgb_max is not None or not paths:
         return options
     chosen = np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with plain_tifs():
         found = [depth for depth in (_depth_of(paths[row]) for row in chosen.tolist()) if depth]
     if not found:
         return options

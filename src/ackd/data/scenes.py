@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ __all__ = [
     "check_type",
     "decode",
     "measured",
+    "plain_tifs",
     "read_ms",
     "resize_bands",
     "unreadable",
@@ -192,6 +194,17 @@ def _resized(band: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.where(weight >= 0.5, values / np.maximum(weight, 0.5), np.nan).astype(np.float32)
 
 
+@contextmanager
+def plain_tifs() -> Iterator[None]:
+    """Take tifs without coordinates, as benchmarks have them, without a warning about each.
+
+    The filter is the process's: it is set once around threads, which would race to set it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
 def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError:
     """Build the error for a file that a library refused: it says more than the library does.
 
@@ -261,9 +274,7 @@ def decode(
     if threads < 1:
         raise ValueError(f"workers is {threads}; expected at least 1 thread.")
     images: NDArray[Any] | None = None
-    # the filter is the process's, and set here once because threads setting it would race
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with plain_tifs(), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[NDArray[Any]]] = deque()
         upcoming = iter(paths)
         try:

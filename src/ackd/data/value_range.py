@@ -8,7 +8,7 @@ about 1.5, and the brightest band of any scene reflects some percent, so a sampl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ackd.data.benchmark import SceneSet
 from ackd.data.invalid import MARKERS
-from ackd.data.sensors import Sensor
+from ackd.data.sensors import SENSORS, Sensor
 from ackd.errors import DataError
 
 __all__ = ["Verdict", "check_values", "judge_values", "verdict_on"]
@@ -48,17 +48,22 @@ class Verdict:
     Attributes:
         errors: Why the numbers cannot be what they are taken for, with the ways out.
         warnings: What they may be instead.
+        ways_out: Where the numbers do not fit the scale, the options that say what they are, the
+            likeliest first, and what each means.
     """
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    ways_out: tuple[tuple[dict[str, Any], str], ...] = ()
 
 
-def check_values(scenes: SceneSet) -> tuple[str, ...]:
+def check_values(scenes: SceneSet, scaled: bool = True) -> tuple[str, ...]:
     """Look at a sample of MS images before anything is trained on them.
 
     Args:
         scenes: The MS side.
+        scaled: Whether anything takes the numbers for reflectance at the scale; otherwise only
+            values that mark nodata are looked for.
 
     Returns:
         What a user should be warned of.
@@ -67,19 +72,20 @@ def check_values(scenes: SceneSet) -> tuple[str, ...]:
         DataError: If the numbers cannot be reflectance at the sensor's scale, or hold values that
             mark nodata.
     """
-    verdict = verdict_on(scenes)
+    verdict = verdict_on(scenes, scaled)
     if verdict.errors:
         raise DataError(" ".join(verdict.errors))
     return verdict.warnings
 
 
-def verdict_on(scenes: SceneSet) -> Verdict:
-    """Judge a sample of MS images, evenly spread over all of them."""
+def verdict_on(scenes: SceneSet, scaled: bool = True) -> Verdict:
+    """Judge a sample of MS images, evenly spread over all of them; see `check_values`."""
     rows = np.unique(np.linspace(0, len(scenes) - 1, _SAMPLE).astype(np.int64))
     images = [np.asarray(scenes.images[int(row)]) for row in rows]
     files = [str(scenes.files[row]) for row in rows]
     stated = scenes.scale is not None
-    return judge_values(images, files, scenes.bands, scenes.camera, scenes.offset, stated=stated)
+    camera = scenes.camera if scaled else replace(scenes.camera, scale=None)
+    return judge_values(images, files, scenes.bands, camera, scenes.offset, stated=stated)
 
 
 def judge_values(
@@ -134,7 +140,7 @@ def judge_values(
         )
     wrong, certain = _wrong_scale(numbers, middle, high, bands, sensor)
     if wrong and (certain or not stated):
-        return Verdict((wrong,), ())
+        return Verdict((wrong,), (), _ways_out(numbers, sensor))
     if wrong:
         return Verdict((), (wrong.rstrip("."),))
     if sensor.name == "sentinel2" and offset == 0 and np.nanmin(low) > _OFFSET:
@@ -209,12 +215,35 @@ def _wrong_scale(
 
 
 def _suggestion(least: float, most: float) -> str:
+    likely = _likely_scale(least, most)
+    return "data.scale=N, if there is one" if likely is None else f"probably data.scale={likely}"
+
+
+def _likely_scale(least: float, most: float) -> int | None:
     if least < 0:
-        return "data.scale=N, if there is one"
-    likely = next((scale for top, scale in ((2, 1), (110, 100), (255, 255)) if most <= top), 10000)
-    return f"probably data.scale={likely}"
+        return None
+    return next((scale for top, scale in ((2, 1), (110, 100), (255, 255)) if most <= top), 10000)
+
+
+def _ways_out(
+    numbers: NDArray[np.float64], sensor: Sensor
+) -> tuple[tuple[dict[str, Any], str], ...]:
+    options: dict[str, Any] = {"data.sensor": _unscaled(sensor)}
+    if sensor.scale != SENSORS[sensor.name].scale:
+        options["data.scale"] = "null"  # the one that was given would be taken on
+    unknown = (options, "the scale is not known")
+    scale = _likely_scale(float(np.nanmin(numbers)), float(np.nanmax(numbers)))
+    if scale is None or scale == sensor.scale:
+        return (unknown,)
+    return (({"data.scale": scale}, f"a reflectance of 1 is stored as {scale}"), unknown)
+
+
+def _unscaled(sensor: Sensor) -> str:
+    return "sentinel2_unscaled" if sensor.name.startswith("sentinel2") else "generic"
 
 
 def _unknown_scale(sensor: Sensor) -> str:
-    name = "sentinel2_unscaled" if sensor.name.startswith("sentinel2") else "generic"
-    return f"data.sensor={name} for your own folders, data.pseudo_rgb=image_max for any data"
+    return (
+        f"data.sensor={_unscaled(sensor)} for your own folders, data.pseudo_rgb=image_max for any "
+        "data"
+    )

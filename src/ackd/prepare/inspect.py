@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,12 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 
 from ackd.data.manifest import checksum
 from ackd.data.options import AS_STORED, PixelOptions
 from ackd.data.photographs import with_rgb_max
-from ackd.data.scenes import Progress
+from ackd.data.scenes import Progress, plain_tifs
 from ackd.data.sensors import GENERIC, SENTINEL2
 from ackd.data.sources import Record, Source
 from ackd.data.value_range import judge_values
@@ -119,7 +117,8 @@ def _judge(source: Source, root: Path, records: Sequence[Record], report: Report
     chosen = np.unique(np.linspace(0, len(records) - 1, _SAMPLE).astype(int)).tolist()
     bands = _bands(source)
     files = [records[row].file for row in chosen]
-    images = [source.read(root / file, bands, None) for file in files]
+    with plain_tifs():
+        images = [source.read(root / file, bands, None) for file in files]
     verdict = judge_values(images, files, bands, source.sensor)
     for text in verdict.errors:
         report.add("error", "value range", source.name, text)
@@ -144,9 +143,7 @@ def _look(
 ) -> Iterator[Seen]:
     bands = _bands(source)
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
-    # the filter is the process's, and set here once because threads setting it would race
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with plain_tifs(), ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(records), _AHEAD):
             part = records[start : start + _AHEAD]
             yield from pool.map(lambda record: _open(source, root, record, bands, options), part)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ackd.config.own_data import pseudo_rgb_question
 from ackd.data.first_look import FirstLook, pixels_of
-from ackd.data.own_folders import OwnData
+from ackd.data.measured import INVALID
+from ackd.data.own_folders import VALUE_RANGE, OwnData
 from ackd.data.questions import Answer, Question, command, commands
 from ackd.data.sensors import rgb_bands
 from ackd.data.sources import Record
@@ -18,6 +19,16 @@ from ackd.prepare.inspect import Seen, inspect_source
 from ackd.utils.progress import bar
 
 __all__ = ["check_own"]
+
+#: Asked in the commands alone: the findings name each file and say the same.
+_INVALID_PIXELS = Question(
+    "Some images have invalid pixels.",
+    "nodata",
+    (
+        Answer({"data.nodata": "drop"}, "images with invalid pixels are left out"),
+        Answer({"data.nodata": "zero"}, "they stay, and their invalid pixels are 0"),
+    ),
+)
 
 
 def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -> None:
@@ -53,9 +64,14 @@ def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -
             f"{red}, {green} and {blue} stand for red, green and blue in pseudo-RGB; "
             "data.pseudo_rgb_bands=[RED,GREEN,BLUE] names others"
         )
+    told = {one.kind for one in report.findings if one.severity == "error"}
     for question in asked:
+        if question.kind == VALUE_RANGE and VALUE_RANGE in told:
+            continue  # of all files, which tells more than the first of each class
         report.add("error", question.kind, "MS and RGB", question.text)
     words = [f"{name}={value}" for name, value in own.options.items()]
+    if told & INVALID:
+        asked.append(_INVALID_PIXELS)
     report.commands += commands(asked, words) or [(command(words, {}), "")]
 
 
