@@ -112,6 +112,12 @@ def ranking(students: Mapping[str, Accuracy]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train everything and print the accuracy of the teacher and the students with intervals."""
+    with last_word(sys.argv[1:] if arguments is None else arguments):
+        given = _parsed(arguments)
+        _run(quoted_paths(known_words(given.overrides)), given.seeds)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ackd.demo", description=__doc__)
     parser.add_argument(
         "--seeds", type=int, default=3, help="seeds of each kind of student (default: 3)"
@@ -122,8 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.seeds < 1:
         parser.error(f"--seeds {given.seeds}: expected 1 or more")
-    with last_word(sys.argv[1:] if arguments is None else arguments):
-        _run(quoted_paths(known_words(given.overrides)), given.seeds)
+    return given
 
 
 def _run(given: list[str], seeds: int) -> None:

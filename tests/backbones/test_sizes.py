@@ -38,13 +38,16 @@ def test_networks_of_other_forms_serve(
 
 
 def test_row_major_tokens_where_the_grid_is_not_told() -> None:
+    torch.manual_seed(0)
     net = small("xcit_nano_12_p16_224", (64, 96)).eval()
     images = torch.zeros(1, 4, 64, 96)
     changed = images.clone()
     changed[..., :16, -16:] = 3.0
     with torch.no_grad():
         moved = (net(changed).z - net(images).z).abs().sum(-1)[0]
-    assert int(moved.argmax()) == 5, "the last patch of the first row"
+    # The last patch of the first row of six, and the one below it, which its convolutions reach;
+    # tokens column by column would have it at 20.
+    assert int(moved.argmax()) in (5, 11)
 
 
 @pytest.mark.parametrize(

@@ -223,8 +223,8 @@ def pairs_of(folder: Path) -> Tensor:
 
 def test_random_pairs_are_kept_and_redrawn_ones_are_not(tmp_path: Path) -> None:
     kept = [
-        pairs_of(run(tmp_path / str(epochs), "method=kd", f"student.max_epochs={epochs}", *seed))
-        for epochs, seed in ((1, ()), (4, ()), (4, ("seed=1",)))
+        pairs_of(run(tmp_path / name, "method=kd", f"student.max_epochs={epochs}", f"seed={seed}"))
+        for name, epochs, seed in (("short", 1, 0), ("long", 4, 0), ("other", 4, 1))
     ]
     assert torch.equal(kept[0], kept[1])
     assert not torch.equal(kept[1], kept[2])

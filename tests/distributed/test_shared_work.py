@@ -97,7 +97,9 @@ def prepared(folder: Path, initial: str) -> dict[str, Any]:
     """Store, galleries and first pairs, without a Trainer."""
     datamodule.SWEEP_BATCH = SWEEP  # type: ignore[misc]
     stages_context.build_backbone = tiny_student  # type: ignore[attr-defined]
-    context = Context(toy.config(folder, f"matching={initial}"), toy.benchmark())
+    ranks = dist.get_world_size() if dist.is_initialized() else 1
+    words = (f"matching={initial}", f"trainer.devices={ranks}")
+    context = Context(toy.config(folder, *words), toy.benchmark())
     torch.manual_seed(4)
     teacher = toy.ToyBackbone(4, 3)
     matcher = Matcher(toy.ToyBackbone(4, 0), toy.ToyBackbone(3, 0), dim=8)
