@@ -254,3 +254,22 @@ def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(
     run(tmp_path, "unused", "name=n", "ckpt_path=auto")
     assert (folder / RESULT).is_file()
     assert not list(folder.rglob(f".*{io.DRAFT_SUFFIX}"))
+
+
+def test_no_row_is_lost_between_a_checkpoint_and_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, "whole")
+
+    def crash(self: Any, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+        save(self, checkpoint, path, storage_options)
+        if Path(path).name == LAST and checkpoint["epoch"] == 2:
+            raise RuntimeError("power cut")
+
+    save = WholeCheckpoints.save_checkpoint
+    with monkeypatch.context() as patch:
+        patch.setattr(WholeCheckpoints, "save_checkpoint", crash)
+        with pytest.raises(RuntimeError, match="power cut"):
+            run(tmp_path, "crashed", "name=n")
+    run(tmp_path, "unused", "name=n", "ckpt_path=auto")
+    assert_same(tmp_path / "outputs" / "crashed", tmp_path / "outputs" / "whole")

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ackd.errors import DamagedError
 from ackd.stages.ranks import agree, barrier, first_rank
 from ackd.stages.usage import Usage
-from ackd.utils.io import sync_folder, write_json
+from ackd.utils.io import remove_drafts, sync_folder, write_json
 from ackd.utils.locks import locked
 from ackd.utils.values import digest
 
@@ -128,6 +128,7 @@ def obtain(
             if draft.exists() and not resume:
                 shutil.rmtree(draft)
             draft.mkdir(exist_ok=True)
+            remove_drafts(draft)  # of an attempt that was killed
             agree("train")
             if damage:
                 log.warning("training %s %s again: %s", stage.name, name, damage[0])

@@ -23,6 +23,7 @@ from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
 from ackd.stages.checkpoints import CHECKPOINTS, WholeCheckpoints
 from ackd.stages.interrupts import GOES_ON, left_to_lightning
+from ackd.stages.metrics_csv import EpochRow
 from ackd.stages.ranks import first_rank
 from ackd.stages.resources import shortages_told
 from ackd.utils.io import load_tensors, remove_drafts
@@ -122,7 +123,7 @@ def fit(
     clock = Clock()
     ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
     ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
-    ours += [*callbacks, best, last]
+    ours += [*callbacks, EpochRow(), best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )

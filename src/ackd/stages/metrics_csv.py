@@ -8,13 +8,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from ackd.stages.ranks import first_rank
 from ackd.utils.io import full_disk_told, sync, write_text
 
-__all__ = ["ContinuedCSVLogger", "read_rows"]
+__all__ = ["ContinuedCSVLogger", "EpochRow", "read_rows"]
 
 log = logging.getLogger("ackd")
 
@@ -30,11 +31,13 @@ class ContinuedCSVLogger(CSVLogger):
             keep_until_epoch: Rows up to this epoch stay; -1 starts a new file.
         """
         super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
+        self.kept: list[dict[str, Any]] = []
         if not first_rank():
             return  # the file belongs to rank 0
         path = folder / ExperimentWriter.NAME_METRICS_FILE
         keys, rows = read_rows(path) if keep_until_epoch >= 0 else ([], [])
         kept = [row for row in rows if int(float(row["epoch"])) <= keep_until_epoch]
+        self.kept = kept
         writer = _Writer(str(folder))
         if kept:
             writer.metrics_keys = keys
@@ -42,6 +45,50 @@ class ContinuedCSVLogger(CSVLogger):
         else:
             path.unlink(missing_ok=True)
         self._experiment = writer
+
+
+class EpochRow(pl.Callback):
+    """Keeps the losses of an epoch in its checkpoint.
+
+    Lightning writes their row after the checkpoint of the epoch. A process that is killed between
+    the two would go on without it.
+    """
+
+    MARK = "train/loss"
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.row: dict[str, float] = {}
+        self.step = 0
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note what Lightning is about to log; checkpoints come after this."""
+        del pl_module
+        self.row = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if not name.startswith("val/")
+        }
+        self.row["epoch"] = trainer.current_epoch
+        self.step = trainer.global_step - 1  # as in Lightning's own rows
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the row of the checkpoint that is gone on from, if it is missing."""
+        del pl_module
+        for logger in trainer.loggers:
+            if not self.row or not isinstance(logger, ContinuedCSVLogger):
+                continue
+            known = [row for row in logger.kept if row.get(self.MARK)]
+            if not any(float(row["epoch"]) == self.row["epoch"] for row in known):
+                logger.log_metrics(dict(self.row), self.step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The row and its step."""
+        return {"row": self.row, "step": self.step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The row of the checkpoint that is gone on from."""
+        self.row, self.step = state_dict["row"], state_dict["step"]
 
 
 def read_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:

@@ -29,7 +29,7 @@ from ackd.stages.run_folder import (
     say_differences,
 )
 from ackd.utils import locks
-from ackd.utils.io import read_json, write_json
+from ackd.utils.io import read_json, remove_drafts, write_json
 from ackd.utils.values import digest
 
 __all__ = ["Place", "choose_place", "claimed"]
@@ -92,6 +92,7 @@ def claimed(place: Place, context: Context) -> Iterator[None]:
     )
     stamp = _stamp(context)
     with locks.held(folder / LOCK, refusal):
+        remove_drafts(folder)  # of an attempt that was killed
         if not place.resume:
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # of a run that is repeated
         write_json(folder / IDENTITY, stamp | ({REPLACES: True} if place.replaces else {}))
