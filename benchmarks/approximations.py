@@ -58,6 +58,5 @@ def _steps(pairing: str, size: int, batch: int, folder: Path) -> dict[str, Calla
     return {
         "exact": step_of(exact),
         f"planner.dim={width}": made("narrow", f"planner.dim={width}"),
-        "student.store_dtype=bfloat16": made("store", "student.store_dtype=bfloat16"),
         "trainer.precision=bf16-mixed": made("autocast", bf16=True),
     }

@@ -35,6 +35,11 @@ class Removed:
 
 
 REMOVED: Final[Mapping[str, Removed]] = {
+    "student.store_dtype": Removed(
+        ("float32",),
+        "rounding the stored features saved no time and 0.1 GB for the 27,000 images of EuroSAT; "
+        "they are stored in float32, and student.teacher=live stores nothing",
+    ),
     "execution.freed_memory": Removed(
         None,
         "on the CPU a run keeps the memory that a step has freed, with the same numbers; glibc's "

@@ -212,9 +212,8 @@ class StudentConfig(ClassifierConfig):
 
     ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
     looks at. If not, what it says of an image never changes, and ``teacher="stored"`` computes it
-    once; ``store_dtype="bfloat16"`` keeps features in 8 bits of precision, an approximation.
+    once.
     """
 
     augment_ms: bool = False
     teacher: Literal["stored", "live"] = "stored"
-    store_dtype: Literal["float32", "bfloat16"] = "float32"

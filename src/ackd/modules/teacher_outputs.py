@@ -141,4 +141,4 @@ class StoredTeacher:
             taken = taken.to(self.device, non_blocking=True)
         else:
             taken = part.index_select(0, positions).to(self.device)
-        return taken.float() if taken.dtype == torch.bfloat16 else taken
+        return taken

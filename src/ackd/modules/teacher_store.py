@@ -1,8 +1,8 @@
 """The frozen teacher's outputs of all MS training images, on disk and mapped into memory.
 
-A store is a folder of ``rows.npy`` (K,) int64, ``logits.npy`` (K, C), ``zbar.npy`` (K, D_zbar),
-``z.npy`` (K, N, D_z) where patches are kept, and ``store.json`` with what the arrays do not say.
-bfloat16, which numpy does not know, is stored as the int16 of the same bits.
+A store is a folder of ``rows.npy`` (K,) int64 and, in float32, ``logits.npy`` (K, C), ``zbar.npy``
+(K, D_zbar) and ``z.npy`` (K, N, D_z) where patches are kept; ``store.json`` has what the arrays do
+not say.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -23,9 +23,8 @@ from ackd.backbones import Outputs
 from ackd.errors import DamagedError, DataError
 from ackd.utils.io import full_disk_told, need_room, read_json, sync, write_json, write_npy_header
 
-__all__ = ["StoreDtype", "TeacherStore", "open_store", "write_store"]
+__all__ = ["TeacherStore", "open_store", "write_store"]
 
-StoreDtype = Literal["float32", "bfloat16"]
 ABOUT = "store.json"
 
 
@@ -37,7 +36,7 @@ class TeacherStore:
         rows: (K,) int64, ascending: which row of the MS set each image is.
         z: (K, N, D_z), or None where nothing reads patches.
         zbar: (K, D_zbar).
-        logits: (K, C), never in reduced precision: they are few and decide the pairs.
+        logits: (K, C).
         grid: (h, w) of the patches.
         z_dim: D_z.
     """
@@ -59,7 +58,6 @@ def write_store(
     folder: Path,
     rows: NDArray[np.int64],
     blocks: Iterable[Outputs],
-    dtype: StoreDtype = "float32",
     *,
     patches: bool = True,
 ) -> None:
@@ -69,7 +67,6 @@ def write_store(
         folder: Exists; what lies in it is overwritten.
         rows: (K,) ascending rows of the MS set.
         blocks: Outputs of those rows, in order, on the CPU.
-        dtype: Of z and zbar; ``"bfloat16"`` rounds them to 8 bits, a named approximation.
         patches: Whether z is kept.
 
     Raises:
@@ -82,11 +79,11 @@ def write_store(
     with ExitStack() as files:
         opened: dict[str, BinaryIO] = {}
         for block in blocks:
-            arrays = _arrays(block, dtype, patches)
+            arrays = _arrays(block, patches)
             if not opened:
                 _need_room(folder, arrays, len(rows))
                 about = {
-                    "dtype": dtype, "patches": patches, "grid": list(block.grid),
+                    "patches": patches, "grid": list(block.grid),
                     "z_dim": block.z.shape[-1],
                 }  # fmt: skip
                 for name, array in arrays.items():
@@ -122,8 +119,6 @@ def open_store(folder: Path) -> TeacherStore:
         raise DamagedError(
             f"The teacher's outputs in {folder} cannot be read ({error})."
         ) from error
-    if about["dtype"] == "bfloat16":
-        parts |= {n: parts[n].view(torch.bfloat16) for n in ("z", "zbar") if n in parts}
     height, width = about["grid"]
     return TeacherStore(
         parts["rows"], parts.get("z"), parts["zbar"], parts["logits"], (height, width),
@@ -143,22 +138,14 @@ def _refuse_broken(block: Outputs, rows: NDArray[np.int64]) -> None:
             )
 
 
-def _arrays(block: Outputs, dtype: StoreDtype, patches: bool) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {"logits": block.logits.float().contiguous().numpy()}
-    for name, part in (("zbar", block.zbar), ("z", block.z)):
-        if name == "z" and not patches:
-            continue
-        if dtype == "bfloat16":
-            arrays[name] = part.to(torch.bfloat16).contiguous().view(torch.int16).numpy()
-        else:
-            arrays[name] = part.float().contiguous().numpy()
-    return arrays
+def _arrays(block: Outputs, patches: bool) -> dict[str, NDArray[Any]]:
+    parts = {"logits": block.logits, "zbar": block.zbar} | ({"z": block.z} if patches else {})
+    return {name: part.float().contiguous().numpy() for name, part in parts.items()}
 
 
 def _need_room(folder: Path, arrays: dict[str, NDArray[Any]], count: int) -> None:
     an_image = sum(array.itemsize * math.prod(array.shape[1:]) for array in arrays.values())
     need_room(
         folder, an_image * count, f"The teacher's outputs of {count} images",
-        "choose another folder (artifacts=DIR), student.store_dtype=bfloat16 or "
-        "student.teacher=live",
+        "choose another folder (artifacts=DIR) or student.teacher=live",
     )  # fmt: skip

@@ -42,7 +42,7 @@ class StoreStage:
         """Say what is stored.
 
         Args:
-            context: Its ``student.store_dtype`` is that of the store.
+            context: Of the run.
             data: Serves the MS images.
             teacher: Trained.
             fingerprint: Of the teacher's own stage.
@@ -60,7 +60,6 @@ class StoreStage:
             "weights": _digest(self.teacher),
             "ms": benchmark.ms.fingerprint,
             "normalise": config.data.normalise,
-            "dtype": config.student.store_dtype,
             "patches": "z" in reads(config),
         }
 
@@ -75,10 +74,7 @@ class StoreStage:
         with eval_mode(self.teacher):
             blocks = self._blocks(device)
             if first_rank():
-                write_store(
-                    folder, rows, blocks, config.student.store_dtype,
-                    patches="z" in reads(config),
-                )  # fmt: skip
+                write_store(folder, rows, blocks, patches="z" in reads(config))
                 write_json(folder / "metrics.json", {"seconds": time.perf_counter() - began})
             else:
                 for _ in blocks:
