@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import logging
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
-from ackd.callbacks import DynM, RedrawPairs, dynm
+from ackd.callbacks import DynM
 from ackd.callbacks.redraw import draw
 from ackd.data.benchmark import TRAIN
 from ackd.matching import Gallery, match_by_divergence, pair_divergence
 from ackd.modules import DistillModule
-from ackd.stages.pairing import make_pairing
 from ackd.stages.run_folder import RESULT
 from ackd.train import train
+from tests.modules.test_partner_rows import fit, module_and_data
 from tests.stages import toy
 
 
@@ -68,62 +71,108 @@ def test_epochs_of_another_length_are_scaled_and_the_log_says_so(tmp_path: Path)
     assert "[2, 6, 18] of a run of 10 are epochs [1, 3] of this run of 5" in log
 
 
-def test_the_search_is_the_one_of_the_matching_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[Tensor, ...]] = []
-    put: list[Tensor] = []
+class Kept(Logger):
+    """Keeps what is logged."""
 
-    def spy(s: Tensor, t: Tensor, cs: Tensor, ct: Tensor, gamma: float, way: Any) -> Tensor:
-        asked.append((s, t, cs, ct))
-        assert (gamma, way) == (2.0, "teacher_student")
-        put.append(match_by_divergence(s, t, cs, ct, gamma, way))
-        return put[-1]
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
 
-    monkeypatch.setattr(dynm, "match_by_divergence", spy)
-    folder = run(tmp_path, "dynm.gamma=2", "dynm.direction=teacher_student")
-    assert len(asked) == 3
-    students, teachers, classes, _ = asked[-1]
-    served = toy.data()
-    assert students.shape == (27, 3)
-    assert teachers.shape == (18, 3)
-    bench = toy.benchmark()
-    assert classes.tolist() == bench.rgb.labels[served.rows(TRAIN)].tolist()
-    # The pairs that ended in the checkpoint are those of the last search, as MS rows.
-    last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    pairs = last["UnpairedDataModule"]["pairs"]
-    assert torch.equal(pairs, torch.from_numpy(served.rows(TRAIN, "ms"))[put[-1]])
-    assert bench.ms.labels[pairs.numpy()].tolist() == classes.tolist()
-    kl = pair_divergence(students, teachers[put[-1]], 2.0, "teacher_student").mean()
-    assert dynm_rows(folder)[-1]["dynm/kl_after"] == pytest.approx(float(kl))
+    name = version = property(lambda _: "kept")
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None: ...
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        if "dynm/version" in metrics:
+            self.rows.append(dict(metrics))
 
 
-def test_the_student_is_seen_in_eval_mode_and_given_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[bool] = []
-    match = DynM._match
+class Before(pl.Callback):
+    """In front of DynM: what the student says of every RGB image by a pass of the test's own."""
 
-    def watched(self: DynM, trainer: Any, student: DistillModule, *rest: Any) -> None:
-        student.train()
-        student.backbone.norm.eval()  # a part with a mode of its own
-        modes = [part.training for part in student.modules()]
-        state = {k: v.clone() for k, v in student.state_dict().items()}
-        noise = torch.get_rng_state()
-        handle = student.backbone.dropout.register_forward_hook(
-            lambda part, *_: seen.append(part.training)
+    def __init__(self) -> None:
+        self.logits: list[Tensor] = []
+        self.state: tuple[Any, ...] = ()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        pl_module.backbone.norm.eval()  # a part with a mode of its own
+        self.look(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        self.look(trainer, pl_module)
+
+    def look(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        data = trainer.datamodule
+        self.state = described(pl_module)
+        student = copy.deepcopy(pl_module).eval()
+        images = torch.from_numpy(data.benchmark.rgb.images[data.rows(TRAIN, "rgb")])
+        with torch.no_grad():
+            self.logits.append(student(data.normalisers["rgb"](images)))
+
+
+class After(pl.Callback):
+    """Behind DynM: it has left the student as it was, and drawn no random number."""
+
+    def __init__(self, before: Before) -> None:
+        self.before = before
+        self.pairs: list[Tensor] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        self.look(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        self.look(trainer, pl_module)
+
+    def look(self, trainer: pl.Trainer, pl_module: DistillModule) -> None:
+        for was, now in zip(self.before.state, described(pl_module), strict=True):
+            assert torch.equal(was, now)
+        self.pairs.append(trainer.datamodule.pairs.clone())
+
+
+def described(module: DistillModule) -> tuple[Tensor, ...]:
+    modes = torch.tensor([part.training for part in module.modules()])
+    weights = (tensor.clone() for tensor in module.state_dict().values())
+    return modes, torch.get_rng_state(), *weights
+
+
+@pytest.mark.parametrize("direction", ["student_teacher", "teacher_student"])
+def test_pairs_and_their_quality_are_those_of_the_student_as_it_then_is(direction: Any) -> None:
+    module, data, gallery = module_and_data(names=["vanilla"], augment=True)
+    first = data.pairs.clone()
+    rows, classes = gallery.index, torch.from_numpy(toy.benchmark().rgb.labels[data.rows(TRAIN)])
+    before, kept = Before(), Kept()
+    after = After(before)
+    matching = DynM(
+        gallery, [0, 1, 2], 2.0, direction, first=first, class_names=toy.CLASSES,
+    )  # fmt: skip
+    fit(module, data, before, matching, after, logger=kept)
+    assert [row["dynm/version"] for row in kept.rows] == [1, 2]
+    pairs_before = [first, after.pairs[0]]
+    for row, logits, was, pairs in zip(
+        kept.rows, before.logits[:2], pairs_before, after.pairs[:2], strict=True
+    ):
+        chosen = match_by_divergence(
+            logits, gallery.logits, classes, gallery.classes, 2.0, direction
         )
-        match(self, trainer, student, *rest)
-        handle.remove()
-        assert [part.training for part in student.modules()] == modes
-        assert all(torch.equal(v, state[k]) for k, v in student.state_dict().items())
-        # Neither dropout nor augmentation drew anything.
-        assert torch.equal(torch.get_rng_state(), noise)
-
-    monkeypatch.setattr(DynM, "_match", watched)
-    run(tmp_path, "data.augment=true", "student.max_epochs=3", "dynm.reference_epochs=3")
-    assert seen
-    assert not any(seen)
+        assert torch.equal(pairs, rows[chosen])
+        assert toy.benchmark().ms.labels[pairs.numpy()].tolist() == classes.tolist()
+        kl = pair_divergence(logits, gallery.logits[chosen], 2.0, direction)
+        earlier = gallery.logits[torch.searchsorted(rows, was)]
+        assert row["dynm/kl_after"] == pytest.approx(float(kl.mean()), rel=1e-5)
+        assert row["dynm/kl_before"] == pytest.approx(
+            float(pair_divergence(logits, earlier, 2.0, direction).mean()), rel=1e-5
+        )
+        assert row["dynm/share_changed"] == pytest.approx(float((pairs != was).double().mean()))
+        agreed = float((pairs == first).double().mean())
+        assert row["dynm/agreement_with_first"] == pytest.approx(agreed)
+        for number, name in enumerate(toy.CLASSES):
+            expected = float(kl[classes == number].mean())
+            assert row[f"dynm/kl_class/{name}"] == pytest.approx(expected, rel=1e-5)
+        counts = sorted(chosen.unique(return_counts=True)[1].tolist(), reverse=True)
+        few = int(row["dynm/teachers_of_half"])
+        assert 2 * sum(counts[:few]) >= len(chosen) > 2 * sum(counts[: few - 1])
+    assert not torch.equal(before.logits[0], before.logits[1])
+    assert torch.equal(after.pairs[1], after.pairs[2]), "no re-match after the last epoch"
 
 
 def test_few_teachers_for_half_of_the_students_are_warned_of(
@@ -141,80 +190,6 @@ def test_few_teachers_for_half_of_the_students_are_warned_of(
     assert "19 of 400 MS images serve half of all RGB images" in caplog.text
 
 
-def test_quality_of_the_pairs_at_each_rematch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    firsts: list[Tensor] = []
-    searched: list[tuple[Tensor, ...]] = []
-
-    def pairing(*given: Any) -> Any:
-        made = make_pairing(*given)
-        firsts.append(made.pairs)
-        return made
-
-    def spy(s: Tensor, t: Tensor, cs: Tensor, ct: Tensor, gamma: float, way: Any) -> Tensor:
-        chosen = match_by_divergence(s, t, cs, ct, gamma, way)
-        searched.append((pair_divergence(s, t[chosen], gamma, way), cs, chosen))
-        return chosen
-
-    monkeypatch.setattr("ackd.stages.pipeline.make_pairing", pairing)
-    monkeypatch.setattr(dynm, "match_by_divergence", spy)
-    found = dynm_rows(run(tmp_path))
-    rows = torch.from_numpy(toy.data().rows(TRAIN, "ms"))
-    assert len(found) == len(searched) == 3
-    for row, (kl, classes, chosen) in zip(found, searched, strict=True):
-        agreed = float((rows[chosen] == firsts[0]).double().mean())
-        assert row["dynm/agreement_with_first"] == pytest.approx(agreed)
-        for number, name in enumerate(toy.CLASSES):
-            expected = float(kl[classes == number].mean())
-            assert row[f"dynm/kl_class/{name}"] == pytest.approx(expected)
-        counts = sorted(chosen.unique(return_counts=True)[1].tolist(), reverse=True)
-        few = int(row["dynm/teachers_of_half"])
-        assert 2 * sum(counts[:few]) >= len(chosen) > 2 * sum(counts[: few - 1])
-    # The first rematch is before the first batch: its pairs before are the first ones.
-    assert found[0]["dynm/agreement_with_first"] == pytest.approx(
-        1 - found[0]["dynm/share_changed"]
-    )
-
-
-def test_the_past_epochs_logits_cost_no_pass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They are those of training; only images that came in no batch are looked at anew."""
-    trained: dict[int, dict[int, Tensor]] = {}
-    fresh: list[list[int]] = []
-    asked: list[Tensor] = []
-    step, look = DistillModule.training_step, DynM._fresh_logits
-
-    def watched(self: DistillModule, batch: dict[str, Tensor], batch_idx: int) -> Any:
-        found = step(self, batch, batch_idx)
-        epoch = trained.setdefault(self.current_epoch, {})
-        epoch |= dict(zip(batch["rgb_index"].tolist(), found["logits"].clone(), strict=True))
-        return found
-
-    def looking(student: Any, data: Any, rows: Any) -> Tensor:
-        fresh.append(rows.tolist())
-        return look(student, data, rows)
-
-    def spy(s: Tensor, *rest: Any) -> Tensor:
-        asked.append(s.clone())
-        return match_by_divergence(s, *rest)
-
-    monkeypatch.setattr(DistillModule, "training_step", watched)
-    monkeypatch.setattr(DynM, "_fresh_logits", staticmethod(looking))
-    monkeypatch.setattr(dynm, "match_by_divergence", spy)
-    folder = run(tmp_path, "dynm.logits=past_epoch", "data.augment=true")
-    assert [row["dynm/epoch"] for row in dynm_rows(folder)] == [0, 2, 4]
-    rows = toy.data().rows(TRAIN).tolist()
-    assert fresh[0] == rows  # before the first batch there is no past epoch
-    for rematch, epoch in ((1, 1), (2, 3)):
-        seen = trained[epoch]
-        assert len(seen) == 24
-        assert fresh[rematch] == [row for row in rows if row not in seen]
-        for row, logits in zip(rows, asked[rematch], strict=True):
-            assert row not in seen or torch.equal(logits, seen[row])
-
-
 def pairs_of(folder: Path) -> Tensor:
     last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     found: Tensor = last["UnpairedDataModule"]["pairs"]
@@ -223,8 +198,15 @@ def pairs_of(folder: Path) -> Tensor:
 
 def test_random_pairs_are_kept_and_redrawn_ones_are_not(tmp_path: Path) -> None:
     kept = [
-        pairs_of(run(tmp_path / name, "method=kd", f"student.max_epochs={epochs}", f"seed={seed}"))
-        for name, epochs, seed in (("short", 1, 0), ("long", 4, 0), ("other", 4, 1))
+        pairs_of(
+            run(
+                tmp_path / f"{epochs}-{len(seed)}",
+                "method=kd",
+                f"student.max_epochs={epochs}",
+                *seed,
+            )
+        )
+        for epochs, seed in ((1, ()), (4, ()), (4, ("seed=1",)))
     ]
     assert torch.equal(kept[0], kept[1])
     assert not torch.equal(kept[1], kept[2])
@@ -243,7 +225,6 @@ def test_draws_of_neighbouring_seeds_and_epochs_do_not_meet() -> None:
     assert all(not torch.equal(a, b) for i, a in enumerate(draws) for b in draws[i + 1 :])
     assert torch.equal(draw(rgb, ms, rows, 1, 2), draws[5])
     assert all(((d >= 100) & (d < 120)).all() for d in draws)
-    assert RedrawPairs(rgb, ms, rows, 0).seed == 0
 
 
 def test_versions_are_a_function_of_the_epoch() -> None:

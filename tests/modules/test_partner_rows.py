@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Collection
 from typing import Any
 
 import lightning.pytorch as pl
@@ -45,14 +47,18 @@ class NoWaiting(TorchDispatchMode):
 KD: dict[str, nn.Module] = {name: build() for name, build in methods().items()}
 
 
-def module_and_data(workers: int = 0) -> tuple[DistillModule, Any, Gallery]:
-    served = toy.data(num_workers=workers)
+def module_and_data(
+    workers: int = 0, *, names: Collection[str] = KD.keys(), augment: bool = False
+) -> tuple[DistillModule, Any, Gallery]:
+    # Copies, for some losses have weights of their own, which a training changes.
+    kd = {name: copy.deepcopy(KD[name]) for name in names}
+    served = toy.data(num_workers=workers, augment=augment)
     rows = torch.from_numpy(served.rows(TRAIN, "ms"))
     torch.manual_seed(0)
     z, zbar, logits = torch.randn(18, 4, 8), torch.randn(18, 8), torch.randn(18, 3)
     labels = torch.from_numpy(toy.benchmark().ms.labels)[rows]
     objective = DistillationObjective(
-        LossWeights(1.0, 0.4, 0.6, dict.fromkeys(KD, 1.0)), KD, Projection((6, 6), (8, 8)),
+        LossWeights(1.0, 0.4, 0.6, dict.fromkeys(kd, 1.0)), kd, Projection((6, 6), (8, 8)),
         SKA(8, heads=2, gather=gather_batch),
     )  # fmt: skip
     module = DistillModule(
@@ -67,9 +73,9 @@ def module_and_data(workers: int = 0) -> tuple[DistillModule, Any, Gallery]:
     return module, served, Gallery(None, logits, labels, rows)
 
 
-def fit(module: DistillModule, served: Any, *callbacks: pl.Callback) -> None:
+def fit(module: DistillModule, served: Any, *callbacks: pl.Callback, logger: Any = False) -> None:
     pl.Trainer(
-        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
+        max_epochs=2, accelerator="cpu", logger=logger, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         use_distributed_sampler=False, callbacks=list(callbacks),
     ).fit(module, datamodule=served)  # fmt: skip
@@ -128,7 +134,7 @@ def test_the_step_never_waits_for_the_accelerator(monkeypatch: pytest.MonkeyPatc
 
     assert isinstance(module.teacher, StoredTeacher)
     module.teacher = Said(module.teacher.store)
-    rematch = DynM(gallery, [1], 1.0, "student_teacher", logits="past_epoch")
+    rematch = DynM(gallery, [1], 1.0, "student_teacher")
     fit(module, served, Strict(), rematch)
     assert len(steps) == 6
 

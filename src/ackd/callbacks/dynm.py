@@ -6,15 +6,12 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ackd.callbacks.past_logits import PastLogits
 from ackd.data.benchmark import TRAIN
 from ackd.matching import (
     Direction,
@@ -62,7 +59,6 @@ class DynM(pl.Callback):
         gamma: float,
         direction: Direction,
         *,
-        logits: Literal["fresh", "past_epoch"] = "fresh",
         first: Tensor | None = None,
         class_names: Sequence[str] = (),
     ) -> None:
@@ -73,10 +69,6 @@ class DynM(pl.Callback):
             epochs: Ascending epochs e_t, counted from 0.
             gamma: Temperature that divides the logits, > 0.
             direction: ``"student_teacher"`` is KL(p_S || p_T) as printed.
-            logits: ``"fresh"`` looks at every RGB image anew, unaugmented, in eval mode.
-                ``"past_epoch"`` takes what each image got while it was trained on in the epoch that
-                ends, and looks anew only at images that came in none of its batches. That is an
-                approximation: augmented images, dropout, and weights of up to an epoch ago.
             first: (N,) MS rows of the first pairing; without them no agreement is reported.
             class_names: In the order of the labels; without them no divergence a class is.
         """
@@ -84,7 +76,6 @@ class DynM(pl.Callback):
         self.epochs = sorted(epochs)
         self.gamma = gamma
         self.direction: Direction = direction
-        self.past = PastLogits() if logits == "past_epoch" else None
         self.first = first
         self.class_names = tuple(class_names)
         self.seconds = 0.0
@@ -104,22 +95,6 @@ class DynM(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Match before the first batch where e0 is 0, or where a checkpoint is one version late."""
         self._match_if_due(trainer, pl_module, trainer.current_epoch)
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forget the logits of the epoch before."""
-        del trainer, pl_module
-        if self.past is not None:
-            self.past.forget()
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
-        batch_idx: int,
-    ) -> None:  # fmt: skip
-        """Keep the logits of an epoch after which pairs change."""
-        del pl_module, batch_idx
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        if self.past is not None and self.version_at(trainer.current_epoch + 1) > data.version:
-            self.past.keep(batch["rgb_index"], outputs["logits"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Match for the coming epoch."""
@@ -185,28 +160,17 @@ class DynM(pl.Callback):
         if trainer.is_global_zero:
             self._tell(report, len(chosen), len(rows))
 
-    def _student_logits(self, student: pl.LightningModule, data: UnpairedDataModule) -> Tensor:
-        """Logits (N, C) of all RGB training images, the same on every rank."""
-        rows = data.rows(TRAIN, "rgb")
-        if self.past is None:
-            return self._fresh_logits(student, data, rows)
-        logits, seen = self.past.collect(torch.from_numpy(rows), len(data.benchmark.classes))
-        if not bool(seen.all()):
-            logits[~seen] = self._fresh_logits(student, data, rows[~seen.numpy()])
-        return logits
-
     @staticmethod
-    def _fresh_logits(
-        student: pl.LightningModule, data: UnpairedDataModule, rows: NDArray[np.int64]
-    ) -> Tensor:
-        """Logits of some rows, unaugmented, in eval mode."""
+    def _student_logits(student: pl.LightningModule, data: UnpairedDataModule) -> Tensor:
+        """Logits (N, C) of all RGB training images, unaugmented, in eval mode."""
         same_buffers(student)
 
         def look(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
             return (student(batch["rgb"]).float(),)
 
         with eval_mode(student):
-            return torch.cat([part for (part,) in data.sweep("rgb", rows, student.device, look)])
+            swept = data.sweep("rgb", data.rows(TRAIN, "rgb"), student.device, look)
+            return torch.cat([part for (part,) in swept])
 
     @staticmethod
     def _tell(report: dict[str, float], students: int, teachers: int) -> None:

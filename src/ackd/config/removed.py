@@ -35,6 +35,11 @@ class Removed:
 
 
 REMOVED: Final[Mapping[str, Removed]] = {
+    "dynm.logits": Removed(
+        ("fresh",),
+        "the logits of the epoch's training were an approximation that saved a twentieth of a "
+        "student's time; DynM looks at every image again, without augmentation and in eval mode",
+    ),
     "student.store_dtype": Removed(
         ("float32",),
         "rounding the stored features saved no time and 0.1 GB for the 27,000 images of EuroSAT; "

@@ -51,7 +51,7 @@ class MatchingConfig(Section):
 
 
 class DynMConfig(Section):
-    """Dynamic matching, eqs 11-13; ``logits="past_epoch"`` is an approximation."""
+    """Dynamic matching, eqs 11-13."""
 
     enabled: bool
     gamma: PositiveFloat
@@ -61,7 +61,6 @@ class DynMConfig(Section):
     mu: NonNegativeInt
     count: NonNegativeInt
     reference_epochs: PositiveInt
-    logits: Literal["fresh", "past_epoch"] = "fresh"
 
 
 class PlannerConfig(Section):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ackd.utils.networks import place
 
-__all__ = ["same_buffers", "share_batches", "sum_over_ranks"]
+__all__ = ["same_buffers", "share_batches"]
 
 T = TypeVar("T")
 
@@ -46,15 +46,6 @@ def share_batches(
         gathered = [_gather(part, rows) for part in outputs]
         for position, i in enumerate(turn):
             yield tuple(parts[position][: sizes[i]].cpu() for parts in gathered)
-
-
-def sum_over_ranks(value: Tensor) -> Tensor:
-    """Return the sum of the ranks' tensors of one shape, on the CPU; a process alone: its own."""
-    if place()[1] == 1:
-        return value.cpu()
-    total = value.to(_device_of_ranks(), copy=True)
-    dist.all_reduce(total)
-    return total.cpu()
 
 
 def same_buffers(network: nn.Module) -> None:

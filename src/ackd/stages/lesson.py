@@ -119,6 +119,10 @@ def _make_dynm(context: Context, pairing: Pairing) -> DynM:
         parts = torch.split(gallery.logits, ROWS_READ_AT_ONCE)
         gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
-        gallery, epochs, options.gamma, options.direction, logits=options.logits,
-        first=pairing.pairs, class_names=context.benchmark.classes,
-    )  # fmt: skip
+        gallery,
+        epochs,
+        options.gamma,
+        options.direction,
+        first=pairing.pairs,
+        class_names=context.benchmark.classes,
+    )
