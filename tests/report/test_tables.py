@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ackd.analysis.statistics import wilson
 from ackd.report import tables, timing
 from ackd.report.collect import collect
 from ackd.report.comparisons import compare, comparisons
@@ -14,7 +15,6 @@ from ackd.report.model import Table
 from ackd.report.predictions import Predictions, confusion, paired_gains
 from ackd.report.published import MARK, reference
 from ackd.report.runs import run_table
-from ackd.report.statistics import wilson
 from tests.report.folders import config, make_run, three_methods
 
 

@@ -1,4 +1,4 @@
-"""Quantities that the paper draws: transport cost, mutual information, and CORAL's noise floor."""
+"""What the paper draws: transport cost, mutual information, CORAL's noise floor; and statistics."""
 
 from ackd.analysis.class_information import ClassInformation, information_by_class
 from ackd.analysis.information import mutual_information

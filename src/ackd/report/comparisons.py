@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ackd.analysis.statistics import Interval, holm, over_images, over_seeds
 from ackd.report.conditions import SWITCHES, USUAL, Condition, DataSet, say, short
 from ackd.report.model import Cell, Row, Table, blank
 from ackd.report.pairing import baseline_of, main_variants, plain_of, slices
 from ackd.report.predictions import paired_gains
-from ackd.report.statistics import Interval, holm, over_images, over_seeds
 
 __all__ = ["Comparison", "compare", "comparisons"]
 

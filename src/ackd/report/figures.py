@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ackd.analysis.statistics import spread
 from ackd.report.conditions import Condition, DataSet, say, short
 from ackd.report.curves import Curve, curve, metric_names
 from ackd.report.model import Figure, Panel
 from ackd.report.pairing import Slice, slices
 from ackd.report.predictions import confusion
-from ackd.report.statistics import spread
 from ackd.report.svg import DASHES, INK, SERIES, draw, series
 
 if TYPE_CHECKING:

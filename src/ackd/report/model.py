@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ackd.report.statistics import Spread, spread
+from ackd.analysis.statistics import Spread, spread
 
 __all__ = [
     "Cell",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ackd.analysis.statistics import wilson
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, say, short
 from ackd.report.model import Cell, Row, Table, best_of, blank
 from ackd.report.settings import settings_of
-from ackd.report.statistics import wilson
 from ackd.utils.values import dig
 
 __all__ = ["run_table"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
+from ackd.analysis.statistics import wilson
 from ackd.report.conditions import Condition, DataSet, say, short
 from ackd.report.model import Cell, Row, Table, best_along, best_of, blank, of, percent
 from ackd.report.pairing import baseline_of, main_variants, plain_of, slices, switched
 from ackd.report.published import R_R, Reference, pair_of, published_row
-from ackd.report.statistics import wilson
 
 __all__ = ["ablation", "architectures", "methods", "overview", "sensitivity", "with_and_without"]
 

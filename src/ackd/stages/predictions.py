@@ -13,11 +13,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import CSVLogger
 
+from ackd.analysis.statistics import f1_interval, wilson
 from ackd.data.benchmark import TEST, SceneSet
 from ackd.errors import DivergedError
 from ackd.modules.classifier import SceneClassifier
 from ackd.modules.datamodule import UnpairedDataModule
-from ackd.report.statistics import f1_interval, wilson
 from ackd.utils.io import write_text
 
 __all__ = ["Measured", "measure", "write_predictions"]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ackd.report.statistics import spread
+from ackd.analysis.statistics import spread
 from ackd.stages.result import read_result, score
 from ackd.stages.run_folder import RESULT
 

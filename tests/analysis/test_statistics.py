@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ackd.report import statistics
-from ackd.report.statistics import holm, over_images, over_seeds, spread
+from ackd.analysis import statistics
+from ackd.analysis.statistics import holm, over_images, over_seeds, spread
 
 
 def test_spread_is_the_sample_standard_deviation() -> None:

@@ -59,7 +59,7 @@ def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: in
     as likely to have the other sign. The trained networks are taken as they are.
 
     Args:
-        gains: (N,) differences of correctness, see :func:`ackd.report.predictions.paired_gains`.
+        gains: (N,) differences of correctness, as a mean over seeds.
         level: Of the interval, 0 ... 1.
         seed: Of the resampling; a report made twice is the same.
 
