@@ -22,10 +22,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from ackd.config.boundary import last_word
+from ackd.config.command_line import quoted_paths
 from ackd.config.location import config_dir
-from ackd.config.removed import known_words
-from ackd.config.words import quoted_paths
+from ackd.config.messages.cli_errors import friendly_errors
+from ackd.config.messages.removed import known_words
 from ackd.errors import ConfigError
 from ackd.report.predictions import read_predictions
 
@@ -112,7 +112,7 @@ def ranking(students: Mapping[str, Accuracy]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train everything and print the accuracy of the teacher and the students with intervals."""
-    with last_word(sys.argv[1:] if arguments is None else arguments):
+    with friendly_errors(sys.argv[1:] if arguments is None else arguments):
         given = _parsed(arguments)
         _run(quoted_paths(known_words(given.overrides)), given.seeds)
 

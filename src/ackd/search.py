@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from ackd.config.boundary import last_word
+from ackd.config.command_line import quoted_paths
 from ackd.config.location import config_dir
-from ackd.config.naming import register_resolvers
-from ackd.config.removed import known_words
-from ackd.config.words import quoted_paths
+from ackd.config.messages.cli_errors import friendly_errors
+from ackd.config.messages.removed import known_words
+from ackd.config.run_names import register_resolvers
 from ackd.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "metric, direction, seed, startup, warmup_epochs, prune, study; slots, threads, devices",
     )  # fmt: skip
     overrides = parser.parse_args(arguments).overrides
-    with last_word([]):
+    with friendly_errors([]):
         given = quoted_paths(known_words(overrides))
     from ackd.sweeps.space import read_search
 
     options, pool_options, shared = read_search(given)
-    with last_word(shared):
+    with friendly_errors(shared):
         from ackd.sweeps.options import read_options
 
         _search(options, read_options(pool_options, "search"), shared)
@@ -128,7 +128,7 @@ def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> 
 
 
 def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Watched]:
-    from ackd.config.composed import check_composed
+    from ackd.config.check import check_composed
     from ackd.sweeps.environment import as_in_a_job
     from ackd.sweeps.jobs import make_job
 
@@ -214,7 +214,7 @@ def cli() -> None:
     """Run the command line; exit code 1 where a run failed."""
     from ackd.sweeps.failures import FAILURES
 
-    with last_word([]):
+    with friendly_errors([]):
         main()
     if FAILURES:
         sys.exit(f"ackd: {len(FAILURES)} of the runs failed:\n" + "\n".join(FAILURES))

@@ -19,18 +19,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ackd.config.boundary import last_word, unread
+from ackd.config.command_line import readable
 from ackd.config.help import help_text
 from ackd.config.location import anchored, config_dir
-from ackd.config.naming import (
+from ackd.config.messages.cli_errors import friendly_errors, unread
+from ackd.config.messages.removed import known_words
+from ackd.config.run_names import (
     chosen_options,
     register_resolvers,
     sweep_folder,
     swept_options,
     swept_words,
 )
-from ackd.config.removed import known_words
-from ackd.config.words import readable
 from ackd.errors import AckdError, ConfigError
 from ackd.sweeps.failures import ENDED, FAILURES
 
@@ -74,7 +74,7 @@ def _run(
     cfg: DictConfig, config: Config, fresh_folder: Path, to_file: Callable[[Path], None]
 ) -> dict[str, Any]:
     # Late: everything below needs torch.
-    from ackd.config.composed import save_resolved
+    from ackd.config.check import save_resolved
     from ackd.stages.context import open_context
     from ackd.stages.pipeline import run_pipeline
     from ackd.stages.runs import choose_place, claimed
@@ -145,7 +145,7 @@ def check(cfg: DictConfig, *, look: bool = False) -> Config:
 
     With ``look``, files and folders that options name are looked at too, before torch is imported.
     """
-    from ackd.config.composed import check_composed
+    from ackd.config.check import check_composed
 
     return check_composed(cfg, look=look)
 
@@ -237,9 +237,9 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
 
 def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
-    with last_word([]):
+    with friendly_errors([]):
         sys.argv[1:] = readable(known_words(sys.argv[1:]))
-    with last_word(sys.argv[1:]):
+    with friendly_errors(sys.argv[1:]):
         told = help_text(sys.argv[1:])
         if told is not None:
             print(told)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ackd.config.places import check_places
+from ackd.config.check.places import check_places
 from ackd.errors import AckdError, ConfigError
 from tests.cli.running import run
 from tests.cli.test_help import LOOK

@@ -71,7 +71,10 @@ def test_an_outputs_folder_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_unforeseen_errors_keep_their_trace_and_end_in_a_sentence(tmp_path: Path) -> None:
-    program = "from ackd.config.boundary import last_word\nwith last_word([]):\n    {}['gone']\n"
+    program = (
+        "from ackd.config.messages.cli_errors import friendly_errors\n"
+        "with friendly_errors([]):\n    {}['gone']\n"
+    )
     done = run("-c", program, cwd=tmp_path)
     assert done.code == 1
     assert "Traceback" in done.err

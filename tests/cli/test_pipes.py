@@ -40,9 +40,9 @@ def test_a_configuration_into_a_closed_pipe(tmp_path: Path, buffered: str) -> No
 def test_the_log_of_a_run_into_a_closed_pipe(tmp_path: Path) -> None:
     program = (
         "import logging\n"
-        "from ackd.config.boundary import last_word\n"
+        "from ackd.config.messages.cli_errors import friendly_errors\n"
         "from ackd.stages.logbook import logbook\n"
-        "with last_word([]), logbook():\n"
+        "with friendly_errors([]), logbook():\n"
         "    logging.getLogger('ackd').info('a line')\n"
         "    raise KeyError('went on')\n"
     )
@@ -52,8 +52,8 @@ def test_the_log_of_a_run_into_a_closed_pipe(tmp_path: Path) -> None:
 
 def test_a_broken_pipe_elsewhere_is_still_told(tmp_path: Path) -> None:
     program = (
-        "from ackd.config.boundary import last_word\n"
-        "with last_word([]):\n"
+        "from ackd.config.messages.cli_errors import friendly_errors\n"
+        "with friendly_errors([]):\n"
         "    raise BrokenPipeError(32, 'Broken pipe')\n"
     )
     done = run("-c", program, cwd=tmp_path)

@@ -162,6 +162,24 @@ def test_importing_the_method_loads_no_framework() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.parametrize(
+    ("folder", "above"),
+    [
+        ("schema", ("check", "launch")),
+        ("launch", ("check",)),
+        ("messages", ("check", "launch")),
+    ],
+)
+def test_the_configuration_goes_from_schema_to_launch_to_check(
+    folder: str, above: tuple[str, ...]
+) -> None:
+    files = [path for path in sources("config") if path.parent.name == folder]
+    assert files
+    forbidden = tuple(f"ackd.config.{name}" for name in above)
+    for path in files:
+        assert not [name for name in imported(path) if name.startswith(forbidden)], path
+
+
 def test_only_the_command_line_and_the_configuration_know_hydra() -> None:
     knowing = {
         room(path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ackd.config.command_line import quoted_paths
 from ackd.config.location import config_dir
-from ackd.config.words import quoted_paths
 from tests.config.composing import checked, compose_config, options_of
 
 GROUPS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())

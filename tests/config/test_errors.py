@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ackd.config.hints import hint
-from ackd.config.options import nearest_option
+from ackd.config.messages.options import nearest_option
+from ackd.config.messages.overrides import hint
 from ackd.errors import ConfigError, nearest, unknown
 from tests.config.composing import checked, write
 

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from ackd import errors
 from ackd.config.check import check_config, parse
-from ackd.config.options import option_paths
 from ackd.config.schema import Config
+from ackd.config.schema.options import option_paths
 from ackd.errors import ConfigError, did_you_mean, nearest
 from ackd.sweeps.options import PoolOptions, read_options
 from ackd.sweeps.space import SearchOptions, read_search
@@ -154,5 +154,5 @@ def test_nobody_else_says_did_you_mean() -> None:
         if "Did you mean" in path.read_text(encoding="utf-8")
     }
     assert asking <= {
-        "errors.py", "config/messages.py", "data/first_look.py", "data/sensors.py",
+        "errors.py", "config/messages/options.py", "data/first_look.py", "data/sensors.py",
     }  # fmt: skip

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ackd.config.data import Mark
-from ackd.config.identity import identity, is_silent, marked, planned_identity, shaping_options
+from ackd.config.schema.data import Mark
+from ackd.config.schema.identity import (
+    identity,
+    is_silent,
+    marked,
+    planned_identity,
+    shaping_options,
+)
 from ackd.report.settings import settings_of
 from ackd.sweeps.jobs import make_job, sweep_name
 from ackd.utils.values import leaves, under

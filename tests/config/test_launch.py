@@ -8,7 +8,7 @@ import pytest
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-from ackd.config.launch import check_launch, cluster_environment, slurm_tasks
+from ackd.config.launch.processes import check_launch, cluster_environment, slurm_tasks
 from ackd.errors import ConfigError
 
 # What each of them leaves in the environment of a process.

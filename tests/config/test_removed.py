@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ackd.config import removed
-from ackd.config.removed import REMOVED, Removed, known_words
+from ackd.config.messages import removed
+from ackd.config.messages.removed import REMOVED, Removed, known_words
 from ackd.errors import ConfigError
 from tests.cli.running import run
 from tests.config.composing import checked, value, write

@@ -11,9 +11,9 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, PolynomialLR
 
-from ackd.config.identity import identity
-from ackd.config.schedules import schedule_of
-from ackd.config.words import readable
+from ackd.config.command_line import readable
+from ackd.config.launch.schedules import schedule_of
+from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
 from tests.stages import toy
 

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from lightning.pytorch import Trainer
 
-from ackd.config.trainer import FILLED, RULES, check_trainer, processes
+from ackd.config.launch.trainer import FILLED, RULES, check_trainer, processes
 from ackd.errors import ConfigError
 
 # Those that Lightning itself checks; the rest has a rule or is filled in.

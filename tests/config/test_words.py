@@ -9,12 +9,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ackd.config.composed import save_resolved
-from ackd.config.data import Mark
-from ackd.config.hints import hint
-from ackd.config.options import marked_options, option_paths
+from ackd.config.check import save_resolved
+from ackd.config.command_line import quoted, readable
+from ackd.config.messages.overrides import hint
 from ackd.config.schema import Config
-from ackd.config.words import quoted, readable
+from ackd.config.schema.data import Mark
+from ackd.config.schema.options import marked_options, option_paths
 from ackd.demo import STUDENTS
 from ackd.search import _compose
 from tests.config.composing import compose_config

@@ -8,7 +8,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from ackd.config.naming import swept_options, varied
+from ackd.config.run_names import swept_options, varied
 from tests.config.composing import value
 
 OPTIONS = (

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
-from ackd.config.data import ArchivesConfig, FoldersConfig
 from ackd.config.location import config_dir
+from ackd.config.schema.data import ArchivesConfig, FoldersConfig
 from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, from_plain, pixel_options
 from ackd.data.packing.pack import _key
 from ackd.prepare.build import Request

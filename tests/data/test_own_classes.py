@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ackd.config.data import ArchivesConfig, FoldersConfig, SyntheticConfig
+from ackd.config.schema.data import ArchivesConfig, FoldersConfig, SyntheticConfig
 from ackd.data.assemble import load_prepared
 from ackd.data.benchmark import Benchmark
 from ackd.data.class_map import ClassMap

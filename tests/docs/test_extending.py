@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from ackd.config.words import readable
+from ackd.config.command_line import readable
 from ackd.report.conditions import kd_titles
 from ackd.train import train
 from tests.config.composing import options_of

@@ -88,7 +88,7 @@ def test_own_folders_must_be_given(tmp_path: Path) -> None:
 
 
 def test_a_run_is_the_same_wherever_its_images_lie(tmp_path: Path) -> None:
-    from ackd.config.identity import identity
+    from ackd.config.schema.identity import identity
 
     own(tmp_path)
     shutil.copytree(tmp_path / "ms", tmp_path / "ms2")

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ackd.config.identity import identity
+from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
 from ackd.modules import TeacherModule
 from ackd.stages.target_loss import balanced, target_options

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ackd.config.boundary import last_word
+from ackd.config.messages.cli_errors import friendly_errors
 from ackd.errors import AckdError, ConfigError
 
 if TYPE_CHECKING:
@@ -196,5 +196,5 @@ def _prune(
 
 def cli() -> None:
     """Run the command line; the last word is never a stack trace."""
-    with last_word([]):
+    with friendly_errors([]):
         main()

@@ -18,9 +18,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from ackd.config.command_line import quoted, split_words
 from ackd.config.location import config_dir
-from ackd.config.messages import ON_DEMAND, unknown_choice, unknown_option
-from ackd.config.words import quoted, split_words
+from ackd.config.messages.options import ON_DEMAND, unknown_choice, unknown_option
 from ackd.errors import ConfigError
 from ackd.utils.values import paths
 

@@ -48,8 +48,8 @@ def anchored(cfg: DictConfig, start: Path) -> DictConfig:
         cfg: As Hydra composed it; it stays as it is.
         start: Where the command was given.
     """
-    from ackd.config.data import Mark  # late: --cfg and --help need no schema
-    from ackd.config.identity import marked
+    from ackd.config.schema.data import Mark  # late: --cfg and --help need no schema
+    from ackd.config.schema.identity import marked
 
     names = [*marked(Mark.PATH), *(f"{s}.backbone.pretrained" for s in ("teacher", "student"))]
     given = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in names}

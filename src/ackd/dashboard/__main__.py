@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd.config.boundary import last_word
 from ackd.config.location import from_environment
+from ackd.config.messages.cli_errors import friendly_errors
 from ackd.dashboard.sync import sync
 from ackd.dashboard.workspace import NAME, build_workspace, request, save
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     panels.add_argument("--name", default=NAME, help="of the view (%(default)s)")
     panels.add_argument("--dry-run", action="store_true", help="print the request, send nothing")
 
-    with last_word([]):
+    with friendly_errors([]):
         given = parser.parse_args(arguments)
         if given.command == "sync":
             sync(given.outputs.expanduser(), send=given.send, unfinished=given.unfinished)

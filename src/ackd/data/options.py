@@ -1,8 +1,9 @@
 """The options of a data set, as one frozen object that travels to wherever they act.
 
-These dataclasses are the schema of ``data.*``: `ackd.config.data` adds ranges to them and nothing
-else, ``ackd.prepare`` derives its flags from them, and the packs derive their key from them. To add
-an option, add a field here, a line to its YAML in ``conf/data/base``, and the code that reads it.
+These dataclasses are the schema of ``data.*``: `ackd.config.schema.data` adds ranges to them and
+nothing else, ``ackd.prepare`` derives its flags from them, and the packs derive their key from
+them. To add an option, add a field here, a line to its YAML in ``conf/data/base``, and the code
+that reads it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ackd.config.boundary import last_word
+from ackd.config.messages.cli_errors import friendly_errors
 from ackd.errors import AckdError, ConfigError
 from ackd.prepare.commands import COMMANDS
 from ackd.prepare.options import in_words_of_this_command, parser
@@ -18,7 +18,7 @@ __all__ = ["cli", "main"]
 
 def cli(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the last word is never a stack trace."""
-    with last_word([]):
+    with friendly_errors([]):
         sys.exit(main(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ackd.config.own_data import pseudo_rgb_question
+from ackd.config.check.own_data import pseudo_rgb_question
 from ackd.data.first_look import FirstLook, pixels_of
 from ackd.data.measured import INVALID
 from ackd.data.own_folders import VALUE_RANGE, OwnData

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd.config.boundary import last_word
+from ackd.config.messages.cli_errors import friendly_errors
 from ackd.errors import DataError
 
 __all__ = ["cli", "write_report"]
@@ -67,7 +67,7 @@ def cli(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="searched for runs, to any depth")
     parser.add_argument("--out", type=Path, help="where the report goes (default: DIR/report)")
-    with last_word(sys.argv[1:]):
+    with friendly_errors(sys.argv[1:]):
         given = parser.parse_args(arguments)
         written = write_report(given.folder, given.out or given.folder / "report")
         print(f"{written[0]} and {len(written) - 1} more files")

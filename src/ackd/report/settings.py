@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ackd.config.identity import shaping_options
+from ackd.config.schema.identity import shaping_options
 from ackd.utils.values import dig, leaves, under
 
 __all__ = ["settings_of"]

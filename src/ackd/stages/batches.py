@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from ackd.config.launch.trainer import processes
 from ackd.config.location import config_dir
 from ackd.config.schema import Config
-from ackd.config.trainer import processes
 from ackd.data.benchmark import TRAIN, Benchmark
 
 __all__ = ["fitting_batches"]

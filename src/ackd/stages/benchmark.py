@@ -6,8 +6,8 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 
-from ackd.config.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
-from ackd.config.own_data import look_at_own, own_class_map
+from ackd.config.check.own_data import look_at_own, own_class_map
+from ackd.config.schema.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import VALIDATES_ON_TEST, Benchmark, Modality
 from ackd.data.benchmarks import find_benchmark

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ackd.backbones import Backbone, build_backbone
-from ackd.config.schedules import schedule_of
+from ackd.config.launch.schedules import schedule_of
+from ackd.config.launch.targets import instantiate
+from ackd.config.launch.trainer import processes
 from ackd.config.schema import BackboneConfig, Config
-from ackd.config.targets import instantiate
-from ackd.config.trainer import processes
 from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_remark

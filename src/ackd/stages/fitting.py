@@ -16,9 +16,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from ackd.callbacks import BestEpoch, Clock, EpochSeed, Finite, SameConfig, not_finite, progress
-from ackd.config.identity import identity
-from ackd.config.launch import cluster_environment
+from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
+from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
 from ackd.stages.checkpoints import CHECKPOINTS, WholeCheckpoints

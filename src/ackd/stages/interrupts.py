@@ -2,7 +2,7 @@
 
 Both end it with 128 + the signal, the exit code that a shell gives a process that a signal ended,
 and with the word that leads on. Lightning has an answer of its own to SIGUSR1 under Slurm, which is
-switched off (see :func:`ackd.config.launch.cluster_environment`).
+switched off (see :func:`ackd.config.launch.processes.cluster_environment`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ackd.config.schedules import schedule_of
+from ackd.config.launch.schedules import schedule_of
 from ackd.config.schema import Config, DynMConfig
 from ackd.errors import ConfigError
 from ackd.matching import rematch_epochs, scale_epochs
@@ -24,7 +24,7 @@ def length_notes(config: Config, before: Mapping[str, Any], done: int) -> list[s
 
     Args:
         config: Of the longer run.
-        before: The options of the shorter one, see :func:`ackd.config.identity.identity`.
+        before: The options of the shorter one, see :func:`ackd.config.schema.identity.identity`.
         done: Epochs that have been trained.
 
     Returns:

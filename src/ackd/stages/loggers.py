@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ackd.callbacks import ConfusionMatrix, MatchedPairs
 from ackd.callbacks.lenient import lenient
-from ackd.config.identity import identity
 from ackd.config.schema import Config
+from ackd.config.schema.identity import identity
 from ackd.stages.lenient import LenientTensorBoardLogger
 from ackd.stages.metrics_csv import ContinuedCSVLogger
 from ackd.stages.predictions import Measured

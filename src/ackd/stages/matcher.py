@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
-from ackd.config.identity import shaping_trainer_options, weights_digest
+from ackd.config.schema.identity import shaping_trainer_options, weights_digest
 from ackd.data.normalise import rgb_normaliser
 from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
+from ackd.config.launch.targets import instantiate
 from ackd.config.schema import Config
-from ackd.config.targets import instantiate
 from ackd.errors import AckdError, ConfigError
 from ackd.losses import READINGS_OF_TEACHER_LOGITS, needs_of
 from ackd.losses.gathering import gather_batch

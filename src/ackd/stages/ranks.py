@@ -10,7 +10,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 
-from ackd.config.launch import cluster_environment
+from ackd.config.launch.processes import cluster_environment
 from ackd.utils.networks import together
 
 __all__ = ["agree", "barrier", "device_of", "first_rank", "meet", "part"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ackd.config.identity import identity
+from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
 from ackd.stages.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context

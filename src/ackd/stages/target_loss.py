@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ackd.config.training import ClassifierConfig
+from ackd.config.schema.stages import ClassifierConfig
 from ackd.data.benchmark import TRAIN, SceneSet
 from ackd.errors import ConfigError
 

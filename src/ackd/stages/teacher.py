@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
-from ackd.config.identity import shaping_trainer_options, weights_digest
+from ackd.config.schema.identity import shaping_trainer_options, weights_digest
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
 from ackd.stages.checkpoints import epoch_of, last_checkpoint

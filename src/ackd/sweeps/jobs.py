@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ackd.config.data import Mark
-from ackd.config.identity import marked, planned_identity
+from ackd.config.command_line import quoted
 from ackd.config.schema import Config
-from ackd.config.words import quoted
+from ackd.config.schema.data import Mark
+from ackd.config.schema.identity import marked, planned_identity
 from ackd.errors import ConfigError
 from ackd.stages.run_folder import RESULT
 from ackd.utils.values import digest, under

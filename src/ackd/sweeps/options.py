@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
-from ackd.config.messages import refused_values
+from ackd.config.messages.values import refused_values
 from ackd.errors import ConfigError
 from ackd.sweeps.slots import Slots, cores, visible_devices
 

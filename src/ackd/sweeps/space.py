@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from ackd.config.messages import refused_values
+from ackd.config.messages.values import refused_values
 from ackd.errors import ConfigError
 
 __all__ = ["Range", "SearchOptions", "read_search"]

@@ -28,7 +28,7 @@ def settle_folder(config: DictConfig) -> None:
     """Give a sweep a folder that the same command finds again, unless the user has named one."""
     # At once: what follows imports torch, which takes seconds.
     print("ackd.train: a sweep; composing and checking its jobs", flush=True)
-    from ackd.config.words import escaped
+    from ackd.config.command_line import escaped
     from ackd.sweeps.jobs import sweep_name
 
     given = [str(word) for word in config.hydra.overrides.hydra]
@@ -56,8 +56,8 @@ def plan_jobs(
         first: The number of the first one.
         elsewhere: They run on other machines: Lightning is not asked for their devices here.
     """
-    from ackd.config.composed import check_composed
-    from ackd.config.messages import one_sentence
+    from ackd.config.check import check_composed
+    from ackd.config.messages.overrides import one_sentence
     from ackd.errors import ConfigError
     from ackd.sweeps.environment import as_in_a_job
     from ackd.sweeps.jobs import make_job
@@ -82,7 +82,7 @@ def plan_jobs(
 
 def _check_elsewhere(composed: DictConfig) -> Config:
     """Check a configuration for a machine with other devices than this one."""
-    from ackd.config.composed import check_composed
+    from ackd.config.check import check_composed
 
     options = OmegaConf.to_container(composed.trainer, resolve=True)
     with open_dict(composed):

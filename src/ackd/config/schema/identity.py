@@ -1,6 +1,6 @@
 """Which options make a run this run; the only place that says so, for all who compare runs.
 
-An option says of itself in the schema what it is, by a :class:`ackd.config.data.Mark`. The
+An option says of itself in the schema what it is, by a :class:`ackd.config.schema.data.Mark`. The
 Trainer's arguments are Lightning's, and are listed here.
 """
 
@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ackd.config.data import Mark
-from ackd.config.options import MOVED, marked_options
-from ackd.config.schema import BackboneConfig, Config
+from ackd.config.messages.removed import MOVED
+from ackd.config.schema.data import Mark
+from ackd.config.schema.options import marked_options
+from ackd.config.schema.run import BackboneConfig, Config
 from ackd.utils.values import under, without
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""What was probably meant, when Hydra could not compose the configuration."""
+"""Texts about overrides that Hydra cannot read or compose: what was probably meant."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,19 +14,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ackd.config.command_line import in_shell, quoted, split_words
 from ackd.config.location import config_dir
-from ackd.config.messages import (
-    ON_DEMAND,
-    how_to_add,
-    unknown_choice,
-    unknown_option,
-    unreadable,
-)
-from ackd.config.options import MOVED, moved
-from ackd.config.words import quoted, split_words
+from ackd.config.messages.options import ON_DEMAND, how_to_add, unknown_choice, unknown_option
+from ackd.config.messages.removed import MOVED, moved
+from ackd.errors import did_you_mean
 from ackd.utils.values import paths
 
-__all__ = ["hint"]
+__all__ = ["hint", "one_sentence", "unreadable"]
 
 
 def hint(arguments: Sequence[str]) -> str | None:
@@ -126,3 +122,36 @@ def _option_advice(key: str, known: list[str], folders: Sequence[Path]) -> str:
 
 def _is_hydras(key: str) -> bool:
     return key.partition(".")[0].partition("/")[0] == "hydra"
+
+
+def unreadable(word: str, error: Exception) -> str:
+    """Say how to write a word that Hydra's grammar does not take."""
+    key, given, value = word.partition("=")
+    if not given or not key:
+        return f"'{word}' is not an option; options are written key=value, flags --name."
+    if value[:1] in ("[", "{"):
+        return (
+            f"'{word}' cannot be read as an option ({one_sentence(error)}). Write key=value, "
+            "with quotes around brackets and spaces: 'data.bands=[B02,B08]'."
+        )
+    return (
+        f"'{word}' cannot be read as key=value: Hydra reads some of its characters as more than "
+        f"text. With the value in quotes it is text: {in_shell(key, value)}"
+    )
+
+
+def one_sentence(error: Exception) -> str:
+    """Reduce an error of Hydra or OmegaConf to what it says about the configuration."""
+    missing = getattr(error, "missing_cfg_file", None)
+    if missing:
+        group, _, value = missing.rpartition("/")
+        names = list(getattr(error, "options", None) or [])
+        plus = "+" if group in ON_DEMAND else ""
+        meant = did_you_mean(value, names, f"{plus}{group}={{}}")
+        known = f" Known: {', '.join(names)}." if names else ""
+        return f"{str(error).splitlines()[0].rstrip('.')}.{meant}{known}"
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    noise = ("full_key:", "object_type=", "reference_type=", "To append", "See http")
+    text = " ".join(line for line in lines if line and not line.startswith(noise))
+    place = re.search(r"full_key: (\S+)", str(error))
+    return f"{place[1]}: {text}" if place else text

@@ -13,11 +13,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ackd.config.hints import hint
-from ackd.config.messages import one_sentence
+from ackd.config.messages.overrides import hint, one_sentence
 from ackd.errors import AckdError
 
-__all__ = ["last_word", "unread"]
+__all__ = ["friendly_errors", "unread"]
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -26,7 +25,7 @@ CLOSED_PIPE = 141
 
 
 @contextmanager
-def last_word(arguments: Sequence[str]) -> Iterator[None]:
+def friendly_errors(arguments: Sequence[str]) -> Iterator[None]:
     """Turn whatever goes wrong inside into one closing sentence and exit code 1.
 
     A mistake that the user can fix is told without a stack trace. Anything else keeps its trace,

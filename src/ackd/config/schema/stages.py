@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from ackd.config.data import PathText, Seed
+from ackd.config.schema.data import PathText, Seed
 
 __all__ = [
     "BackboneConfig",

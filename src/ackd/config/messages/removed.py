@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ackd.errors import ConfigError
 
-__all__ = ["REMOVED", "Removed", "known_words", "without_removed"]
+__all__ = ["MOVED", "REMOVED", "Removed", "known_words", "moved", "without_removed"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ REMOVED: Final[Mapping[str, Removed]] = {
         "own variables, such as MALLOC_TRIM_THRESHOLD_, still decide where they are set",
     ),
 }
+
+MOVED = "kd_defaults"
+"""Where an earlier version kept the arguments of the distillation losses."""
 
 _WORD = re.compile(r"(?:\+{0,2}|~)(?P<option>[\w.]+)(?:=(?P<value>.*))?", re.DOTALL)
 
@@ -104,3 +107,13 @@ def _ignored(option: str, removed: Removed, value: object) -> None:
 def _warn(text: str) -> None:
     """Say it once in a process, however many jobs have the option."""
     print(f"ackd: {text}", file=sys.stderr)
+
+
+def moved(option: str) -> str:
+    """Say where an option of :data:`MOVED`, e.g. ``kd_defaults.vanilla.temperature``, is now."""
+    _, _, rest = option.partition(".")
+    name, _, argument = rest.partition(".")
+    return (
+        f"'{option}' is gone: a loss has its own arguments now, here "
+        f"loss.kd.{name or 'NAME'}.loss.{argument or 'ARGUMENT'}=VALUE."
+    )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "escaped",
     "flags_first",
     "in_quotes",
+    "in_shell",
     "quoted",
     "quoted_paths",
     "readable",
@@ -137,11 +139,18 @@ def in_quotes(text: str) -> str:
     return QuotedString(text=text, quote=Quote.single).with_quotes()
 
 
+def in_shell(key: str, value: str) -> str:
+    """Write an option with a quoted value for a shell, as readably as it can be."""
+    if not set(value) & set("'\"$`!\\"):
+        return f"\"{key}='{value}'\""
+    return shlex.quote(f"{key}={in_quotes(value)}")
+
+
 @lru_cache
 def _path_options() -> frozenset[str]:
     # Late: the schema is only imported for a value that Hydra could misread.
-    from ackd.config.data import Mark
-    from ackd.config.options import marked_options
     from ackd.config.schema import Config
+    from ackd.config.schema.data import Mark
+    from ackd.config.schema.options import marked_options
 
     return frozenset([*marked_options(Config, Mark.PATH), *HYDRAS])

@@ -105,7 +105,7 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
     Returns:
         The empty string where nothing was chosen.
     """
-    from ackd.config.identity import is_silent  # late: --cfg and --help need no schema
+    from ackd.config.schema.identity import is_silent  # late: --cfg and --help need no schema
 
     wanted, known = set(swept), list(options)
     said = []

@@ -16,10 +16,10 @@ from torch import nn
 
 from ackd.alignment import SKA
 from ackd.backbones import build_backbone
-from ackd.config.schedules import check_schedule
+from ackd.config.launch.schedules import check_schedule
+from ackd.config.launch.targets import check_target, instantiate
+from ackd.config.launch.trainer import check_trainer
 from ackd.config.schema import BackboneConfig, Config
-from ackd.config.targets import check_target, instantiate
-from ackd.config.trainer import check_trainer
 from ackd.errors import ConfigError
 
 __all__ = ["check_buildable"]

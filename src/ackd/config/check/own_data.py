@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from ackd.config.data import ArchivesConfig, FoldersConfig, SyntheticConfig
 from ackd.config.schema import Config
+from ackd.config.schema.data import ArchivesConfig, FoldersConfig, SyntheticConfig
 from ackd.data.own_classes import OwnClassMap, choose_classes, read_own_class_map
 from ackd.data.own_folders import OwnData
 from ackd.data.questions import Answer, Question, questions_text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ackd.config.data import ArchivesConfig
 from ackd.config.schema import Config
+from ackd.config.schema.data import ArchivesConfig
 from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["check_places"]

@@ -1,7 +1,7 @@
 """Every option, its type and its range; what is not here is refused as a misspelling.
 
 Open nodes (losses, optimisers, Trainer arguments) are mappings here and are held against the
-signature of what they configure in :mod:`ackd.config.targets`.
+signature of what they configure in :mod:`ackd.config.launch.targets`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from ackd.config.data import DataConfig, Mark, PathText, Seed
-from ackd.config.training import (
+from ackd.config.schema.data import DataConfig, Mark, PathText, Seed
+from ackd.config.schema.stages import (
     BackboneConfig,
     MatcherConfig,
     Name,

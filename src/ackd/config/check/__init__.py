@@ -1,0 +1,5 @@
+"""Whether a configuration can run: from names and values to what has to be built once."""
+
+from ackd.config.check.composed import check_composed, check_config, parse, save_resolved
+
+__all__ = ["check_composed", "check_config", "parse", "save_resolved"]

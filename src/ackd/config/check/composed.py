@@ -1,0 +1,106 @@
+"""The door of a run: what Hydra composed becomes a checked :class:`Config`, or one error.
+
+The checks run from the least to the most expensive: the schema, options that contradict each other
+(:mod:`ackd.config.check.consistency`), files and folders (:mod:`ackd.config.check.places`,
+:mod:`ackd.config.check.own_data`), and last what has to be built once to see that it can be
+(:mod:`ackd.config.check.buildable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from ackd.config.check.consistency import check_consistency
+from ackd.config.check.places import check_places
+from ackd.config.command_line import escaped
+from ackd.config.messages.overrides import one_sentence
+from ackd.config.messages.removed import without_removed
+from ackd.config.messages.values import refused_config
+from ackd.config.schema import Config
+from ackd.errors import ConfigError
+from ackd.utils.io import write_text
+
+__all__ = ["check_composed", "check_config", "parse", "save_resolved"]
+
+
+def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
+    """Resolve a composed configuration and find every mistake in it.
+
+    Args:
+        cfg: As Hydra composed it.
+        look: Whether to look at the files and folders that options name as well.
+
+    Raises:
+        ConfigError: An interpolation leads nowhere, or an option is wrong.
+        DataError: A folder that was looked at is not what it should be.
+    """
+    ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    try:
+        tree = OmegaConf.to_container(ours, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
+    return check_config(without_removed(tree), look=look)  # type: ignore[arg-type]
+
+
+def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
+    """Turn a resolved mapping into a :class:`Config`.
+
+    What takes least is checked first: names and values, files and folders, and then what has to be
+    built, which needs torch and Lightning.
+
+    Args:
+        tree: The composed configuration as plain dicts, lists and scalars.
+        look: Whether to look at the files and folders that options name as well, on a machine that
+            has them; see :mod:`ackd.config.check.places` and :mod:`ackd.config.check.own_data`.
+
+    Raises:
+        ConfigError: A key is misspelt, a value has the wrong type or range, or two options
+            contradict each other; every such place is named, one per line.
+        DataError: A folder that was looked at is not what it should be.
+    """
+    config = parse(tree)
+    check_consistency(config)
+    if look:
+        check_places(config)
+        # Late: this imports NumPy and rasterio, which --cfg and --help do without.
+        from ackd.config.check.own_data import check_data
+
+        check_data(config)
+    # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
+    from ackd.config.check.buildable import check_buildable
+
+    check_buildable(config)
+    return config
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Hold a resolved mapping against the schema alone.
+
+    Raises:
+        ConfigError: A name, a type or a range is wrong; every such place is named, one per line.
+    """
+    try:
+        return Config.model_validate(dict(tree))
+    except ValidationError as error:
+        raise ConfigError("\n".join(refused_config(error.errors(), tree))) from error
+
+
+def save_resolved(cfg: DictConfig, path: Path) -> None:
+    """Write a configuration without interpolations; read again, it has the same values."""
+    tree = _to_the_letter(OmegaConf.to_container(cfg, resolve=True))
+    write_text(path, OmegaConf.to_yaml(OmegaConf.create(tree)))
+
+
+def _to_the_letter(value: Any) -> Any:
+    """Keep a ``${`` that is part of a text, a folder's name for example, from being one again."""
+    if isinstance(value, dict):
+        return {key: _to_the_letter(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_to_the_letter(one) for one in value]
+    return escaped(value) if isinstance(value, str) else value
