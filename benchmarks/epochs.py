@@ -14,7 +14,7 @@ import lightning.pytorch as pl
 from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.fitting import fit
-from ackd.stages.loggers import run_loggers
+from ackd.tracking.loggers import run_loggers
 from benchmarks.arms import ARMS, configure, make_arm, noise
 from benchmarks.measure import Seconds, compare, mark
 from benchmarks.scale import Scale

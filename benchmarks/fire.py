@@ -28,9 +28,9 @@ from typing import Any
 import torch
 
 from ackd import train
+from ackd.runs.folder import LOCK
 from ackd.stages import pipeline
 from ackd.stages.matcher import MatcherStage
-from ackd.stages.run_folder import LOCK
 from ackd.stages.store import StoreStage
 from ackd.stages.teacher import TeacherStage
 from ackd.utils.io import DRAFT_SUFFIX, load_tensors, read_json, write_json

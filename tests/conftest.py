@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # One thread a process: the suite runs one process a core, and threads that wait for each other on
@@ -54,3 +55,18 @@ def shared_counts(shared_data: Path) -> dict[str, int]:
         "twins": len(ms & rgb),
         "s2s_eu_rgb": len(rgb - ms) + sum(folder in mapped for folder in scenes),
     }
+
+
+@pytest.fixture
+def said() -> Iterator[list[logging.LogRecord]]:
+    """What ackd has said to its log; pytest's own caplog hears nothing of it once a run began."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logger = logging.getLogger("ackd")
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    yield records
+    logger.setLevel(level)
+    logger.removeHandler(handler)

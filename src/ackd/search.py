@@ -177,8 +177,8 @@ def _compose(words: list[str]) -> DictConfig:
 
 def _print_best(study: Study, folder: Path, protocol: str | None) -> None:
     """Say which values were best, by what, and where their student is."""
-    from ackd.stages.result import read_result
-    from ackd.stages.run_folder import RESULT
+    from ackd.runs.folder import RESULT
+    from ackd.runs.result import read_result
 
     best = study.best()
     if study.diverged:

@@ -60,7 +60,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
     Raises:
         AckdError: Something that the user can mend.
     """
-    from ackd.stages.logbook import logbook
+    from ackd.tracking.logbook import logbook
 
     with logbook() as to_file:
         # At once: what follows imports torch and Lightning, which takes seconds.
@@ -75,10 +75,10 @@ def _run(
 ) -> dict[str, Any]:
     # Late: everything below needs torch.
     from ackd.config.check import save_resolved
+    from ackd.runs.place import choose_place, claimed
     from ackd.stages.context import open_context
     from ackd.stages.pipeline import run_pipeline
-    from ackd.stages.runs import choose_place, claimed
-    from ackd.stages.wandb_run import failure_noted
+    from ackd.tracking.wandb_run import failure_noted
 
     # First the images: where they are not as they should be, no folder is left behind.
     context = open_context(config, chosen_options())
@@ -87,14 +87,14 @@ def _run(
     inherited = _inherited_folder()
     if inherited:
         return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
-    place = choose_place(context, fresh_folder.absolute())
+    place = choose_place(config, context.benchmark.fingerprints, fresh_folder.absolute())
     folder = place.folder
     if folder != fresh_folder.absolute() and fresh_folder.is_dir():
         if Path.cwd() == fresh_folder.absolute():  # hydra.job.chdir
             os.chdir(folder)
         _remove_if_empty(fresh_folder)
     os.environ[RUN_FOLDER] = str(folder)
-    with claimed(place, context):
+    with claimed(place, config, context.benchmark.fingerprints):
         if not place.replaces:
             save_resolved(cfg, folder / "config.yaml")
         to_file(folder / "train.log")
@@ -114,7 +114,7 @@ def _check_folders(cfg: DictConfig, fresh_folder: Path) -> None:
     Raises:
         ConfigError: ``ckpt_path`` names no run, or the new folder has one already.
     """
-    from ackd.stages.run_folder import named_by, refuse_occupied
+    from ackd.runs.folder import named_by, refuse_occupied
 
     ckpt_path = OmegaConf.select(cfg, "ckpt_path", throw_on_resolution_failure=False)
     if ckpt_path is None and not cfg.get("force") and _inherited_folder() is None:
@@ -195,7 +195,7 @@ def main(cfg: DictConfig) -> float | None:
         return None
     if ended is not None:
         ended("finished")
-    from ackd.stages.result import score
+    from ackd.runs.result import score
 
     return score(result)
 

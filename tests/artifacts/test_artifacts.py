@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from ackd.artifacts import main
+from ackd.artifacts.cache import obtain
 from ackd.artifacts.found import Item, Kind, find
+from ackd.artifacts.usage import Usage
 from ackd.artifacts.uses import read_uses
 from ackd.errors import AckdError, ConfigError
-from ackd.stages.artifacts import obtain
-from ackd.stages.usage import Usage
 from ackd.train import train
+from tests.artifacts.test_cache import FakeStage
 from tests.stages import toy
-from tests.stages.test_artifacts import FakeStage
 
 QUICK = ("transport=off", "student.max_epochs=1", "teacher.max_epochs=1")
 

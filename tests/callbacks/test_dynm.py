@@ -19,7 +19,7 @@ from ackd.callbacks.redraw import draw
 from ackd.data.benchmark import TRAIN
 from ackd.matching import Gallery, match_by_divergence, pair_divergence
 from ackd.modules import DistillModule
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.train import train
 from tests.modules.test_partner_rows import fit, module_and_data
 from tests.stages import toy

@@ -101,7 +101,7 @@ def test_wandb_is_closed_after_an_error_as_well(
 
 
 def test_wandb_online_only_with_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ackd.stages.wandb_run import has_account
+    from ackd.tracking.wandb_run import has_account
 
     assert not has_account()
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)

@@ -41,7 +41,7 @@ def test_the_log_of_a_run_into_a_closed_pipe(tmp_path: Path) -> None:
     program = (
         "import logging\n"
         "from ackd.config.messages.cli_errors import friendly_errors\n"
-        "from ackd.stages.logbook import logbook\n"
+        "from ackd.tracking.logbook import logbook\n"
         "with friendly_errors([]), logbook():\n"
         "    logging.getLogger('ackd').info('a line')\n"
         "    raise KeyError('went on')\n"

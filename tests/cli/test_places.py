@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from ackd.config.location import anchored, config_dir, folder
 from ackd.errors import ConfigError
-from ackd.stages.run_folder import IDENTITY, RESULT
+from ackd.runs.folder import IDENTITY, RESULT
 from ackd.train import check
 from hydra_plugins.ackd_local_pool.guard import SweepGuard
 from tests.cli.running import TINY, run_folders, train

@@ -14,7 +14,7 @@ import wandb
 from ackd.callbacks import lenient as lenient_module
 from ackd.dashboard import OfflineRun, find_runs, read_run
 from ackd.errors import DataError
-from ackd.stages.wandb_run import failure_noted, run_name, tags_of, wandb_run
+from ackd.tracking.wandb_run import failure_noted, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.stages import toy
 

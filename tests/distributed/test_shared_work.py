@@ -17,6 +17,8 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 
 from ackd.alignment import SKA, Projection
+from ackd.artifacts import cache
+from ackd.artifacts.cache import obtain
 from ackd.backbones import Backbone, Outputs
 from ackd.callbacks import DynM
 from ackd.data.benchmark import TRAIN
@@ -35,9 +37,8 @@ from ackd.modules import (
     open_store,
 )
 from ackd.modules.sharding import same_buffers, share_batches
-from ackd.stages import artifacts, store
 from ackd.stages import context as stages_context
-from ackd.stages.artifacts import obtain
+from ackd.stages import store
 from ackd.stages.context import Context
 from ackd.stages.pairing import make_pairing
 from ackd.stages.store import StoreStage
@@ -141,7 +142,7 @@ def odd_jobs(rank: int) -> None:
 
 def run_rank(rank: int, port: int, folder: str) -> None:
     torch.set_num_threads(1)
-    for part in (artifacts, store):
+    for part in (cache, store):
         part.first_rank = lambda: rank == 0  # type: ignore[attr-defined]
     dist.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2,

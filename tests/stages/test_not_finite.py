@@ -15,7 +15,7 @@ from ackd.callbacks import not_finite
 from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.modules.teacher_store import write_store
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 

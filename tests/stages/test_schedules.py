@@ -10,10 +10,10 @@ import torch
 
 from ackd.errors import ConfigError
 from ackd.modules import DistillModule
-from ackd.stages.lengths import length_notes
+from ackd.runs.lengths import length_notes
 from ackd.train import train
+from tests.runs.test_resume import die_at
 from tests.stages import toy
-from tests.stages.test_resume import die_at
 
 CLASSES = "torch.optim.lr_scheduler"
 

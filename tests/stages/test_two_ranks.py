@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from ackd.callbacks import SameConfig
 from ackd.errors import ConfigError
-from ackd.stages.ranks import meet
+from ackd.runs.ranks import meet
 from tests.stages import toy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ackd.artifacts.cache import DONE
+from ackd.artifacts.usage import use_lock
 from ackd.artifacts.uses import Name, RunFolder, Uses
 from ackd.data.packing import is_pack
 from ackd.data.packing.pack import LOCK as PACK_LOCK
-from ackd.stages.artifacts import DONE
-from ackd.stages.result import validation_of_epoch
-from ackd.stages.usage import use_lock
+from ackd.runs.result import validation_of_epoch
 from ackd.utils.io import read_json
 from ackd.utils.locks import is_shared
 from ackd.utils.values import dig

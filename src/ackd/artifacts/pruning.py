@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ackd.artifacts.found import LOCKS, PRUNED, STAGES, Item, Kind, training_lock
+from ackd.artifacts.usage import use_lock
 from ackd.errors import ConfigError, did_you_mean
-from ackd.stages.run_folder import LOCK as RUNNING
-from ackd.stages.usage import use_lock
+from ackd.runs.folder import LOCK as RUNNING
 from ackd.utils.locks import alone, is_free
 
 __all__ = ["chosen", "named", "prune", "remove_dead_locks"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from ackd.stages.run_folder import IDENTITY, RESULT
-from ackd.stages.usage import ARTIFACTS
+from ackd.artifacts.usage import ARTIFACTS
+from ackd.runs.folder import IDENTITY, RESULT
 from ackd.utils.io import read_json
 from ackd.utils.values import dig
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ackd.dashboard.offline import OfflineRun, find_runs, read_run
 from ackd.errors import AckdError, DataError
-from ackd.stages.wandb_run import has_account
+from ackd.tracking.wandb_run import has_account
 
 __all__ = ["explain", "sync"]
 

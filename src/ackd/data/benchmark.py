@@ -295,6 +295,11 @@ class Benchmark:
                 )
 
     @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each side's images, by side."""
+        return {side.modality: side.fingerprint for side in (self.ms, self.rgb)}
+
+    @property
     def validates_on_test(self) -> bool:
         """Whether the best epoch is chosen on the very images the result is reported on."""
         return self.protocol in VALIDATES_ON_TEST

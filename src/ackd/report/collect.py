@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ackd.report.predictions import Predictions, read_predictions
-from ackd.stages.result import with_validation
+from ackd.runs.result import with_validation
 from ackd.utils.values import dig
 
 __all__ = ["FINISHED", "Problem", "Run", "collect"]

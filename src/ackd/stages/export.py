@@ -9,9 +9,9 @@ from ackd import __version__
 from ackd.backbones import Backbone
 from ackd.data.benchmark import Benchmark
 from ackd.modules import UnpairedDataModule
+from ackd.runs.predictions import Measured
+from ackd.runs.result import active_losses, commit
 from ackd.stages.context import Context
-from ackd.stages.predictions import Measured
-from ackd.stages.result import active_losses, commit
 from ackd.stages.trial import image_size
 from ackd.utils.io import save_tensors
 

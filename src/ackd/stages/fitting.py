@@ -21,11 +21,11 @@ from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import UnpairedDataModule
-from ackd.stages.checkpoints import CHECKPOINTS, WholeCheckpoints
-from ackd.stages.interrupts import GOES_ON, left_to_lightning
-from ackd.stages.metrics_csv import EpochRow
-from ackd.stages.ranks import first_rank
+from ackd.runs.checkpoints import CHECKPOINTS, WholeCheckpoints
+from ackd.runs.interrupts import GOES_ON, left_to_lightning
+from ackd.runs.ranks import first_rank
 from ackd.stages.resources import shortages_told
+from ackd.tracking.metrics_csv import EpochRow
 from ackd.utils.io import load_tensors, remove_drafts
 
 __all__ = ["Fitted", "finite_weights", "fit"]

@@ -20,8 +20,8 @@ from ackd.modules import (
     TeacherStore,
     UnpairedDataModule,
 )
+from ackd.runs.lengths import matching_epochs
 from ackd.stages.context import Context
-from ackd.stages.lengths import matching_epochs
 from ackd.stages.objective import make_objective
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch

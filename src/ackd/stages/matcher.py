@@ -14,10 +14,10 @@ from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
 from ackd.modules.loading import Side
-from ackd.stages.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.stages.context import Context
 from ackd.stages.fitting import finite_weights, fit
-from ackd.stages.loggers import run_loggers
+from ackd.tracking.loggers import run_loggers
 from ackd.utils.io import read_json, save_tensors, write_json
 
 __all__ = ["MatcherStage"]

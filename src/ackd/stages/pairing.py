@@ -22,8 +22,8 @@ from ackd.matching import (
 from ackd.matching.matcher import Matcher
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.loading import Side
+from ackd.runs.ranks import device_of
 from ackd.stages.context import Context
-from ackd.stages.ranks import device_of
 from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 

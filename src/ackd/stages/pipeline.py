@@ -8,22 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ackd.artifacts.cache import Artifact, Stage, obtain
+from ackd.artifacts.usage import Usage
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.data.packing import PackedImages
 from ackd.modules.execution import runs_on_cpu
-from ackd.stages.artifacts import Artifact, Stage, obtain
+from ackd.runs.folder import RESULT
+from ackd.runs.interrupts import interruptible
+from ackd.runs.ranks import first_rank, meet, part
+from ackd.runs.result import describe_run
 from ackd.stages.context import Context
-from ackd.stages.interrupts import interruptible
-from ackd.stages.loggers import bring_curves
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.pairing import compute_device, make_pairing
-from ackd.stages.ranks import first_rank, meet, part
-from ackd.stages.result import describe_run
-from ackd.stages.run_folder import RESULT
 from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
-from ackd.stages.usage import Usage
+from ackd.tracking.loggers import bring_curves
 from ackd.utils.io import write_json
 from ackd.utils.memory import keep_freed_memory
 

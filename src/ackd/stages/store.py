@@ -14,10 +14,10 @@ from torch import Tensor
 from ackd.backbones import Backbone, Outputs
 from ackd.data.benchmark import TRAIN
 from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
+from ackd.runs.ranks import first_rank
 from ackd.stages.context import Context
 from ackd.stages.objective import reads
 from ackd.stages.pairing import compute_device
-from ackd.stages.ranks import first_rank
 from ackd.utils.io import read_json, write_json
 from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked

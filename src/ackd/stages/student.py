@@ -11,14 +11,14 @@ import lightning.pytorch as pl
 from ackd.backbones import Backbone
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.metrics import selection_metric
-from ackd.stages.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.predictions import Measured, measure, write_predictions
 from ackd.stages.context import Context
 from ackd.stages.export import export_student
 from ackd.stages.fitting import fit
 from ackd.stages.lesson import make_lesson
-from ackd.stages.loggers import log_options, run_loggers, watchers
 from ackd.stages.pairing import Pairing
-from ackd.stages.predictions import Measured, measure, write_predictions
+from ackd.tracking.loggers import log_options, run_loggers, watchers
 
 __all__ = ["StudentResult", "train_student"]
 

@@ -11,12 +11,12 @@ from ackd.backbones import Backbone
 from ackd.config.schema.identity import shaping_trainer_options, weights_digest
 from ackd.modules import TeacherModule
 from ackd.modules.metrics import selection_metric
-from ackd.stages.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.predictions import measure, write_predictions
+from ackd.runs.result import validation_of_epoch
 from ackd.stages.context import Context
 from ackd.stages.fitting import finite_weights, fit
-from ackd.stages.loggers import run_loggers, watchers
-from ackd.stages.predictions import measure, write_predictions
-from ackd.stages.result import validation_of_epoch
+from ackd.tracking.loggers import run_loggers, watchers
 from ackd.utils.io import read_json, save_tensors, write_json
 
 __all__ = ["TeacherStage"]

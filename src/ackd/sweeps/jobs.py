@@ -14,7 +14,7 @@ from ackd.config.schema import Config
 from ackd.config.schema.data import Mark
 from ackd.config.schema.identity import marked, planned_identity
 from ackd.errors import ConfigError
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.utils.values import digest, under
 
 __all__ = ["Job", "devices_of", "label", "make_job", "sweep_name"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.sweeps.environment import job_environment
 from ackd.sweeps.jobs import Job
 from ackd.sweeps.process import JobProcess, last_error

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ackd.errors import ConfigError
-from ackd.stages.result import read_result, score
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
+from ackd.runs.result import read_result, score
 from ackd.sweeps.board import Board
 from ackd.sweeps.failures import FAILURES
 from ackd.sweeps.jobs import Job

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ackd.errors import ConfigError
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.sweeps.environment import job_environment
 from ackd.sweeps.failures import FAILURES
 from ackd.sweeps.jobs import Job

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ackd.analysis.statistics import spread
-from ackd.stages.result import read_result, score
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
+from ackd.runs.result import read_result, score
 
 __all__ = ["Line", "best_line", "print_table"]
 

@@ -83,7 +83,7 @@ def _refuse_several_devices(jobs: Sequence[DictConfig]) -> None:
 
 def _refuse_shared_folders(folders: Sequence[Path], jobs: Sequence[DictConfig]) -> None:
     from ackd.errors import AckdError
-    from ackd.stages.run_folder import refuse_occupied
+    from ackd.runs.folder import refuse_occupied
 
     first: dict[Path, int] = {}
     for number, (folder, job) in enumerate(zip(folders, jobs, strict=True)):

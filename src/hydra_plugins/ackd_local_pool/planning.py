@@ -95,8 +95,8 @@ def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
 
     Never an error: the sweeper would give up the batches that are still to come.
     """
-    from ackd.stages.result import read_result, score
-    from ackd.stages.run_folder import RESULT
+    from ackd.runs.folder import RESULT
+    from ackd.runs.result import read_result, score
 
     found = []
     for job in jobs:

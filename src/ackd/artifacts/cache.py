@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from ackd.artifacts.usage import Usage
 from ackd.errors import DamagedError
-from ackd.stages.ranks import agree, barrier, first_rank
-from ackd.stages.usage import Usage
+from ackd.runs.ranks import agree, barrier, first_rank
 from ackd.utils.io import remove_drafts, sync_folder, write_json
 from ackd.utils.locks import locked
 from ackd.utils.values import digest

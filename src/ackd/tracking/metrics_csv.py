@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
-from ackd.stages.ranks import first_rank
+from ackd.runs.ranks import first_rank
 from ackd.utils.io import full_disk_told, sync, write_text
 
 __all__ = ["ContinuedCSVLogger", "EpochRow", "read_rows"]

@@ -13,8 +13,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
 from ackd.errors import DamagedError
-from ackd.stages.ranks import first_rank
-from ackd.stages.run_folder import BEST, CHECKPOINTS, LAST, PREVIOUS
+from ackd.runs.folder import BEST, CHECKPOINTS, LAST, PREVIOUS
+from ackd.runs.ranks import first_rank
 from ackd.utils.io import DRAFT_SUFFIX, load_tensors, save_tensors, sync_folder, write_bytes
 
 __all__ = ["BEST", "CHECKPOINTS", "LAST", "PREVIOUS", "WholeCheckpoints", "epoch_of",

@@ -13,7 +13,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from ackd.stages.result import read_result, score, validation_of_epoch
+from ackd.runs.result import read_result, score, validation_of_epoch
 from ackd.train import train
 from tests.stages import toy
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch.distributed as dist
 
+from ackd.artifacts import cache
+from ackd.artifacts.cache import obtain
 from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
 from ackd.errors import DamagedError
-from ackd.stages import artifacts
-from ackd.stages.artifacts import obtain
 from ackd.stages.context import Context
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.teacher import TeacherStage
@@ -163,7 +163,7 @@ def test_another_shape_or_format_is_another_artifact(tmp_path: Path) -> None:
 def rank(number: int, root: Path) -> None:
     """One of two ranks that already train together; rank 0 finds another job at work."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
-    artifacts.first_rank = lambda: number == 0  # type: ignore[attr-defined]
+    cache.first_rank = lambda: number == 0  # type: ignore[attr-defined]
     locks.SIGN_OF_LIFE_SECONDS = 0.1
     dist.init_process_group("gloo", init_method=f"file://{root}/meeting", rank=number, world_size=2)
     found = obtain(FakeStage(root / f"log{number}"), root)

@@ -13,8 +13,8 @@ from typing import Any
 
 from ackd.callbacks.lenient import lenient
 from ackd.config.schema import Config
-from ackd.stages.lenient import LenientWandbLogger
-from ackd.stages.ranks import first_rank
+from ackd.runs.ranks import first_rank
+from ackd.tracking.lenient import LenientWandbLogger
 
 __all__ = ["failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
 

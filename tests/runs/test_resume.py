@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ackd.errors import AckdError, ConfigError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
 from ackd.train import train
 from tests.stages import toy
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ackd.modules import DistillModule, TeacherModule
-from ackd.stages.interrupts import interruptible, left_to_lightning
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
+from ackd.runs.interrupts import interruptible, left_to_lightning
 from ackd.train import train
 from tests.stages import toy
 

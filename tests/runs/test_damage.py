@@ -15,7 +15,7 @@ import torch
 
 from ackd.errors import DiskFullError
 from ackd.modules import DistillModule
-from ackd.stages.checkpoints import (
+from ackd.runs.checkpoints import (
     BEST,
     CHECKPOINTS,
     LAST,
@@ -24,8 +24,8 @@ from ackd.stages.checkpoints import (
     epoch_of,
     last_checkpoint,
 )
-from ackd.stages.metrics_csv import read_rows
-from ackd.stages.run_folder import RESULT
+from ackd.runs.folder import RESULT
+from ackd.tracking.metrics_csv import read_rows
 from ackd.train import train
 from ackd.utils import io
 from tests.stages import toy

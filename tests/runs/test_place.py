@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ackd.config.schema import Config
 from ackd.errors import ConfigError, DataError
-from ackd.stages.context import Context
-from ackd.stages.runs import Place, choose_place, claimed
+from ackd.runs.place import Place, choose_place, claimed
 from tests.stages import toy
 
 
-def context(root: Path, *overrides: str, seed: int = 0) -> Context:
-    return Context(toy.config(root, *overrides), toy.benchmark(seed=seed))
+def run(root: Path, *overrides: str, seed: int = 0) -> tuple[Config, Mapping[str, str]]:
+    return toy.config(root, *overrides), toy.benchmark(seed=seed).fingerprints
 
 
 def left_unfinished(root: Path) -> Path:
     folder = root / "outputs" / "run"
-    with claimed(Place(folder), context(root)):
+    with claimed(Place(folder), *run(root)):
         pass
     return folder
 
 
 def test_auto_finds_the_unfinished_run(tmp_path: Path) -> None:
     folder = left_unfinished(tmp_path)
-    found = choose_place(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh")
+    found = choose_place(*run(tmp_path, "ckpt_path=auto"), tmp_path / "fresh")
     assert found == Place(folder, resume=True)
 
 
@@ -34,10 +35,10 @@ def test_auto_leaves_a_run_alone_that_is_still_going(tmp_path: Path) -> None:
     chosen: list[Place] = []
 
     def look() -> None:
-        chosen.append(choose_place(context(tmp_path, "ckpt_path=auto"), tmp_path / "fresh"))
+        chosen.append(choose_place(*run(tmp_path, "ckpt_path=auto"), tmp_path / "fresh"))
         raise SystemExit(0 if chosen == [Place(tmp_path / "fresh")] else 1)
 
-    with claimed(Place(folder), context(tmp_path)):
+    with claimed(Place(folder), *run(tmp_path)):
         assert toy.in_child(look) == 0
 
 
@@ -47,23 +48,23 @@ def test_a_folder_belongs_to_one_process(tmp_path: Path) -> None:
     def intrude() -> None:
         with (
             pytest.raises(ConfigError, match="Another process is running"),
-            claimed(Place(folder), context(tmp_path)),
+            claimed(Place(folder), *run(tmp_path)),
         ):
             pass
 
-    with claimed(Place(folder), context(tmp_path)):
+    with claimed(Place(folder), *run(tmp_path)):
         assert toy.in_child(intrude) == 0
 
 
 def test_other_images_make_another_run(tmp_path: Path) -> None:
     folder = left_unfinished(tmp_path)
-    changed = context(tmp_path, "ckpt_path=auto", seed=1)
-    assert choose_place(changed, tmp_path / "fresh") == Place(tmp_path / "fresh")
+    changed = run(tmp_path, "ckpt_path=auto", seed=1)
+    assert choose_place(*changed, tmp_path / "fresh") == Place(tmp_path / "fresh")
     (folder / "checkpoints").mkdir()
     last = folder / "checkpoints" / "last.ckpt"
     last.touch()
     with pytest.raises(ConfigError, match=r"images\.ms was"):
-        choose_place(context(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
+        choose_place(*run(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
 
 
 def test_missing_images_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

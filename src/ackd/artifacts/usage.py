@@ -10,8 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
-from ackd.stages.ranks import first_rank
-from ackd.stages.run_folder import IDENTITY
+from ackd.runs.folder import IDENTITY
+from ackd.runs.ranks import first_rank
 from ackd.utils.io import read_json, write_json
 from ackd.utils.locks import shared
 

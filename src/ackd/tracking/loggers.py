@@ -15,11 +15,11 @@ from ackd.callbacks import ConfusionMatrix, MatchedPairs
 from ackd.callbacks.lenient import lenient
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
-from ackd.stages.lenient import LenientTensorBoardLogger
-from ackd.stages.metrics_csv import ContinuedCSVLogger
-from ackd.stages.predictions import Measured
-from ackd.stages.ranks import first_rank
-from ackd.stages.wandb_run import wandb_run
+from ackd.runs.predictions import Measured
+from ackd.runs.ranks import first_rank
+from ackd.tracking.lenient import LenientTensorBoardLogger
+from ackd.tracking.metrics_csv import ContinuedCSVLogger
+from ackd.tracking.wandb_run import wandb_run
 
 __all__ = ["bring_curves", "log_options", "run_loggers", "watchers"]
 

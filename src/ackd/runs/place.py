@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
-from ackd.stages.checkpoints import epoch_of, last_checkpoint
-from ackd.stages.context import Context
-from ackd.stages.lengths import length_notes
-from ackd.stages.run_folder import (
+from ackd.runs.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.folder import (
     CHECKPOINTS,
     IDENTITY,
     LENGTHS,
@@ -28,6 +27,7 @@ from ackd.stages.run_folder import (
     runs_under,
     say_differences,
 )
+from ackd.runs.lengths import length_notes
 from ackd.utils import locks
 from ackd.utils.io import read_json, remove_drafts, write_json
 from ackd.utils.values import digest
@@ -56,11 +56,12 @@ class Place:
     replaces: bool = False
 
 
-def choose_place(context: Context, fresh: Path) -> Place:
+def choose_place(config: Config, images: Mapping[str, str], fresh: Path) -> Place:
     """Decide where to work.
 
     Args:
-        context: Its ``ckpt_path`` is None, ``"auto"``, the folder of a run or a checkpoint in it.
+        config: Its ``ckpt_path`` is None, ``"auto"``, the folder of a run or a checkpoint in it.
+        images: Their fingerprints by side; a run is its options and its images.
         fresh: The new run folder, used where there is nothing to go on with. One that was given
             by hand and holds this run unfinished is what ``"auto"`` goes on with.
 
@@ -68,18 +69,18 @@ def choose_place(context: Context, fresh: Path) -> Place:
         ConfigError: ``ckpt_path`` names no run that can be gone on with, or ``fresh`` holds
             another one.
     """
-    asked, wanted = context.config.ckpt_path, _stamp(context)
+    asked, wanted = config.ckpt_path, _stamp(config, images)
     if asked is not None and asked != "auto":
-        return _asked_for(context, named_by(asked), wanted)
+        return _asked_for(config, named_by(asked), wanted)
     here = RunFolder.at(fresh)
     if here is not None:
-        return _here(context, here, wanted)
-    found = _found(context, wanted) if asked == "auto" else None
+        return _here(config, here, wanted)
+    found = _found(config, wanted) if asked == "auto" else None
     return found or Place(fresh)
 
 
 @contextmanager
-def claimed(place: Place, context: Context) -> Iterator[None]:
+def claimed(place: Place, config: Config, images: Mapping[str, str]) -> Iterator[None]:
     """Mark a folder as that of this run, and hold it as long as the run goes on.
 
     Raises:
@@ -90,7 +91,7 @@ def claimed(place: Place, context: Context) -> Iterator[None]:
         f"Another process is running in {folder}; wait for it, or leave ckpt_path out to start "
         "a run of its own."
     )
-    stamp = _stamp(context)
+    stamp = _stamp(config, images)
     with locks.held(folder / LOCK, refusal):
         remove_drafts(folder)  # of an attempt that was killed
         if not place.resume:
@@ -103,12 +104,11 @@ def claimed(place: Place, context: Context) -> Iterator[None]:
             write_json(folder / IDENTITY, {k: v for k, v in known.items() if k != REPLACES})
 
 
-def _stamp(context: Context) -> dict[str, Any]:
+def _stamp(config: Config, images: Mapping[str, str]) -> dict[str, Any]:
     """What a run is: its options and its images."""
-    benchmark = context.benchmark
     content = {
-        "options": identity(context.config),
-        "images": {"ms": benchmark.ms.fingerprint, "rgb": benchmark.rgb.fingerprint},
+        "options": identity(config),
+        "images": dict(images),
     }
     return {"fingerprint": digest(content), **content}
 
@@ -116,9 +116,9 @@ def _stamp(context: Context) -> dict[str, Any]:
 # -- ckpt_path=RUN -----------------------------------------------------------------------------
 
 
-def _asked_for(context: Context, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
+def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
     differing = run.differences(wanted)
-    asked = context.config.ckpt_path
+    asked = config.ckpt_path
     if not differing:
         if run.finished:
             raise ConfigError(
@@ -127,7 +127,7 @@ def _asked_for(context: Context, run: RunFolder, wanted: Mapping[str, Any]) -> P
             )
         return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
     if set(differing) <= set(LENGTHS) and "student.max_epochs" in differing:
-        return _extension(context, run)
+        return _extension(config, run)
     raise ConfigError(
         f"ckpt_path={asked} belongs to a run with other options: "
         f"{say_differences(differing)}. Give the same options to go on (student.max_epochs may be "
@@ -135,9 +135,9 @@ def _asked_for(context: Context, run: RunFolder, wanted: Mapping[str, Any]) -> P
     )
 
 
-def _extension(context: Context, run: RunFolder) -> Place:
+def _extension(config: Config, run: RunFolder) -> Place:
     """Go on with a run under another length."""
-    new, old = context.config.student.max_epochs, run.length
+    new, old = config.student.max_epochs, run.length
     checkpoint = last_checkpoint(run.path)
     done = epoch_of(checkpoint) + 1
     if run.finished and checkpoint is None:
@@ -155,7 +155,7 @@ def _extension(context: Context, run: RunFolder) -> Place:
         run.path, new, old, done + 1,
         "; its result stays until the new one is there" if run.finished else "",
     )  # fmt: skip
-    for note in length_notes(context.config, run.stamp["options"], done):
+    for note in length_notes(config, run.stamp["options"], done):
         log.warning("not what a run of %d epochs from the start would give: %s", new, note)
     return Place(run.path, resume=True, replaces=run.finished or bool(run.stamp.get(REPLACES)))
 
@@ -163,9 +163,9 @@ def _extension(context: Context, run: RunFolder) -> Place:
 # -- ckpt_path=auto ----------------------------------------------------------------------------
 
 
-def _found(context: Context, wanted: Mapping[str, Any]) -> Place | None:
+def _found(config: Config, wanted: Mapping[str, Any]) -> Place | None:
     """The last unfinished run of these options; where there is none, say why."""
-    runs = runs_under(Path(context.config.outputs).expanduser())
+    runs = runs_under(Path(config.outputs).expanduser())
     same = [run for run in runs if run.fingerprint == wanted["fingerprint"]]
     unfinished = [run for run in same if not run.finished]
     idle = [run for run in unfinished if run.idle]
@@ -175,7 +175,7 @@ def _found(context: Context, wanted: Mapping[str, Any]) -> Place | None:
         return Place(run.path.absolute(), resume=True, replaces=bool(run.stamp.get(REPLACES)))
     log.warning(
         "ckpt_path=auto: no unfinished run under %s has these options and images; starting from "
-        "the beginning. %s", context.config.outputs, _why_none(runs, same, unfinished, wanted),
+        "the beginning. %s", config.outputs, _why_none(runs, same, unfinished, wanted),
     )  # fmt: skip
     return None
 
@@ -209,8 +209,8 @@ def _why_none(
 # -- a folder that was given by hand -----------------------------------------------------------
 
 
-def _here(context: Context, here: RunFolder, wanted: Mapping[str, Any]) -> Place:
-    config, same = context.config, here.fingerprint == wanted["fingerprint"]
+def _here(config: Config, here: RunFolder, wanted: Mapping[str, Any]) -> Place:
+    same = here.fingerprint == wanted["fingerprint"]
     if config.force and same and (here.finished or config.ckpt_path is None):
         log.info("force=[%s]: running again in %s", ",".join(config.force), here.path)
         return Place(here.path, replaces=(here.path / RESULT).is_file())

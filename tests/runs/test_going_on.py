@@ -14,7 +14,7 @@ import torch
 
 from ackd.errors import ConfigError
 from ackd.modules import DistillModule
-from ackd.stages.run_folder import RESULT, RunFolder
+from ackd.runs.folder import RESULT, RunFolder
 from ackd.train import train
 from tests.stages import toy
 

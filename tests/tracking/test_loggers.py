@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ackd.stages.loggers import ContinuedCSVLogger, run_loggers
+from ackd.tracking.loggers import ContinuedCSVLogger, run_loggers
 from ackd.train import train
 from tests.stages import toy
 
@@ -38,7 +38,7 @@ def test_ranks_other_than_the_first_leave_the_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(ContinuedCSVLogger(tmp_path), 0, loss=1.0)
-    monkeypatch.setattr("ackd.stages.metrics_csv.first_rank", lambda: False)
+    monkeypatch.setattr("ackd.tracking.metrics_csv.first_rank", lambda: False)
     ContinuedCSVLogger(tmp_path)
     assert [row["loss"] for row in toy.rows(tmp_path / "metrics.csv")] == ["1.0"]
 
