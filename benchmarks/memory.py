@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ackd.data.benchmark import Benchmark, SceneSet
-from ackd.data.packing import PackedImages
+from ackd.data.cache import PackedImages
 from ackd.stages.context import Context
 from ackd.stages.pipeline import run_pipeline
 from ackd.utils.memory import keep_freed_memory

@@ -29,8 +29,8 @@ from ackd.data import (
     pack,
     select,
 )
-from ackd.data.reading import bands_of, reader_of
 from ackd.data.sensors import EUROSAT_BANDS
+from ackd.data.splits.reader import bands_of, reader_of
 from benchmarks.scale import Scale
 from benchmarks.section import Row, Section
 

@@ -15,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ackd.data.class_map import load_class_map
-from ackd.data.manifest import checksum
+from ackd.data.datasets.class_map import load_class_map
 from ackd.data.sources import BIGEARTHNET_V2, EUROSAT_MS, EUROSAT_RGB, NWPU_RESISC45, Source
+from ackd.data.splits.manifest import checksum
 from ackd.errors import AckdError, DataError
 from ackd.utils.io import write_text
 from ackd.utils.progress import tracked

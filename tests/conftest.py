@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-from ackd.data.class_map import load_class_map
+from ackd.data.datasets.class_map import load_class_map
 from tests.golden import Golden
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ackd.data.photographs import read_rgb
+from ackd.data.reading.photographs import read_rgb
 from ackd.train import train
 from tests.stages import toy
 

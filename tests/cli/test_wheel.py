@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_whole_configuration(wheel: Path) -> None:
         if path.name != "default.yaml" or path.parent.name != "local":
             assert f"ackd/conf/{path.relative_to(CHECKOUT / 'conf').as_posix()}" in names
     for name in (
-        "ackd/data/classmaps/s2s_eu.yaml",
+        "ackd/data/datasets/classmaps/s2s_eu.yaml",
         "ackd/report/published.yaml",
         "ackd/report/templates/page.html.j2",
         "ackd/report/templates/page.css",

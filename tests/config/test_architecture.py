@@ -42,6 +42,10 @@ ROOMS = {
     "search": "python -m ackd.search",
     "demo": "python -m ackd.demo",
 }
+# The rooms of src/ackd/data, in the same way.
+ROOMS_OF_DATA = (
+    "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic",
+)  # fmt: skip
 # What the method's rooms do not need to know, although the order would allow it.
 APART = [(name, "data") for name in ("backbones", "losses", "matching", "alignment")]
 HOW = "The rooms and their order are the table ROOMS in tests/config/test_architecture.py."
@@ -91,7 +95,7 @@ def imported(path: Path, *, types: bool = True) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            # `from ackd.data import packing` means the module, not a name inside ackd.data.
+            # `from ackd.data import cache` means the module, not a name inside ackd.data.
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in MODULES else str(node.module)
@@ -131,6 +135,16 @@ def test_no_import_goes_up(name: str) -> None:
 @pytest.mark.parametrize(("name", "other"), APART)
 def test_the_method_does_not_know_the_data(name: str, other: str) -> None:
     assert other not in neighbours(name), f"{neighbours(name)[other]} import ackd.{other}"
+
+
+def test_each_room_of_the_data_knows_only_those_above_it() -> None:
+    data = PACKAGE / "data"
+    assert {path.parent.name for path in data.glob("*/__init__.py")} == set(ROOMS_OF_DATA)
+    for position, name in enumerate(ROOMS_OF_DATA):
+        below = {f"ackd.data.{other}" for other in ROOMS_OF_DATA[position + 1 :]}
+        for path in (data / name).rglob("*.py"):
+            up = {".".join(other.split(".")[:3]) for other in imported(path)} & below
+            assert not up, f"{path} imports {up}"
 
 
 def test_no_circle_between_files() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.transform import from_origin
 
-from ackd.data.class_map import load_class_map
+from ackd.data.datasets.class_map import load_class_map
 from ackd.data.sensors import EUROSAT_BANDS
 from ackd.data.sources import EUROSAT_MS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ackd.data.assemble import load_benchmark
-from ackd.data.class_map import ClassMap, load_class_map
+from ackd.data.datasets.class_map import ClassMap, load_class_map
 from ackd.data.options import ArchiveOptions, FolderOptions, from_plain
 from ackd.data.own_folders import OwnData
-from ackd.data.selection import Selection, select
 from ackd.data.sensors import DEFAULT_BANDS
+from ackd.data.splits.selection import Selection, select
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb
 
 CLASSES = ("Forest", "River")

@@ -11,8 +11,8 @@ import pytest
 
 from ackd.config.location import config_dir
 from ackd.config.schema.data import ArchivesConfig, FoldersConfig
+from ackd.data.cache.pack import _key
 from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, from_plain, pixel_options
-from ackd.data.packing.pack import _key
 from ackd.prepare.build import Request
 from ackd.stages.benchmark import build_benchmark
 from tests.data.layouts import write_jpg, write_tif

@@ -13,11 +13,11 @@ import pytest
 import rasterio
 
 from ackd.data import load_class_map, load_prepared, open_pack
-from ackd.data.packing import writing
+from ackd.data.cache import writing
+from tests.data.datasets.test_subsets import write_rgb_side
 from tests.data.layouts import write_jpg
 from tests.data.patch_layouts import write_nasc_tg2
 from tests.data.small_archives import asked, write_archives
-from tests.data.test_subsets import write_rgb_side
 from tests.prepare.running import Command, contents, two_classes
 from tests.prepare.test_unpack import write_zip
 

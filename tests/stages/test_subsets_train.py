@@ -10,9 +10,9 @@ import pytest
 from ackd.backbones import Backbone
 from ackd.stages.context import open_context
 from ackd.stages.pipeline import run_pipeline
+from tests.data.datasets.test_released import write_released
+from tests.data.datasets.test_subsets import write_rgb_side
 from tests.data.patch_layouts import write_nasc_tg2
-from tests.data.test_released import write_released
-from tests.data.test_subsets import write_rgb_side
 from tests.stages.toy import ToyBackbone, config
 
 

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from ackd.artifacts.cache import DONE
 from ackd.artifacts.usage import use_lock
 from ackd.artifacts.uses import Name, RunFolder, Uses
-from ackd.data.packing import is_pack
-from ackd.data.packing.pack import LOCK as PACK_LOCK
+from ackd.data.cache import is_pack
+from ackd.data.cache.pack import LOCK as PACK_LOCK
 from ackd.runs.result import validation_of_epoch
 from ackd.utils.io import read_json
 from ackd.utils.locks import is_shared

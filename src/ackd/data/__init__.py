@@ -1,4 +1,22 @@
-"""The data: sensors, sources, benchmarks. Nothing here knows Lightning or Hydra.
+"""The data: from files on disk to images with labels and splits, without Lightning or Hydra.
+
+One room per question, and each room knows only those above it:
+
+=============== ==================================================================================
+``reading``     How does a file become pixels, and can its numbers be right?
+``sources``     How is a publisher's archive listed and read? One file per publisher.
+``datasets``    Which benchmarks are there, which classes have they, which files are on disk?
+``splits``      Which of those images are used, for training, validation or test?
+``cache``       Where are decoded images kept, and when are they valid?
+``own_folders`` What is in a user's own folders, and what must the user be asked?
+``synthetic``   How are landscapes drawn where there is no archive?
+=============== ==================================================================================
+
+`benchmark` is what comes out of them, `assemble` puts it together, `options` says what a user may
+choose, `sensors` names the bands, `pairs` makes batches, `normalise` and `pseudo_rgb` turn stored
+numbers into what a network sees. Another kind of data set (tiles with masks, say) is another
+dataclass beside `benchmark`, with its listing in ``datasets``; reading, splits and cache serve it
+as well.
 
 Names are imported when they are asked for: the schema needs the options alone, and it must not wait
 for NumPy and GDAL.
@@ -13,15 +31,13 @@ from ackd.utils.targets import lazily
 if TYPE_CHECKING:
     from ackd.data.assemble import load_benchmark, load_prepared, read_directly
     from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-    from ackd.data.benchmarks import BENCHMARKS, find_benchmark
-    from ackd.data.class_map import ClassMap, load_class_map
-    from ackd.data.manifest import MANIFEST, read_manifest, write_manifest
+    from ackd.data.cache import Pack, PackedImages, is_pack, open_pack, pack
+    from ackd.data.datasets.benchmarks import BENCHMARKS, find_benchmark
+    from ackd.data.datasets.class_map import ClassMap, load_class_map
     from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, PixelOptions
     from ackd.data.own_folders import OwnData
-    from ackd.data.packing import Pack, PackedImages, is_pack, open_pack, pack
-    from ackd.data.photographs import read_rgb
-    from ackd.data.scenes import Progress, decode, read_ms
-    from ackd.data.selection import Selection, select
+    from ackd.data.reading.multispectral import Progress, decode, read_ms
+    from ackd.data.reading.photographs import read_rgb
     from ackd.data.sensors import (
         DEFAULT_BANDS,
         RGB,
@@ -34,7 +50,9 @@ if TYPE_CHECKING:
         rgb_bands,
     )
     from ackd.data.splits import FOLDS, PROTOCOLS, assign_splits, stratified_split
-    from ackd.data.twins import TWINS, select_scenes
+    from ackd.data.splits.manifest import MANIFEST, read_manifest, write_manifest
+    from ackd.data.splits.selection import Selection, select
+    from ackd.data.splits.twins import TWINS, select_scenes
 
 __all__ = [
     "BENCHMARKS",
@@ -90,18 +108,18 @@ __getattr__ = lazily(
     {
         "assemble": "load_benchmark load_prepared read_directly",
         "benchmark": "Benchmark SceneSet TEST TRAIN VAL",
-        "benchmarks": "BENCHMARKS find_benchmark",
-        "class_map": "ClassMap load_class_map",
-        "manifest": "MANIFEST read_manifest write_manifest",
+        "datasets.benchmarks": "BENCHMARKS find_benchmark",
+        "datasets.class_map": "ClassMap load_class_map",
+        "splits.manifest": "MANIFEST read_manifest write_manifest",
         "options": "ArchiveOptions FileOptions FolderOptions PixelOptions",
         "own_folders": "OwnData",
-        "packing": "Pack PackedImages is_pack open_pack pack",
-        "photographs": "read_rgb",
-        "scenes": "Progress decode read_ms",
-        "selection": "Selection select",
+        "cache": "Pack PackedImages is_pack open_pack pack",
+        "reading.photographs": "read_rgb",
+        "reading.multispectral": "Progress decode read_ms",
+        "splits.selection": "Selection select",
         "sensors": "Band DEFAULT_BANDS RGB RGB_BANDS SENSORS SENTINEL2 Sensor find_sensor "
         "rgb_bands",
         "splits": "FOLDS PROTOCOLS assign_splits stratified_split",
-        "twins": "TWINS select_scenes",
+        "splits.twins": "TWINS select_scenes",
     },
 )

@@ -35,7 +35,7 @@ class SceneSet:
         modality: ``"ms"`` (multispectral) or ``"rgb"``.
         images: (N, C, H, W) digital numbers in the native type of their files (uint16 MS, uint8
             RGB; own MS images also float32): a C-contiguous array, or a store that gives blocks
-            of one (`ackd.data.packing.PackedImages`).
+            of one (`ackd.data.cache.PackedImages`).
         labels: (N,) int64 class index, or (N, K) bool where an image bears several classes.
         files: (N,) str, the file of each image relative to ``data.root`` with ``/`` between.
         scene_ids: (N,) str; equal ids are the same place and time, seen by both modalities.

@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 _ROLE: Final = "role"
-#: Which images there are: `ackd.data.selection.Selection.options` has these as they were applied.
+#: Which images there are: `ackd.data.splits.selection.Selection.options` has these as they were
+#: applied.
 _IMAGES: Final = MappingProxyType({_ROLE: "images"})
 #: The bands; a pack of more bands serves for fewer, so they are compared on their own.
 _BANDS: Final = MappingProxyType({_ROLE: "bands"})
@@ -54,7 +55,7 @@ class DataOptions:
         pseudo_rgb_bands: See `ackd.data.pseudo_rgb.pseudo_rgb_bands`.
         pseudo_rgb_reflectance: The reflectance that becomes 255 in pseudo-RGB.
         augment: Whether training images are flipped and turned.
-        class_map: A file of the user's own classes; see `ackd.data.own_classes`.
+        class_map: A file of the user's own classes; see `ackd.data.datasets.own_classes`.
         packed: Whether images are decoded or drawn once into packs; else in every run.
         packs: The folder for packs.
     """
@@ -147,9 +148,9 @@ class FileOptions(DataOptions, PixelOptions):
 
     Attributes:
         sources: The RGB sources to use, some or all of the class map's; all where None.
-        twins: One of `ackd.data.twins.TWINS`.
-        draw: One of `ackd.data.draw.DRAWS`.
-        missing_classes: One of `ackd.data.missing.MISSING`.
+        twins: One of `ackd.data.splits.twins.TWINS`.
+        draw: One of `ackd.data.splits.draw.DRAWS`.
+        missing_classes: One of `ackd.data.datasets.missing.MISSING`.
         size: Height and width of all images in pixels; as found where None or ``"found"``.
         bands: The MS bands by name, in the order wanted; all of the files where None.
         classes: The classes to use; all where None.
@@ -175,7 +176,7 @@ class ArchiveOptions(FileOptions):
 
     Attributes:
         root: The folder that holds the archives, or the prepared folder. Packs know the files.
-        layout: One of `ackd.data.benchmarks.LAYOUTS`; another one reads other files.
+        layout: One of `ackd.data.datasets.benchmarks.LAYOUTS`; another one reads other files.
     """
 
     root: str = field(metadata=_USE)

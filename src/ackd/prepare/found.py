@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ackd.data.class_map import ClassMap
+from ackd.data.datasets.class_map import ClassMap
 from ackd.data.sources import Record, Source
 from ackd.errors import DataError, MissingClassError
 from ackd.prepare.unpack import archives_in, stem

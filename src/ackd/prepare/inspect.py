@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd.data.manifest import checksum
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.photographs import with_rgb_max
-from ackd.data.scenes import Progress, plain_tifs
+from ackd.data.reading.multispectral import Progress, plain_tifs
+from ackd.data.reading.photographs import with_rgb_max
+from ackd.data.reading.value_range import judge_values
 from ackd.data.sensors import GENERIC, SENTINEL2
 from ackd.data.sources import Record, Source
-from ackd.data.value_range import judge_values
+from ackd.data.splits.manifest import checksum
 from ackd.errors import ConfigError, DataError, ImageError
 from ackd.prepare.findings import Report
 

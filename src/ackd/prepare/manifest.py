@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ackd.data import Selection, write_manifest
-from ackd.data.manifest import read_head
+from ackd.data.splits.manifest import read_head
 from ackd.errors import DataError
 from ackd.utils.io import write_bytes
 from ackd.utils.progress import bar

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ackd.config.check.own_data import pseudo_rgb_question
-from ackd.data.first_look import FirstLook, pixels_of
 from ackd.data.measured import INVALID
 from ackd.data.own_folders import VALUE_RANGE, OwnData
-from ackd.data.questions import Answer, Question, command, commands
+from ackd.data.own_folders.first_look import FirstLook, pixels_of
+from ackd.data.own_folders.questions import Answer, Question, command, commands
 from ackd.data.sensors import rgb_bands
 from ackd.data.sources import Record
 from ackd.errors import DataError

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ackd.data import MANIFEST, Pack, load_class_map, open_pack
 from ackd.data.benchmark import Modality, SceneSet
-from ackd.data.class_map import ClassMap
-from ackd.data.manifest import read_head
+from ackd.data.datasets.class_map import ClassMap
+from ackd.data.reading.value_range import verdict_on
+from ackd.data.splits.manifest import read_head
 from ackd.data.stored import digests_of, row_blocks
-from ackd.data.value_range import verdict_on
 from ackd.errors import AckdError, DataError
 from ackd.prepare.findings import Report
 from ackd.prepare.inspect import flat_bands, same_files, unmeasured

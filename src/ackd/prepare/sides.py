@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ackd.data.benchmark import Modality
-from ackd.data.class_map import ClassMap
+from ackd.data.datasets.class_map import ClassMap
 from ackd.data.options import ArchiveOptions
-from ackd.data.selection import select
 from ackd.data.sources import SOURCES, Record
 from ackd.data.splits import FOLDS
+from ackd.data.splits.selection import select
 from ackd.errors import AckdError
 from ackd.prepare.findings import Report
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from ackd.data.scenes import Progress, unreadable
+from ackd.data.reading.multispectral import Progress, unreadable
 from ackd.errors import DataError
 
 __all__ = ["ARCHIVES", "archives_in", "is_archive", "stem", "unpack"]

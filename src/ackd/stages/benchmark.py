@@ -10,11 +10,11 @@ from ackd.config.check.own_data import look_at_own, own_class_map
 from ackd.config.schema.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import VALIDATES_ON_TEST, Benchmark, Modality
-from ackd.data.benchmarks import find_benchmark
-from ackd.data.own_classes import choose_classes
+from ackd.data.cache import is_pack
+from ackd.data.datasets.benchmarks import find_benchmark
+from ackd.data.datasets.own_classes import choose_classes
+from ackd.data.datasets.regroup import partial_by_choice, regroup
 from ackd.data.own_folders import ready
-from ackd.data.packing import is_pack
-from ackd.data.regroup import partial_by_choice, regroup
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
 from ackd.utils.progress import bar

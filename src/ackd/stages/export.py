@@ -83,7 +83,7 @@ def _input(benchmark: Benchmark) -> dict[str, Any]:
     height, width = (int(side) for side in benchmark.rgb.images.shape[-2:])
     return {
         "size": width,
-        # The whole image, not a crop: as ackd.data.scenes.read_rgb does it with Pillow.
+        # The whole image, not a crop: as ackd.data.read_rgb does it with Pillow.
         "resize": {
             "height": height, "width": width, "interpolation": "bilinear", "antialias": True,
             "keep_aspect_ratio": False,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ackd.artifacts.cache import Artifact, Stage, obtain
 from ackd.artifacts.usage import Usage
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-from ackd.data.packing import PackedImages
+from ackd.data.cache import PackedImages
 from ackd.modules.execution import runs_on_cpu
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible

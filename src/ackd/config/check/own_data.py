@@ -10,9 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 
 from ackd.config.schema import Config
 from ackd.config.schema.data import ArchivesConfig, FoldersConfig, SyntheticConfig
-from ackd.data.own_classes import OwnClassMap, choose_classes, read_own_class_map
+from ackd.data.datasets.own_classes import OwnClassMap, choose_classes, read_own_class_map
 from ackd.data.own_folders import OwnData
-from ackd.data.questions import Answer, Question, questions_text
+from ackd.data.own_folders.questions import Answer, Question, questions_text
 from ackd.data.sensors import rgb_bands
 from ackd.errors import AckdError, ConfigError
 
@@ -40,8 +40,8 @@ def check_data(config: Config) -> None:
     if class_map is None and names is None:
         return
     # Late, as in the package itself: only a choice of classes needs these tables.
-    from ackd.data.benchmarks import find_benchmark
-    from ackd.data.regroup import class_map_of
+    from ackd.data.datasets.benchmarks import find_benchmark
+    from ackd.data.datasets.regroup import class_map_of
     from ackd.data.synthetic.layouts import CLASSES
 
     if isinstance(data, SyntheticConfig):

@@ -46,8 +46,8 @@ def _require(option: str, given: str, expected: str) -> None:
 
 def _find_archives(data: ArchivesConfig) -> None:
     # Late: a run on scenes of its own needs none of the readers.
-    from ackd.data.benchmarks import find_benchmark
-    from ackd.data.packing import is_pack
+    from ackd.data.cache import is_pack
+    from ackd.data.datasets.benchmarks import find_benchmark
 
     root = Path(data.root).expanduser()
     if is_pack(root):

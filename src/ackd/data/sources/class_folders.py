@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.photographs import read_rgb
-from ackd.data.scenes import read_ms
+from ackd.data.reading.multispectral import read_ms
+from ackd.data.reading.photographs import read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible

@@ -12,7 +12,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.scenes import check_type, measured, resize_bands, unreadable
+from ackd.data.reading.multispectral import check_type, measured, resize_bands, unreadable
 from ackd.data.sources.base import Record
 from ackd.data.sources.class_folders import ClassFolders
 from ackd.errors import DataError, ImageError, unknown

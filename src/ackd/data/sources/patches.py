@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.scenes import read_ms, resize_bands
+from ackd.data.reading.multispectral import read_ms, resize_bands
 from ackd.data.sensors import BIGEARTHNET_STACKED_BANDS, SENTINEL2, Sensor
 from ackd.errors import DataError, did_you_mean, unknown
 

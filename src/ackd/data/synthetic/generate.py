@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TEST, TRAIN, Benchmark, Modality, SceneSet
-from ackd.data.own_classes import check_chosen
+from ackd.data.datasets.own_classes import check_chosen
 from ackd.data.sensors import DEFAULT_BANDS, RGB, RGB_BANDS, SENTINEL2
 from ackd.data.synthetic.canvas import MS_REGION, RGB_REGION
 from ackd.data.synthetic.imaging import (

@@ -1,0 +1,1 @@
+"""What a data set is made of: benchmarks by name, class maps, and the labelled files on disk."""

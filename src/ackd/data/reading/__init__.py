@@ -1,0 +1,1 @@
+"""From a file to pixels: MS images, photographs, invalid pixels, and numbers that cannot be."""

@@ -1,0 +1,223 @@
+"""Which images a benchmark is made of: listed, twins dealt, counts drawn; no image is read yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ackd.data.benchmark import Modality
+from ackd.data.datasets.class_map import ClassMap
+from ackd.data.datasets.listing import Listing, check_classes, list_side
+from ackd.data.datasets.missing import check_missing, cut_to_common, present
+from ackd.data.options import FileOptions
+from ackd.data.sensors import GENERIC
+from ackd.data.sources import SOURCES, Source
+from ackd.data.splits import split_sides, strata
+from ackd.data.splits.draw import check_draw, draw_images
+from ackd.data.splits.selection_notes import count_notes, partial_reasons, twin_notes
+from ackd.data.splits.twins import select_scenes
+from ackd.errors import ConfigError, DataError, unknown
+
+__all__ = ["Selection", "select"]
+
+log = logging.getLogger("ackd")
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The images of both sides of a benchmark, chosen but not read.
+
+    Attributes:
+        class_map: The benchmark's name and classes, cut to those that both sides have where
+            that was asked for.
+        roots: The folder that each side's files are relative to.
+        ms: The MS images.
+        rgb: The RGB images.
+        options: What the choice was made with, fit for JSON: ``sources``, ``twins``, ``draw``,
+            ``missing``, ``seed``.
+        notes: What a result must say about its data, fit for JSON; see `Benchmark.notes`.
+    """
+
+    class_map: ClassMap
+    roots: Mapping[Modality, Path]
+    ms: Listing
+    rgb: Listing
+    options: Mapping[str, Any]
+    notes: Mapping[str, Any]
+
+    def side(self, modality: Modality) -> Listing:
+        """Return the images of one side."""
+        return self.ms if modality == "ms" else self.rgb
+
+    def paths(self, modality: Modality) -> list[Path]:
+        """Return where each image of one side lies."""
+        root = self.roots[modality]
+        return [root / record.file for record in self.side(modality).records]
+
+    def splits(self, protocol: str, seed: int, fold: int) -> dict[Modality, NDArray[np.int8]]:
+        """Split both sides as a run would; see `ackd.data.splits.split_sides`."""
+        sides: dict[Modality, Listing] = {"ms": self.ms, "rgb": self.rgb}
+        return split_sides(
+            {name: side.scene_ids for name, side in sides.items()},
+            {name: side.labels for name, side in sides.items()},
+            protocol,
+            seed,
+            fold,
+            paired=self.options["twins"] == "paired",
+            classes=self.class_map.classes,
+            published={name: side.splits for name, side in sides.items()},
+        )
+
+
+def select(
+    roots: Mapping[Modality, Path],
+    class_map: ClassMap,
+    options: FileOptions,
+    known: Mapping[str, Source] = SOURCES,
+) -> Selection:
+    """List the archives, deal the twins, draw the counts.
+
+    Every option, folder and count is checked here, before the first image is read.
+
+    Args:
+        roots: The folder that holds the archives of each side; usually one for both.
+        class_map: Which sources the benchmark has and how their classes map.
+        options: ``sources``, ``twins``, ``draw``, ``missing_classes`` and ``split_seed`` act
+            here. ``draw=paper`` keeps no more images of a class than the class map's
+            ``paper_counts``, all sources of a class pooled; ``missing_classes=drop`` cuts the
+            benchmark to the classes that both sides have, and marks it as partial.
+        known: The sources by name; own ones beside the publishers' come in here.
+
+    Returns:
+        The selection.
+
+    Raises:
+        ConfigError: If an option is wrong.
+        DataError: If a folder or a class is.
+    """
+    twins, draw, missing = options.twins, options.draw, options.missing_classes
+    seed = options.split_seed
+    check_draw(draw)
+    check_missing(missing)
+    chosen = _chosen_sources(class_map, options.sources)
+    if missing == "drop":
+        class_map, absent = present(roots, class_map, chosen, known)
+    else:
+        absent = {}
+    all_ms = list_side(roots["ms"], "ms", list(class_map.ms), class_map, known)
+    all_rgb = list_side(roots["rgb"], "rgb", chosen, class_map, known)
+    dropped: dict[str, str] = {}
+    if missing == "drop":
+        all_ms, all_rgb, class_map, dropped = cut_to_common(all_ms, all_rgb, class_map)
+    check_classes(all_ms, all_rgb, class_map)
+    ms, rgb = _deal(all_ms, all_rgb, twins, seed)
+    _check_dealt(ms, rgb, class_map, twins)
+    before = {side.modality: side for side in (ms, rgb)}
+    if draw == "paper":
+        ms, rgb = _draw(ms, rgb, class_map, twins, seed)
+    reasons = partial_reasons(class_map, chosen, all_ms, all_rgb, dropped, absent)
+    applied = {
+        "sources": chosen,
+        "twins": twins,
+        "draw": draw,
+        "missing": missing,
+        "seed": seed,
+    }
+    notes: dict[str, Any] = {
+        "class_map": class_map.name,
+        "sources": {"ms": list(class_map.ms), "rgb": chosen},
+        "partial": bool(reasons),
+        "partial_reasons": reasons,
+        "dropped_classes": dropped,
+        "twins": twin_notes(twins, all_ms, all_rgb, ms, rgb),
+        "draw": {
+            "mode": draw,
+            "seed": seed,
+            "left_out": {
+                side.modality: len(before[side.modality].records) - len(side.records)
+                for side in (ms, rgb)
+            },
+        },
+        "counts": count_notes(class_map, all_ms, all_rgb, ms, rgb),
+        "unverified": _unverified(ms),
+    }
+    return Selection(class_map, dict(roots), ms, rgb, applied, notes)
+
+
+def _chosen_sources(class_map: ClassMap, sources: Sequence[str] | None) -> list[str]:
+    known = list(class_map.rgb)
+    if sources is None:
+        return known
+    if isinstance(sources, str):
+        raise ConfigError(
+            f"data.sources={sources} is one text; expected a list: data.sources=[{sources}]."
+        )
+    for name in sources:
+        if name not in known:
+            raise unknown("RGB source", str(name), known, "data.sources")
+    if not sources or len(set(sources)) < len(sources):
+        raise ConfigError(
+            f"data.sources=[{','.join(sources)}] should name at least one source, and each once; "
+            f"known: {', '.join(known)}."
+        )
+    # the order given must not matter: neither for the images' order nor for a fingerprint
+    return [name for name in known if name in sources]
+
+
+def _deal(ms: Listing, rgb: Listing, twins: str, seed: int) -> tuple[Listing, Listing]:
+    filed = strata(ms.labels), strata(rgb.labels)
+    keep_ms, keep_rgb = select_scenes(twins, ms.scene_ids, filed[0], rgb.scene_ids, filed[1], seed)
+    return ms.take(keep_ms), rgb.take(keep_rgb)
+
+
+def _check_dealt(ms: Listing, rgb: Listing, class_map: ClassMap, twins: str) -> None:
+    for side in (ms, rgb):
+        empty = [label for label, count in side.counts(class_map.classes).items() if not count]
+        if empty:
+            raise DataError(
+                f"data.twins={twins} leaves class '{empty[0]}' without an image on the "
+                f"{side.modality.upper()} side; add scenes of it under data.root or choose "
+                "another data.twins."
+            )
+
+
+def _draw(
+    ms: Listing, rgb: Listing, class_map: ClassMap, twins: str, seed: int
+) -> tuple[Listing, Listing]:
+    """Cut both sides to the paper's counts; paired sides to one and the same scenes."""
+    counts = {class_map.classes.index(k): pair for k, pair in class_map.paper_counts.items()}
+    if twins == "paired":
+        least = {label: min(pair) for label, pair in counts.items()}
+        ms = ms.take(draw_images(ms.scene_ids, strata(ms.labels), least, seed))
+        return ms, rgb.take(np.flatnonzero(np.isin(rgb.scene_ids, ms.scene_ids)))
+    drawn = []
+    for column, side in enumerate((ms, rgb)):
+        limits = {label: pair[column] for label, pair in counts.items()}
+        drawn.append(
+            side.take(draw_images(side.scene_ids, strata(side.labels), limits, seed, column))
+        )
+    return drawn[0], drawn[1]
+
+
+def _unverified(ms: Listing) -> list[str]:
+    """Say what is not known for certain about the MS camera."""
+    sensor = ms.sources[0].sensor
+    if getattr(sensor, "verified", True):
+        return []
+    if sensor.name == GENERIC.name:
+        return [
+            "the wavelengths of the MS bands are not known, so which of them are red, green and "
+            "blue is not verified"
+        ]
+    said = (
+        f"the wavelengths of {sensor.name}'s bands have no citable source here, so which of its "
+        "bands are red, green and blue is not verified"
+    )
+    log.warning("%s", said)
+    return [said]
