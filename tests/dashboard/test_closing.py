@@ -12,10 +12,9 @@ import pytest
 import wandb
 
 from ackd.callbacks import lenient as lenient_module
-from ackd.dashboard import OfflineRun, find_runs, read_run
-from ackd.errors import DataError
 from ackd.tracking.wandb_run import failure_noted, run_name, tags_of, wandb_run
 from ackd.train import train
+from tests.dashboard.offline import OfflineRun, find_runs, read_run
 from tests.stages import toy
 
 
@@ -34,12 +33,10 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ended(folder: Path) -> list[OfflineRun]:
     """All runs, once wandb's own process has written how they ended."""
     for _ in range(300):
-        try:
-            runs = [read_run(found) for found in find_runs(folder)]
-        except DataError:
-            runs = []
-        if runs and all(run.exit_code is not None for run in runs):
-            return runs
+        runs = [read_run(found) for found in find_runs(folder)]
+        closed = [run for run in runs if run is not None and run.exit_code is not None]
+        if closed and len(closed) == len(runs):
+            return closed
         time.sleep(0.1)
     raise AssertionError(f"a run in {folder} was not closed")
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ackd.dashboard import OfflineRun, find_runs, read_records, read_run
 from tests.cli.running import TINY, Done, environment, train
+from tests.dashboard.offline import OfflineRun, find_runs, read_records, read_run
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         cwd=cwd, PYTHONPATH=paths, WANDB_SILENT="true",
     )  # fmt: skip
     (record,) = (cwd / "outputs").rglob("multirun.yaml")
-    runs = [read_run(folder) for folder in find_runs(cwd / "outputs")]
+    runs = [run for path in find_runs(cwd / "outputs") if (run := read_run(path)) is not None]
     return Sweep(done, record.parent, runs)
 
 

@@ -1,16 +1,5 @@
-"""What is done with W&B beside training: send what was kept offline, and lay out the panels."""
+"""The panels of W&B, so that runs can be compared without arranging anything."""
 
-from ackd.dashboard.offline import OfflineRun, find_runs, read_records, read_run
-from ackd.dashboard.sync import explain, sync
-from ackd.dashboard.workspace import build_workspace, request
+from ackd.dashboard.workspace import build_workspace
 
-__all__ = [
-    "OfflineRun",
-    "build_workspace",
-    "explain",
-    "find_runs",
-    "read_records",
-    "read_run",
-    "request",
-    "sync",
-]
+__all__ = ["build_workspace"]

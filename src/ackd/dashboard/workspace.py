@@ -10,7 +10,7 @@ from ackd.errors import AckdError
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
 
-__all__ = ["NAME", "build_workspace", "request", "save"]
+__all__ = ["NAME", "build_workspace", "save"]
 
 NAME = "ackd"
 X = "trainer/global_step"
@@ -105,14 +105,6 @@ def build_workspace(
     )  # fmt: skip
 
 
-def request(workspace: ws.Workspace) -> dict[str, Any]:
-    """What would be sent to W&B to make the view, as plain values."""
-    content: dict[str, Any] = workspace._to_model().model_dump(
-        mode="json", by_alias=True, exclude_none=True
-    )
-    return content
-
-
 def save(workspace: ws.Workspace) -> str:
     """Make the view in W&B and return its address; needs an account and the network.
 
@@ -125,7 +117,7 @@ def save(workspace: ws.Workspace) -> str:
         raise AckdError(
             f"The workspace of {workspace.entity}/{workspace.project} could not be made "
             f"({type(error).__name__}: {error}). It needs `wandb login`, the network and a project "
-            "that has a run; --dry-run shows the request."
+            "that has a run."
         ) from error
 
 
