@@ -33,6 +33,10 @@ MISTAKES = [
     ("+trainer.logger=false", ["trainer.logger", "logger=csv"]),
     ("+trainer.callbacks=[x]", ["trainer.callbacks", "in Python"]),
     ("+student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
+    ("+trainer.early_stopping.patience=3", ["trainer.early_stopping", "Known"]),
+    ("student.early_stopping=true", ["student.early_stopping=True", "group of options"]),
+    ("student.early_stopping.patience=0", ["student.early_stopping.patience=0", "greater than 0"]),
+    ("student.early_stopping.mode=mx", ["student.early_stopping.mode=max?"]),
     ("+callbacks.mine._target_=a.B", ["'callbacks'", "in Python"]),
     (
         "+loss.kd.vanilla.loss.temprature=2",
@@ -190,7 +194,9 @@ REFUSED = [
     ("scheduler=cosine", ["STAGE.scheduler=none", "warmup_cosine"]),
     ("student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
     ("trainer.callbacks=[x]", ["'trainer.callbacks'", "in Python"]),
-    ("student.early_stopping=true", ["'student.early_stopping'", "max_epochs"]),
+    ("student.early_stop=5", ["'student.early_stop'", "STAGE.early_stopping.patience=N"]),
+    ("early_stopping.patience=5", ["'early_stopping.patience'", "STAGE.early_stopping.pat"]),
+    ("student.early_stopping.patince=5", ["'student.early_stopping.patience'"]),
     ("pretrained=weights.pt", [".backbone.pretrained'"]),
 ]
 

@@ -45,7 +45,7 @@ def run(tmp_path: Path, command: str) -> dict[str, Any]:
 
 def test_there_is_a_command_for_each_kind() -> None:
     kinds = ["student.backbone._target_", "loss.kd.cosine", "warmup_cosine", "ExponentialLR",
-             "class_weights"]  # fmt: skip
+             "class_weights", "early_stopping"]  # fmt: skip
     assert [kind in c for kind, c in zip(kinds, COMMANDS, strict=True)] == [True] * len(kinds)
     assert len(PYTHON) == 3
 
@@ -81,6 +81,11 @@ def test_a_schedule_changes_the_learning_rate(tmp_path: Path, command: str) -> N
 def test_weights_and_smoothing_train(tmp_path: Path) -> None:
     run(tmp_path, f"{COMMANDS[4]} method=kd")
     assert (tmp_path / "run" / "result.json").is_file()
+
+
+def test_a_student_stops_early(tmp_path: Path) -> None:
+    result = run(tmp_path, f"{COMMANDS[5]} method=baseline")
+    assert result["student"]["stopped_early"]["epochs"] == 3
 
 
 def test_every_loss_of_the_project_has_a_title() -> None:

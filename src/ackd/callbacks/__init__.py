@@ -3,6 +3,7 @@
 from ackd.callbacks.clock import Clock
 from ackd.callbacks.confusion import ConfusionMatrix
 from ackd.callbacks.dynm import DynM
+from ackd.callbacks.early_stopping import EndsEarly, Patience, why_ended
 from ackd.callbacks.epoch_seed import EpochSeed
 from ackd.callbacks.finite import BestEpoch, Finite, not_finite
 from ackd.callbacks.noise_floor import NoiseFloor
@@ -17,14 +18,17 @@ __all__ = [
     "Clock",
     "ConfusionMatrix",
     "DynM",
+    "EndsEarly",
     "EpochLines",
     "EpochSeed",
     "Finite",
     "MatchedPairs",
     "NoiseFloor",
+    "Patience",
     "RedrawPairs",
     "SameConfig",
     "TransportCost",
     "not_finite",
     "progress",
+    "why_ended",
 ]

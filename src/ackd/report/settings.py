@@ -10,6 +10,9 @@ from ackd.utils.values import dig, leaves, under
 
 __all__ = ["settings_of"]
 
+# Sections of a stage that are off as long as one of their options is null.
+SWITCHES = {"early_stopping": "patience"}
+
 
 def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """Find all options of a run that had an effect on its numbers.
@@ -33,7 +36,13 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         # A network of the user's own is called after its class.
         own = found.get(f"{stage}.backbone._target_")
         found |= {f"{stage}.backbone.name": own} if own else {}
-    without: list[str] = []
+    # Off, they are what they were before there were such options.
+    without = [
+        f"{stage}.{section}"
+        for stage in ("teacher", "matcher", "student")
+        for section, switch in SWITCHES.items()
+        if found.get(f"{stage}.{section}.{switch}") is None
+    ]
     dynm, ot1, ot2 = (found.get(key, True) for key in ("dynm.enabled", "ska.ot1", "ska.ot2"))
     if not (kd_works or ot1 or ot2):  # the student alone
         without += ["teacher", "matching", "dynm", "loss", "student.augment_ms", "transport"]

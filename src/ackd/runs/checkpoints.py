@@ -17,8 +17,8 @@ from ackd.runs.folder import BEST, CHECKPOINTS, LAST, PREVIOUS
 from ackd.runs.ranks import first_rank
 from ackd.utils.io import DRAFT_SUFFIX, load_tensors, save_tensors, sync_folder, write_bytes
 
-__all__ = ["BEST", "CHECKPOINTS", "LAST", "PREVIOUS", "WholeCheckpoints", "epoch_of",
-           "last_checkpoint"]  # fmt: skip
+__all__ = ["BEST", "CHECKPOINTS", "LAST", "PREVIOUS", "WholeCheckpoints", "ended_early",
+           "epoch_of", "last_checkpoint"]  # fmt: skip
 
 log = logging.getLogger("ackd")
 
@@ -76,6 +76,18 @@ def last_checkpoint(folder: Path) -> Path | None:
 def epoch_of(checkpoint: Path | None) -> int:
     """The epoch at whose end a checkpoint was written; -1 without one."""
     return -1 if checkpoint is None else int(load_tensors(checkpoint)["epoch"])
+
+
+def ended_early(checkpoint: Path | None) -> tuple[int, bool]:
+    """What a checkpoint knows of the end of its training, see :mod:`ackd.callbacks`.
+
+    Returns:
+        Epochs without an improvement, 0 where none are counted; and whether a callback of the
+        user's has ended the training.
+    """
+    states = {} if checkpoint is None else load_tensors(checkpoint).get("callbacks", {})
+    waited = [s["wait_count"] for name, s in states.items() if name.startswith("Patience")]
+    return max(waited, default=0), bool(states.get("EndsEarly", {}).get("ended"))
 
 
 def _keep(last: Path) -> None:

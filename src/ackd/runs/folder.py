@@ -14,20 +14,21 @@ from typing import Any
 from ackd.errors import ConfigError, DamagedError, nearest
 from ackd.utils import locks
 from ackd.utils.io import read_json
-from ackd.utils.values import differences
+from ackd.utils.values import differences, dig
 
 __all__ = [
     "BEST",
     "CHECKPOINTS",
     "IDENTITY",
     "LAST",
-    "LENGTHS",
     "LOCK",
+    "PATIENCE",
     "PREVIOUS",
     "REPLACES",
     "RESULT",
     "RunFolder",
     "named_by",
+    "only_longer",
     "refuse_occupied",
     "runs_under",
     "say_differences",
@@ -54,6 +55,8 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 #: Options that may differ where a run is trained longer. A schedule of DynM that was made for the
 #: old length keeps its epochs if its reference grows with it.
 LENGTHS = ("student.max_epochs", "dynm.reference_epochs")
+#: When a student ends before its length; to wait longer, or for all epochs, is to train it longer.
+EARLY, PATIENCE = "student.early_stopping", "student.early_stopping.patience"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,10 @@ class RunFolder:
     @property
     def longer(self) -> str:
         """The overrides that train it longer."""
+        student = (read_json(self.path / RESULT) if self.finished else {}).get("student") or {}
+        patience = dig(self.stamp, f"options.{PATIENCE}")
+        if student.get("stopped_early") and patience is not None:
+            return f"ckpt_path={self.path} {PATIENCE}=N with N > {patience}, or null"
         return f"ckpt_path={self.path} student.max_epochs=N with N > {self.length}"
 
     def differences(self, wanted: Mapping[str, Any]) -> Differences:
@@ -126,7 +133,7 @@ def refuse_occupied(folder: Path, differing: Differences | None = None) -> None:
     ways = ["leave hydra.run.dir and hydra.sweep.subdir out, or give each run a folder of its own"]
     if not here.finished and not differing:
         ways.append("go on with it: ckpt_path=auto")
-    if here.finished and set(differing or ()) <= set(LENGTHS):
+    if here.finished and (not differing or only_longer(differing)):
         ways.append(f"train it longer: {here.longer}")
     first, *others = ways
     raise ConfigError(
@@ -134,6 +141,16 @@ def refuse_occupied(folder: Path, differing: Differences | None = None) -> None:
         f"{'; or '.join([first.capitalize(), *others])}. Teachers and matchers are kept among the "
         "artifacts, and are used again from any folder."
     )
+
+
+def only_longer(differing: Differences) -> bool:
+    """Whether a run differs from another one in how long it is, and in nothing else."""
+    if not set(differing) <= {*LENGTHS, EARLY, PATIENCE}:
+        return False
+    # A patience that was not there, or was longer, would have ended the run by now.
+    _, now = differing.get(EARLY, (None, None))
+    before, after = differing.get(PATIENCE, (0, 1))
+    return now is None and before < after and set(differing) != {"dynm.reference_epochs"}
 
 
 def say_differences(differing: Differences) -> str:

@@ -13,16 +13,17 @@ from typing import Any
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
-from ackd.runs.checkpoints import epoch_of, last_checkpoint
+from ackd.runs.checkpoints import ended_early, epoch_of, last_checkpoint
 from ackd.runs.folder import (
     CHECKPOINTS,
     IDENTITY,
-    LENGTHS,
     LOCK,
+    PATIENCE,
     REPLACES,
     RESULT,
     RunFolder,
     named_by,
+    only_longer,
     refuse_occupied,
     runs_under,
     say_differences,
@@ -126,7 +127,7 @@ def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Pla
                 f"To train it longer give {run.longer}; to start again leave ckpt_path out."
             )
         return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
-    if set(differing) <= set(LENGTHS) and "student.max_epochs" in differing:
+    if only_longer(differing):
         return _extension(config, run)
     raise ConfigError(
         f"ckpt_path={asked} belongs to a run with other options: "
@@ -150,6 +151,7 @@ def _extension(config: Config, run: RunFolder) -> Place:
             f"{run.path} has trained its student for {done} epochs; student.max_epochs={new} is "
             "not more. Give more, or leave ckpt_path out to start again."
         )
+    _require_a_longer_patience(config, run.path, checkpoint)
     log.info(
         "training %s for %d epochs in place of %d, from epoch %d on%s",
         run.path, new, old, done + 1,
@@ -158,6 +160,24 @@ def _extension(config: Config, run: RunFolder) -> Place:
     for note in length_notes(config, run.stamp["options"], done):
         log.warning("not what a run of %d epochs from the start would give: %s", new, note)
     return Place(run.path, resume=True, replaces=run.finished or bool(run.stamp.get(REPLACES)))
+
+
+def _require_a_longer_patience(config: Config, path: Path, checkpoint: Path | None) -> None:
+    """Refuse to train a student longer that would end at once, as it has ended before."""
+    waited, asked = ended_early(checkpoint)
+    patience, done = config.student.early_stopping.patience, epoch_of(checkpoint) + 1
+    if patience is not None and waited >= patience:
+        raise ConfigError(
+            f"{path} has stopped early, after {done} epochs, {waited} of them without an "
+            f"improvement: more epochs would not be trained. Give {PATIENCE}=N with N > {waited}, "
+            "or null, to train it longer."
+        )
+    if asked:
+        raise ConfigError(
+            f"{path} has stopped early, after {done} epochs, because a callback of yours has asked "
+            "for it: more epochs would not be trained. Leave ckpt_path out to start again without "
+            "it."
+        )
 
 
 # -- ckpt_path=auto ----------------------------------------------------------------------------
@@ -201,7 +221,7 @@ def _why_none(
     text = (
         f"The nearest one, {run.path}, {state} and has other options: {say_differences(differing)}."
     )
-    if set(differing) <= set(LENGTHS):
+    if only_longer(differing):
         text += f" ckpt_path={run.path} goes on with it for the new length."
     return text
 

@@ -9,13 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from ackd.callbacks import BestEpoch, Clock, EpochSeed, Finite, SameConfig, not_finite, progress
+from ackd.callbacks import (
+    BestEpoch,
+    Clock,
+    EpochSeed,
+    Finite,
+    Patience,
+    SameConfig,
+    not_finite,
+    progress,
+    why_ended,
+)
 from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
@@ -42,12 +52,15 @@ class Fitted:
         seconds: All attempts together.
         epoch: The chosen one, counted from 0.
         score: What it was chosen by.
+        stopped_early: ``{"epochs", "max_epochs", "reason"}`` where the training has ended before
+            its last epoch because that was asked for; otherwise None.
     """
 
     trainer: pl.Trainer
     seconds: float
     epoch: int
     score: float
+    stopped_early: dict[str, Any] | None = None
 
 
 def finite_weights(path: Path, stage: str) -> dict[str, Any]:
@@ -77,7 +90,7 @@ def fit(
     seed: int,
     max_epochs: int,
     monitor: str,
-    mode: str,
+    mode: Literal["min", "max"],
     loggers: Sequence[Logger],
     callbacks: Sequence[pl.Callback] = (),
     checkpoint: Path | None = None,
@@ -123,7 +136,7 @@ def fit(
     clock = Clock()
     ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
     ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
-    ours += [*callbacks, EpochRow(), best, last]
+    ours += [*callbacks, EpochRow(), *_early_ends(config, stage, monitor, mode), best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
@@ -140,6 +153,8 @@ def fit(
             with warnings.catch_warnings():
                 # That is what it is for when a run goes on.
                 warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
+                # Only early stopping may have been there before and not be wanted any more.
+                warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             if trainer.received_sigterm:  # too late for Lightning
                 raise SystemExit
@@ -152,24 +167,52 @@ def fit(
             # finished.
             number = received.number or (SIGTERM if trainer.received_sigterm else SIGINT)
             raise SystemExit(128 + number) from leaving
-    if trainer.current_epoch < max_epochs:
+    stopped_early = _stopped_early(trainer, max_epochs, stage)
+    epoch, score = _chosen(module, best, stage, monitor)
+    return Fitted(trainer, clock.seconds, epoch, score, stopped_early)
+
+
+def _early_ends(
+    config: Config, stage: str, chooses: str, mode: Literal["min", "max"]
+) -> list[pl.Callback]:
+    """What may end a stage before its last epoch."""
+    early = getattr(config, stage).early_stopping
+    if early.patience is None:
+        return []
+    monitor = early.monitor or chooses
+    direction = mode if monitor == chooses else "min" if "loss" in monitor else "max"
+    patience = Patience(
+        stage, early.patience, monitor=monitor, mode=early.mode or direction,
+        min_delta=early.min_delta,
+    )  # fmt: skip
+    return [patience]
+
+
+def _stopped_early(trainer: pl.Trainer, max_epochs: int, stage: str) -> dict[str, Any] | None:
+    """Say that a training has ended before its last epoch, if somebody has asked for that.
+
+    Raises:
+        AckdError: It has, and nobody has.
+    """
+    # Not current_epoch, which is one behind where the checkpoint of this end was gone on from.
+    epochs: int = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+    if epochs >= max_epochs:
+        return None
+    reason = why_ended(trainer)
+    if reason is None:
         raise AckdError(
-            f"The {stage} ended after {trainer.current_epoch} of {max_epochs} epochs, so it is not "
-            f"finished and nothing of it is kept; give {stage}.max_epochs={trainer.current_epoch} "
-            "if that is its length."
+            f"The {stage} ended after {epochs} of {max_epochs} epochs, so it is not finished and "
+            f"nothing of it is kept; give {stage}.max_epochs={epochs} if that is its length."
         )
-    return _chosen(trainer, module, best, clock, stage, monitor)
+    trainer.fit_loop.epoch_progress.current.completed = epochs  # as after the last epoch
+    log.info("the %s stopped early, after %d of %d epochs: %s", stage, epochs, max_epochs, reason)
+    return {"epochs": epochs, "max_epochs": max_epochs, "reason": reason}
 
 
 def _chosen(
-    trainer: pl.Trainer,
-    module: pl.LightningModule,
-    best: ModelCheckpoint,
-    clock: Clock,
-    stage: str,
-    monitor: str,
-) -> Fitted:
-    """Give the module the weights of its best epoch."""
+    module: pl.LightningModule, best: ModelCheckpoint, stage: str, monitor: str
+) -> tuple[int, float]:
+    """Give the module the weights of its best epoch; that epoch, and what it was chosen by."""
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score) or not Path(best.best_model_path).is_file():
         raise DivergedError(
@@ -185,4 +228,4 @@ def _chosen(
             f"{stage}.optimizer.lr."
         )
     module.load_state_dict(chosen["state_dict"])
-    return Fitted(trainer, clock.seconds, int(chosen["epoch"]), score)
+    return int(chosen["epoch"]), score

@@ -98,6 +98,7 @@ class MatcherStage:
                 {
                     "metrics": {options.loss: fitted.score},
                     "best_epoch": fitted.epoch,
+                    "stopped_early": fitted.stopped_early,
                     "seconds": fitted.seconds,
                 },
             )

@@ -86,6 +86,7 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
             "backbone": config.teacher.backbone.name,
             **{name: report.get(name) for name in ("metrics", "interval", "validation")},
             "best_epoch": report["best_epoch"],
+            "stopped_early": report.get("stopped_early"),
             "fingerprint": fingerprint,
             "artifact": os.path.relpath(artifact.folder, folder),
         }
@@ -110,6 +111,7 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
             "backbone": config.student.backbone.name,
             **student.measured.entries(),
             "best_epoch": student.best_epoch,
+            "stopped_early": student.stopped_early,
             "transport": student.transport,
         }
         log.info("student %s: %s", config.student.backbone.name, _say(about_student))

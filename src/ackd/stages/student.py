@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 
@@ -32,6 +33,7 @@ class StudentResult:
     Attributes:
         measured: By the weights of the chosen epoch.
         best_epoch: The chosen one, counted from 0.
+        stopped_early: See :class:`ackd.stages.fitting.Fitted`.
         seconds: Of the stage and of its parts.
         transport: Curves of the transport cost by name, and their ``"epoch"``; None where it was
             not measured.
@@ -39,6 +41,7 @@ class StudentResult:
 
     measured: Measured
     best_epoch: int
+    stopped_early: dict[str, Any] | None
     seconds: dict[str, float]
     transport: dict[str, list[float]] | None
 
@@ -98,4 +101,4 @@ def train_student(
         "planner": module.objective.stopwatch.seconds,
     }
     curves = lesson.transport.curves if lesson.transport is not None else None
-    return StudentResult(measured, fitted.epoch, seconds, curves)
+    return StudentResult(measured, fitted.epoch, fitted.stopped_early, seconds, curves)

@@ -79,7 +79,12 @@ class TeacherStage:
             save_tensors(folder / "weights.pt", module.backbone.state_dict())
             write_json(
                 folder / "metrics.json",
-                measured.entries() | {"best_epoch": fitted.epoch, "seconds": fitted.seconds},
+                measured.entries()
+                | {
+                    "best_epoch": fitted.epoch,
+                    "stopped_early": fitted.stopped_early,
+                    "seconds": fitted.seconds,
+                },
             )
 
     def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:

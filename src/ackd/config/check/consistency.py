@@ -23,6 +23,7 @@ def check_consistency(config: Config) -> None:
         _consistent_teacher,
         _consistent_loss,
         _consistent_data,
+        _consistent_stages,
         _known_environment,
     ):
         rule(config)
@@ -87,6 +88,19 @@ def _consistent_data(config: Config) -> None:
     bands = config.data.bands or ()
     if len(set(bands)) != len(bands):
         raise ConfigError(f"data.bands=[{','.join(bands)}] names a band twice.")
+
+
+def _consistent_stages(config: Config) -> None:
+    """Refuse options that have no effect without another one."""
+    for stage in ("teacher", "matcher", "student"):
+        early = getattr(config, stage).early_stopping
+        given = early.model_dump(exclude_defaults=True)
+        if given and not early.is_on:
+            name, value = next(iter(given.items()))
+            raise ConfigError(
+                f"{stage}.early_stopping.{name}={value} has no effect without a patience; give "
+                f"{stage}.early_stopping.patience=N as well."
+            )
 
 
 def _known_environment(config: Config) -> None:

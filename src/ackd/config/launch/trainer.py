@@ -125,8 +125,8 @@ RULES: dict[str, Rule] = {
         "(timeout --signal=TERM 3h COMMAND, or Slurm's --time with --signal=USR1@120), and go on "
         "with ckpt_path=auto",
     ),
-    "min_epochs": Rule(_one_of(None), f"every stage has a fixed length; use {EPOCHS}"),
-    "min_steps": Rule(_one_of(None), f"every stage has a fixed length; use {EPOCHS}"),
+    "min_epochs": Rule(_one_of(None), f"a stage ends by its own options; use {EPOCHS}"),
+    "min_steps": Rule(_one_of(None), f"a stage ends by its own options; use {EPOCHS}"),
     "num_sanity_val_steps": Rule(
         lambda value: value is None or _whole(-1)(value),
         "expected a number of batches, or -1 for all validation images",

@@ -46,8 +46,9 @@ ABSENT = {
     "in STAGE.scheduler (--help student.scheduler).",
     r"(trainer\.)?callbacks(\..*)?": "The command line takes no callbacks of your own; in "
     "Python, ackd.modules and ackd.callbacks work with a Trainer of your own.",
-    r"(\w+\.)?early_?stop\w*": "A stage is trained for STAGE.max_epochs, and its best epoch by "
-    "validation images is kept, so that there is no early stopping.",
+    r"(\w+\.)?(?!early_stopping\.)early_?stop\w*(\..*)?|(trainer\.)?early_stopping\..*": "Early "
+    "stopping is an option of a stage: STAGE.early_stopping.patience=N "
+    "(--help student.early_stopping).",
 }
 
 # Groups that a user extends, and what such a file holds.

@@ -25,6 +25,7 @@ from ackd.config.schema.data import PathText, Seed
 __all__ = [
     "BackboneConfig",
     "ClassifierConfig",
+    "EarlyStoppingConfig",
     "MatcherConfig",
     "Name",
     "PositiveFloat",
@@ -148,6 +149,24 @@ class SchedulerConfig(Section):
         return named | self.given
 
 
+class EarlyStoppingConfig(Section):
+    """When a stage ends before ``max_epochs``; it does not as long as ``patience`` is None.
+
+    ``monitor`` is a logged value, None for the one that chooses the epoch. ``mode`` None is min for
+    a loss and max for anything else.
+    """
+
+    patience: PositiveInt | None = None
+    min_delta: NonNegativeFloat = 0.0
+    monitor: Name | None = None
+    mode: Literal["min", "max"] | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a stage may end early at all."""
+        return self.patience is not None
+
+
 OFF = {"label_smoothing": 0.0, "class_weights": "none"}
 
 # Which schedule reads which of its parameters.
@@ -169,13 +188,15 @@ class TrainingConfig(Section):
     optimizer: dict[str, Any]
     backbone: BackboneConfig
     scheduler: SchedulerConfig = SchedulerConfig()
+    early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Options of a later version that are off leave runs and stages what they were."""
         content: dict[str, Any] = dump(self)
-        if not self.scheduler.is_on:
-            del content["scheduler"]
+        for name in ("scheduler", "early_stopping"):
+            if not getattr(self, name).is_on:
+                del content[name]
         for name, off in OFF.items():
             if content.get(name, "") == off:
                 del content[name]
