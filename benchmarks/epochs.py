@@ -11,7 +11,6 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
-from ackd.modules.metrics import selection_metric
 from ackd.stages.context import Context
 from ackd.stages.fitting import fit
 from ackd.tracking.loggers import run_loggers
@@ -104,9 +103,10 @@ def _fit(context: Context, folder: Path) -> list[Seconds]:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings(), run_loggers(context.config, "student", folder) as loggers:
         warnings.filterwarnings("ignore", message=".*does not have many workers")
+        task = arm.lesson.module.task
         fit(
             arm.lesson.module, arm.data, context.config, stage="student", folder=folder, seed=0,
-            max_epochs=EPOCHS, monitor=selection_metric(multilabel=False), mode="max",
+            max_epochs=EPOCHS, monitor=task.monitor, mode=task.mode,
             loggers=loggers, callbacks=[*arm.lesson.callbacks, laps],
         )  # fmt: skip
     return laps.laps

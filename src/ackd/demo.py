@@ -41,7 +41,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Overall accuracy in 0 ... 1 with its 95 % interval.
+    """A share of the test images in 0 ... 1 with its 95 % interval.
 
     Attributes:
         seeds: Of each seed.
@@ -150,8 +150,8 @@ def _run(given: list[str], seeds: int) -> None:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
         folder = Path(cfg.outputs).expanduser() / "demo" / f"{method}-s{cfg.seed}" / stamp
         runs[method].results.append(train(cfg, folder))
-        answers = read_predictions(folder / "predictions.csv").correct
-        runs[method].correct.append([answers[file] for file in sorted(answers)])
+        scores = read_predictions(folder / "predictions.csv").scores()
+        runs[method].correct.append([bool(scores[file]) for file in sorted(scores)])
     _print(runs, time.perf_counter() - began)
 
 
@@ -172,7 +172,10 @@ def _compose(given: list[str], method: str) -> DictConfig:
 
 
 def _print(runs: dict[str, Runs], seconds: float) -> None:
+    from ackd.tasks import task_of_result
+
     one = runs["sembridge"].results[0]
+    share = task_of_result(one["student"]).compared
     data = one["data"]
     students = {STUDENTS[m]: accuracy_of(np.array(each.correct)) for m, each in runs.items()}
     tests = {side: sizes["test"] for side, sizes in data["split_sizes"].items()}
@@ -181,19 +184,20 @@ def _print(runs: dict[str, Runs], seconds: float) -> None:
         title=f"{data['name']}: {len(data['classes'])} classes, test images of the "
         f"{one['protocol']} protocol, {seconds:.0f} s in all"
     )
-    for name in ("", "sees", "backbone", "OA %", "95 % interval", "OA % of each seed"):
+    head = share.head + share.unit
+    for name in ("", "sees", "backbone", head, "95 % interval", f"{head} of each seed"):
         table.add_column(name, justify="right" if "%" in name else "left", no_wrap=True)
     bands = {side: f"{side.upper()}, {len(names)} bands" for side, names in data["bands"].items()}
-    oa = one["teacher"]["metrics"].get("oa")
-    taught = [] if oa is None else _cells(_of_teacher(oa, tests["ms"]))
+    reached = one["teacher"]["metrics"].get(share.name)
+    taught = [] if reached is None else _cells(_of_teacher(reached, tests["ms"]))
     table.add_row("teacher", bands["ms"], one["teacher"]["backbone"], *taught)
     for name, found in students.items():
         table.add_row(name, bands["rgb"], one["student"]["backbone"], *_cells(found))
     console = Console(width=max(120, Console().width))
     console.print(table)
     console.print(
-        f"OA: share of the test images that are classified correctly, {tests['ms']:,} for the "
-        f"teacher and {tests['rgb']:,} for each student. "
+        f"{share.head}: share of the test images that are classified correctly, {tests['ms']:,} "
+        f"for the teacher and {tests['rgb']:,} for each student. "
         + (
             f"The teacher's interval covers the choice of test images (Wilson); a student's covers "
             f"test images and {seeds} seeds together (Student's t)."
@@ -205,8 +209,8 @@ def _print(runs: dict[str, Runs], seconds: float) -> None:
     console.print(ranking(students))
 
 
-def _of_teacher(oa: float, images: int) -> Accuracy:
-    hits = np.arange(images) < round(oa * images)
+def _of_teacher(share: float, images: int) -> Accuracy:
+    hits = np.arange(images) < round(share * images)
     return accuracy_of(hits[None])
 
 

@@ -75,6 +75,7 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     from ackd.sweeps.run import Record
     from ackd.sweeps.study import Study
 
+    options = options.settled()
     cfg = _compose(shared)
     searched = [*shared, *(f"{name}={choice}" for name, choice in sorted(options.space.items()))]
     searched += [f"{options.metric}={options.direction}"]
@@ -179,6 +180,7 @@ def _print_best(study: Study, folder: Path, protocol: str | None) -> None:
     """Say which values were best, by what, and where their student is."""
     from ackd.runs.folder import RESULT
     from ackd.runs.result import read_result
+    from ackd.tasks import task_of_result
 
     best = study.best()
     if study.diverged:
@@ -201,12 +203,13 @@ def _print_best(study: Study, folder: Path, protocol: str | None) -> None:
     if run is None or not (run / RESULT).is_file():
         return
     student = read_result(run / RESULT).get("student") or {}
-    for name, title in (("oa", "OA"), ("f1", "macro F1")):
-        value = (student.get("metrics") or {}).get(name)
+    intervals = student.get("interval") or {}
+    for metric in task_of_result(student).metrics:
+        value = (student.get("metrics") or {}).get(metric.name)
         if value is not None:
-            ends = [f"{100 * end:.1f}" for end in (student.get("interval") or {}).get(name) or ()]
+            ends = [metric.bare(end) for end in intervals.get(metric.name) or ()]
             interval = f" (95 % interval {' to '.join(ends)})" if ends else ""
-            print(f"test {title} {100 * value:.1f} %{interval}")
+            print(f"test {metric.shown(value)}{interval}")
     print(f"student: {run / 'student.pt'}")
 
 

@@ -105,14 +105,14 @@ def test_the_interval_of_f1_is_that_of_resampled_images(multilabel: bool) -> Non
         return float(np.mean(2 * hits / (true[rows].sum(0) + said[rows].sum(0))))
 
     drawn = [f1(rng.integers(0, n, n)) for _ in range(3000)]
-    found = statistics.f1_interval(true, said, multilabel=multilabel)
+    found = statistics.f1_interval(true, said, absent_as_zero=multilabel)
     assert found == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
-    assert found == statistics.f1_interval(true, said, multilabel=multilabel)
+    assert found == statistics.f1_interval(true, said, absent_as_zero=multilabel)
     assert found[0] < f1(np.arange(n)) < found[1]
 
 
 def test_a_class_without_images_counts_as_torchmetrics_counts_it() -> None:
     true = np.array([[1, 0, 0], [0, 1, 0]] * 10, dtype=bool)
     assert statistics.f1_interval(true, true) == (1.0, 1.0)
-    low, high = statistics.f1_interval(true, true, multilabel=True)
+    low, high = statistics.f1_interval(true, true, absent_as_zero=True)
     assert (low, high) == pytest.approx((2 / 3, 2 / 3))

@@ -27,6 +27,7 @@ ROOMS = {
     "alignment": "transport plans and the semantic-aware alignment",
     "analysis": "what the paper draws, and statistics",
     "plots": "pictures of benchmarks",
+    "tasks": "what the labels are: loss, metrics, predictions, and how they are shown",
     "modules": "LightningModules and LightningDataModules",
     "callbacks": "Lightning callbacks",
     "config": "the schema, and everything that knows Hydra",

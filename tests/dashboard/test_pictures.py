@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ackd.callbacks import MatchedPairs
-from ackd.callbacks.confusion import confusion_counts
 from ackd.callbacks.pictures import (
     CHANGED,
     FRAME,
@@ -26,6 +25,7 @@ from ackd.callbacks.pictures import (
 )
 from ackd.data.benchmark import TRAIN
 from ackd.modules import UnpairedDataModule
+from ackd.tasks import ConfusionChart
 from ackd.train import train
 from tests.data.small_archives import load_s2s_eu
 from tests.stages import toy
@@ -129,8 +129,9 @@ def test_real_images_make_a_picture(shared_data: Path) -> None:
 
 
 def test_confusion_counts() -> None:
-    counts = confusion_counts(torch.tensor([0, 0, 2, 1]), torch.tensor([0, 2, 2, 0]), 3)
-    assert counts.tolist() == [[1, 0, 1], [1, 0, 0], [0, 0, 1]]
+    true, predicted = torch.tensor([0, 0, 2, 1]), torch.tensor([0, 2, 2, 0])
+    chart = ConfusionChart("test/confusion", true, predicted, ("a", "b", "c"))
+    assert chart.counts.tolist() == [[1, 0, 1], [1, 0, 0], [0, 0, 1]]
 
 
 @pytest.mark.usefixtures("small")

@@ -71,7 +71,7 @@ def test_pictures_confusion_and_options(content: dict[str, Any]) -> None:
     columns = [c["accessor"] for c in found["What varied"][0]["config"]["columns"]]
     assert "config:loss.value.lambda1" in columns
     # Options are chosen by validation images, also on a dashboard.
-    assert "summary:best/val_f1" in columns
+    assert "summary:best/val_oa" in columns
     assert "test/" not in json.dumps(found["What varied"])
 
 

@@ -14,8 +14,10 @@ from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Table
 from ackd.report.predictions import Predictions, confusion, paired_gains
 from ackd.report.published import MARK, reference
-from ackd.report.runs import run_table
+from ackd.report.runs import run_tables
 from tests.report.folders import config, make_run, three_methods
+
+HEAD = ("true", "predicted", "x", "y")
 
 
 def only(root: Path) -> DataSet:
@@ -99,13 +101,13 @@ def test_ablation_shows_which_part_is_missing(tmp_path: Path) -> None:
 
 
 def test_gains_are_paired_by_file_and_averaged_over_seeds() -> None:
-    a = Predictions(("1", "2"), ("x", "y"), ("x", "x"), ("x", "y"))
-    b = Predictions(("2", "1"), ("y", "x"), ("y", "y"), ("x", "y"))
+    a = Predictions(("1", "2"), HEAD, (("x", "y"), ("x", "x"), ("0", "1"), ("1", "0")))
+    b = Predictions(("2", "1"), HEAD, (("y", "x"), ("y", "y"), ("0", "1"), ("1", "0")))
     assert paired_gains([a], [b]).tolist() == [1.0, -1.0]
     assert paired_gains([a, b], [b, b]).tolist() == [0.5, -0.5]
     assert confusion([a, b]).tolist() == [[1, 1], [1, 1]]
     with pytest.raises(ValueError, match="same test images"):
-        paired_gains([a], [Predictions(("3",), ("x",), ("x",), ("x",))])
+        paired_gains([a], [Predictions(("3",), HEAD[:3], (("x",), ("x",), ("0",)))])
 
 
 def test_a_large_difference_is_found_and_a_small_one_is_not(tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_the_best_is_chosen_by_validation_in_every_table(tmp_path: Path) -> None
     overview = tables.overview(data)
     assert column(overview, "Validation OA %") == ["90.0", "70.0", "50.0"]
     assert best(overview, "OA %") == best(overview, "Validation OA %") == [True, False, False]
-    assert any("Bold: highest mean on the validation images" in note for note in overview.notes)
+    assert any("Bold: best mean on the validation images" in note for note in overview.notes)
     (by_weight,) = tables.sensitivity(data, None)
     validation, test = by_weight.rows
     assert [row.cells[1].text for row in by_weight.rows] == ["validation", "test"]
@@ -203,13 +205,13 @@ def test_an_interval_stands_beside_the_oa_of_test_images(tmp_path: Path) -> None
     low, high = wilson(share, 100)
     expected = f"{100 * low:.1f} to {100 * high:.1f}"
     assert column(tables.overview(data), "OA 95 % interval") == [expected]
-    assert column(run_table(collect(tmp_path), [data]), "OA 95 % interval") == [expected]
+    assert column(run_tables(collect(tmp_path), [data])[0], "OA 95 % interval") == [expected]
 
 
 def test_the_run_table_has_what_was_swept_and_the_students_path(tmp_path: Path) -> None:
     data = sweep_of_lambda(tmp_path / "runs")
     (tmp_path / "runs" / "w0.4" / "student.pt").touch()
-    table = run_table(collect(tmp_path / "runs"), [data])
+    (table,) = run_tables(collect(tmp_path / "runs"), [data])
     assert column(table, "λ1") == ["0.2", "0.4", "0.6"]
     assert column(table, "Seed") == ["0", "0", "0"]
     assert column(table, "Student") == ["–", "w0.4/student.pt", "–"]
@@ -222,7 +224,7 @@ def test_runs_of_several_data_sets_are_not_held_against_each_other(tmp_path: Pat
             options = config(seed=seed, data__name=name)
             make_run(tmp_path / f"{name}-{seed}", options, val=val - less)
     runs = collect(tmp_path)
-    table = run_table(runs, data_sets(runs))
+    (table,) = run_tables(runs, data_sets(runs))
     assert column(table, "Data") == ["one", "one", "two", "two"]
     assert best(table, "Validation OA %") == [True, False, True, False]
 

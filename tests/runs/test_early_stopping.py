@@ -12,7 +12,7 @@ import pytest
 from ackd.callbacks import Finite
 from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
-from ackd.modules.classifier import SceneClassifier
+from ackd.modules.supervised import SupervisedModule
 from ackd.train import train
 from tests.runs.test_going_on import assert_same, killed
 from tests.stages import toy
@@ -89,7 +89,7 @@ def test_an_interrupted_run_stops_where_it_would_have(
             raise RuntimeError("power cut")
 
         with monkeypatch.context() as patch:
-            patch.setattr(SceneClassifier, "test_step", crash)
+            patch.setattr(SupervisedModule, "test_step", crash)
             with pytest.raises(RuntimeError, match="power cut"):
                 run(tmp_path, "ours", *STOPS)
     else:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import stats
 
 __all__ = [
-    "Interval", "Spread", "f1_interval", "holm", "over_images", "over_seeds", "spread", "wilson",
+    "Interval", "Spread", "f1_interval", "holm", "mean_interval", "over_images", "over_seeds",
+    "spread", "wilson",
 ]  # fmt: skip
 
 RESAMPLES = 9999
@@ -86,6 +87,32 @@ def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: in
     )
 
 
+def mean_interval(
+    scores: npt.NDArray[np.float64], *, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Confidence interval of a mean over the choice of test images: the BCa bootstrap.
+
+    Args:
+        scores: (N,) of the images.
+        level: Of the interval, 0 ... 1.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: There are fewer than two images.
+    """
+    if len(scores) < 2:
+        raise ValueError(f"An interval needs at least two images; there are {len(scores)}.")
+    mean = float(scores.mean())
+    if np.all(scores == scores[0]):
+        return mean, mean
+    boot = stats.bootstrap(
+        (scores,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
+        method="BCa", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    interval = boot.confidence_interval
+    return float(interval.low), float(interval.high)
+
+
 def over_seeds(ours: Sequence[float], theirs: Sequence[float], *, level: float = 0.95) -> Interval:
     """Is a difference larger than the choice of seeds explains?
 
@@ -130,7 +157,7 @@ def wilson(share: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
 
 
 def f1_interval(
-    true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_], *, multilabel: bool = False,
+    true: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_], *, absent_as_zero: bool = False,
     level: float = 0.95, seed: int = 0,
 ) -> tuple[float, float]:  # fmt: skip
     """Confidence interval of macro F1 over the choice of test images: a percentile bootstrap.
@@ -138,8 +165,9 @@ def f1_interval(
     Args:
         true: (N, C) the labels of N images, as one or several out of C.
         said: (N, C) what was predicted.
-        multilabel: Whether an image may have several labels. As in torchmetrics, a class that is
-            neither there nor predicted counts 0 then, and is left out otherwise.
+        absent_as_zero: Whether a class that is neither there nor predicted counts 0, as
+            torchmetrics has it for several labels per image; otherwise it is left out, as for
+            single ones.
         level: Of the interval, 0 ... 1.
         seed: Of the resampling.
 
@@ -161,7 +189,7 @@ def f1_interval(
         drawn = generator.multinomial(n, counts / n, size=draws).astype(np.float32)
         size = drawn @ sizes
         scores = 2 * (drawn @ hits) / np.maximum(size, 1)
-        classes = scores.shape[1] if multilabel else (size > 0).sum(axis=1)
+        classes = scores.shape[1] if absent_as_zero else (size > 0).sum(axis=1)
         values.append(scores.sum(axis=1) / classes)
     low, high = np.quantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

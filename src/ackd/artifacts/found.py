@@ -17,6 +17,7 @@ from ackd.artifacts.uses import Name, RunFolder, Uses
 from ackd.data.cache import is_pack
 from ackd.data.cache.pack import LOCK as PACK_LOCK
 from ackd.runs.result import validation_of_epoch
+from ackd.tasks import task_of_result
 from ackd.utils.io import read_json
 from ackd.utils.locks import is_shared
 from ackd.utils.values import dig
@@ -147,9 +148,8 @@ def _metric(folder: Path, stage: str, about: Mapping[str, Any]) -> str:
         known = report.get("validation") or validation_of_epoch(
             folder / "metrics.csv", report.get("best_epoch")
         )
-        for key, title in (("oa", "OA"), ("f1", "macro F1")):
-            if known and (value := known.get(key)) is not None:
-                return f"{title} {100 * value:.1f} %"
+        task = task_of_result(report | {"validation": known})
+        return next(iter(task.texts(known)), "")
     if stage == "matcher" and report:
         return ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
     if stage == "store" and about:

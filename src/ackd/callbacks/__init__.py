@@ -1,13 +1,13 @@
 """What watches training and steps in between epochs."""
 
 from ackd.callbacks.clock import Clock
-from ackd.callbacks.confusion import ConfusionMatrix
 from ackd.callbacks.dynm import DynM
 from ackd.callbacks.early_stopping import EndsEarly, Patience, why_ended
 from ackd.callbacks.epoch_seed import EpochSeed
 from ackd.callbacks.finite import BestEpoch, Finite, not_finite
 from ackd.callbacks.noise_floor import NoiseFloor
 from ackd.callbacks.pictures import MatchedPairs
+from ackd.callbacks.predictions import PredictionPictures
 from ackd.callbacks.progress import EpochLines, progress
 from ackd.callbacks.redraw import RedrawPairs
 from ackd.callbacks.same_config import SameConfig
@@ -16,7 +16,6 @@ from ackd.callbacks.transport import TransportCost
 __all__ = [
     "BestEpoch",
     "Clock",
-    "ConfusionMatrix",
     "DynM",
     "EndsEarly",
     "EpochLines",
@@ -25,6 +24,7 @@ __all__ = [
     "MatchedPairs",
     "NoiseFloor",
     "Patience",
+    "PredictionPictures",
     "RedrawPairs",
     "SameConfig",
     "TransportCost",

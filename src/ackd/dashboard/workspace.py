@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ackd.errors import AckdError
+from ackd.tasks import SceneClassification
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
@@ -17,7 +18,6 @@ X = "trainer/global_step"
 
 # Sections of line panels: title, and the metrics of each panel. A pattern is one panel with every
 # metric that fits.
-ACCURACY = ("val/oa", "val/f1")
 LOSSES = ("train/loss", "val/loss", "loss/.*", "weighted/.*", "floor/ot1")
 REMATCHING = (
     "dynm/share_changed", "dynm/kl_before|dynm/kl_after", "dynm/distinct_teachers",
@@ -28,8 +28,6 @@ TRANSPORT = (
 )  # fmt: skip
 # Options that the paper's sensitivity plots vary.
 SENSITIVITY = ("loss.lambda1", "planner.heads", "dynm.gamma", "seed")
-# What options are chosen by: validation images, with the weights of the chosen epoch.
-CHOSEN_BY = "best/val_f1"
 
 
 def build_workspace(
@@ -47,25 +45,33 @@ def build_workspace(
         AckdError: wandb-workspaces is not installed.
     """
     ws, wr = _packages()
+    task = SceneClassification.description()
+    # What options are chosen by: validation images, with the weights of the chosen epoch.
+    chosen_by = f"best/val_{task.selected_by}"
+    pinned = [
+        f"{place}{metric.name}" for place in ("best/val_", "test/") for metric in task.metrics
+    ]
     shown = [ws.Metric("JobType") == "student"]
     if group is not None:
         shown.append(ws.Metric("Group") == group)
     test = [
-        wr.BarPlot(title=f"{name} on the {images} images", metrics=[metric.format(key)])
-        for key, name in (("oa", "OA"), ("f1", "macro F1"))
-        for images, metric in (("validation", "best/val_{}"), ("test", "test/{}"))
+        wr.BarPlot(title=f"{metric.title} on the {images} images", metrics=[place + metric.name])
+        for metric in task.metrics
+        for images, place in (("validation", "best/val_"), ("test", "test/"))
     ]
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(option)) for option in SENSITIVITY]
-    columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(CHOSEN_BY)))
+    columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(chosen_by)))
     sections = {
-        "Accuracy": [*test, *_lines(wr, ACCURACY)],
+        "Accuracy": [*test, *_lines(wr, [f"val/{metric.name}" for metric in task.metrics])],
         "Losses, raw and weighted": _lines(wr, LOSSES),
         "What varied": [
-            wr.ParallelCoordinatesPlot(title="options and validation F1", columns=columns),
+            wr.ParallelCoordinatesPlot(
+                title=f"options and validation {task.selection.head}", columns=columns
+            ),
             *(
                 wr.ScatterPlot(
                     title=f"{option}, by validation", x=wr.Config(option),
-                    y=wr.SummaryMetric(CHOSEN_BY),
+                    y=wr.SummaryMetric(chosen_by),
                 )
                 for option in SENSITIVITY[:3]
             ),
@@ -97,8 +103,7 @@ def build_workspace(
         runset_settings=ws.RunsetSettings(
             filters=ws.And(*shown),
             pinned_columns=[
-                "run:displayName", "summary:best/val_oa", "summary:best/val_f1",
-                "summary:test/oa", "summary:test/f1",
+                "run:displayName", *(f"summary:{metric}" for metric in pinned),
                 *(f"config:{_stored(option)}" for option in SENSITIVITY),
             ],
         ),

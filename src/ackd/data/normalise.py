@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -112,24 +112,30 @@ def normalisers_of(benchmark: Benchmark, how: Normalisation) -> tuple[nn.Module,
     return ms, rgb_normaliser(benchmark.rgb, how)
 
 
-def flips_and_turns(images: Tensor) -> Tensor:
+def flips_and_turns(images: Tensor, *maps: Tensor) -> Any:
     """Flip and turn every image of a batch by one of the eight symmetries of the square.
 
     Draws from torch's default generator. Not square: only flips and half turns.
 
     Args:
         images: (B, C, H, W) of any type.
+        maps: (B, ..., H, W) whose entries move with their image, e.g. masks (B, H, W).
+
+    Returns:
+        The images; with maps a tuple of images and maps, as torchvision's transforms do.
     """
     square = images.shape[-1] == images.shape[-2]
     turns = (
         torch.randint(0, 4, (len(images),)) if square else 2 * torch.randint(0, 2, (len(images),))
     )
     flips = torch.randint(0, 2, (len(images),))
-    turned = torch.empty_like(images)
+    turned = [torch.empty_like(each) for each in (images, *maps)]
     for turn in range(4):
         for flip in range(2):
             chosen = ((turns == turn) & (flips == flip)).nonzero().flatten().to(images.device)
-            if len(chosen):
-                part = torch.rot90(images[chosen], turn, dims=(-2, -1))
-                turned[chosen] = part.flip(-1) if flip else part
-    return turned
+            if not len(chosen):
+                continue
+            for given, out in zip((images, *maps), turned, strict=True):
+                part = torch.rot90(given[chosen], turn, dims=(-2, -1))
+                out[chosen] = part.flip(-1) if flip else part
+    return tuple(turned) if maps else turned[0]

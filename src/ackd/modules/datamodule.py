@@ -19,6 +19,7 @@ from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 from ackd.modules.loading import Batch, LateLoader, PartnerRows, Side, partner_index
 from ackd.modules.sharding import share_batches
+from ackd.tasks import Task, task_of
 
 __all__ = ["UnpairedDataModule"]
 
@@ -87,6 +88,10 @@ class UnpairedDataModule(pl.LightningDataModule):
             "timeout": timeout if num_workers else 0,
         }
         self.scenes = UnpairedScenes(benchmark)
+        self.tasks: dict[Side, Task] = {
+            "ms": task_of(benchmark.ms.labels)(benchmark.classes),
+            "rgb": task_of(benchmark.rgb.labels)(benchmark.classes),
+        }
         self.reads_partners = True
         ms, rgb = normalisers_of(benchmark, normalise)
         self.normalisers: dict[Side, nn.Module] = {"ms": ms, "rgb": rgb}
@@ -107,6 +112,11 @@ class UnpairedDataModule(pl.LightningDataModule):
         """Rows of a split of a side (the served one by default)."""
         rows: NDArray[np.int64] = getattr(self.benchmark, side or self.side).indices(split)
         return rows
+
+    def names(self, split: int) -> dict[int, str]:
+        """The file of each image of a split of the served side, by its row."""
+        files = getattr(self.benchmark, self.side).files
+        return {int(row): str(files[row]) for row in self.rows(split)}
 
     # -- pairs ---------------------------------------------------------------------------------
 
@@ -224,7 +234,10 @@ class UnpairedDataModule(pl.LightningDataModule):
             # torch can move 16-bit unsigned images, but not shuffle them.
             images = batch[side].to(torch.float32)
             if augment and (side == self.side or self.augment_partners):
-                images = flips_and_turns(images)
+                target = f"{side}_target"
+                images, prepared[target] = self.tasks[side].transform(
+                    images, batch[target], flips_and_turns
+                )
             if side == "ms" and self.pseudo_rgb is not None:
                 prepared["pseudo_rgb"] = self.pseudo_rgb.to(images.device)(images)
             prepared[side] = self.normalisers[side].to(images.device)(images)

@@ -7,16 +7,19 @@ from typing import Any
 from torch import Tensor
 
 from ackd.backbones import Backbone
-from ackd.modules.classifier import SceneClassifier
 from ackd.modules.objective import DistillationObjective
 from ackd.modules.schedules import OptimizerFactory, Schedule
+from ackd.modules.supervised import SupervisedModule
 from ackd.modules.teacher_outputs import TeacherOutputs
+from ackd.tasks import Task
 
 __all__ = ["DistillModule"]
 
 
-class DistillModule(SceneClassifier):
+class DistillModule(SupervisedModule):
     """A student that sees RGB, and a teacher that is only asked for outputs of MS indices."""
+
+    backbone: Backbone
 
     def __init__(
         self,
@@ -25,8 +28,8 @@ class DistillModule(SceneClassifier):
         teacher: TeacherOutputs | None,
         optimizer: OptimizerFactory,
         *,
+        task: Task | None = None,
         schedule: Schedule | None = None,
-        **target: Any,
     ) -> None:
         """Take the student and what it learns from.
 
@@ -35,10 +38,10 @@ class DistillModule(SceneClassifier):
             objective: Its trainable parts share the student's optimiser.
             teacher: None for the baseline. Not a submodule: neither trained nor stored.
             optimizer: Builds the optimiser.
+            task: Of the RGB labels; None for scene classification with the student's classes.
             schedule: Of the learning rate; None for a constant one.
-            target: ``label_smoothing`` and ``class_weights`` of :class:`SceneClassifier`.
         """
-        super().__init__(student, "rgb", optimizer, schedule=schedule, **target)
+        super().__init__(student, "rgb", optimizer, task=task, schedule=schedule)
         self.objective = objective
         self.teacher = teacher
 

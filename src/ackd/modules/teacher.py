@@ -1,45 +1,43 @@
-"""The multispectral teacher's training, step 1 of the method."""
+"""Training with labels alone: the multispectral teacher, step 1 of the method."""
 
 from __future__ import annotations
 
-from typing import Any
+from torch import Tensor, nn
 
-from torch import Tensor
-
-from ackd.backbones import Backbone
-from ackd.modules.classifier import SceneClassifier
 from ackd.modules.schedules import OptimizerFactory, Schedule
+from ackd.modules.supervised import SupervisedModule
+from ackd.tasks import Task
 
 __all__ = ["TeacherModule"]
 
 
-class TeacherModule(SceneClassifier):
-    """Cross-entropy on MS scenes; binary cross-entropy where an image bears several labels."""
+class TeacherModule(SupervisedModule):
+    """A network that learns from the labels of one modality, by default of MS scenes."""
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: nn.Module,
         optimizer: OptimizerFactory,
         *,
-        multilabel: bool = False,
+        task: Task | None = None,
+        side: str = "ms",
         schedule: Schedule | None = None,
-        **target: Any,
     ) -> None:
-        super().__init__(
-            backbone, "ms", optimizer, multilabel=multilabel, schedule=schedule, **target
-        )
+        """Take the network and what its labels are, see :class:`SupervisedModule`."""
+        super().__init__(backbone, side, optimizer, task=task, schedule=schedule)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Classify the MS images."""
+        """Learn from the labels of the batch."""
         del batch_idx
-        loss = self.task_loss(self(batch["ms"]), batch["ms_target"])
+        images = batch[self.side]
+        loss = self.task_loss(self(images), batch[f"{self.side}_target"])
         self.log(
             "train/loss",
             loss,
             on_step=False,
             on_epoch=True,
             prog_bar=True,
-            batch_size=len(batch["ms"]),
+            batch_size=len(images),
             sync_dist=True,
         )
         return loss

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ackd.report import comparisons, figures, tables, timing
-from ackd.report.classes import recall_by_class
+from ackd.report.classes import class_tables, recall_by_class
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Cell, Report, Row, Section, Table
 from ackd.report.published import BENCHMARKS, reference
-from ackd.report.runs import run_table
+from ackd.report.runs import run_tables
 from ackd.utils.values import dig
 
 __all__ = ["build"]
@@ -74,6 +74,7 @@ def _data_section(data: DataSet, place: str) -> Section:
         timing.training_time(data, paper),
         *timing.loss_terms(data),
         recall_by_class(data),
+        *class_tables(data),
     ]
     options = [option for option, _ in tables.SENSITIVITY]
     drawn = [
@@ -151,8 +152,7 @@ def _runs_section(runs: Sequence[Run], found: Sequence[DataSet]) -> Section:
     if problems:
         rows = [Row((Cell(problem.file), Cell(problem.reason))) for problem in problems]
         made.append(_words("problems", "Files that could not be used", ("File", "Reason"), rows))
-    if any(run.state == FINISHED for run in runs):
-        made.append(run_table(runs, found))
+    made += run_tables(runs, found)
     return Section("all-runs", "Runs", (), tuple(made))
 
 

@@ -16,6 +16,7 @@ import yaml
 
 from ackd.report.predictions import Predictions, read_predictions
 from ackd.runs.result import with_validation
+from ackd.tasks import TaskDescription, task_of_result
 from ackd.utils.values import dig
 
 __all__ = ["FINISHED", "Problem", "Run", "collect"]
@@ -66,13 +67,23 @@ class Run:
         value = self.result.get("seed", self.config.get("seed"))
         return value if isinstance(value, int) else -1
 
+    @cached_property
+    def task(self) -> TaskDescription:
+        """What its student's numbers are called."""
+        return task_of_result(_mapping(self.result.get("student")))
+
+    @cached_property
+    def teacher_task(self) -> TaskDescription:
+        """What its teacher's numbers are called."""
+        return task_of_result(_mapping(self.result.get("teacher")))
+
     def number(self, path: str) -> float | None:
         """A finite number of ``result.json`` by its dotted path, e.g. ``student.metrics.oa``."""
         return _number(dig(self.result, path))
 
     @cached_property
     def predictions(self) -> Predictions | None:
-        """What the student said of every test image; None where that is not at hand."""
+        """What the student said of each test image; None where that is not at hand."""
         try:
             return read_predictions(self.folder / "predictions.csv")
         except (OSError, ValueError):

@@ -10,6 +10,7 @@ from ackd.report.conditions import SWITCHES, USUAL, Condition, DataSet, say, sho
 from ackd.report.model import Cell, Row, Table, blank
 from ackd.report.pairing import baseline_of, main_variants, plain_of, slices
 from ackd.report.predictions import paired_gains
+from ackd.tasks import MetricDescription, TaskDescription
 
 __all__ = ["Comparison", "compare", "comparisons"]
 
@@ -18,8 +19,9 @@ MOST = 60  # comparisons in a table
 
 @dataclass(frozen=True)
 class Comparison:
-    """A difference in OA between two conditions, in shares of one."""
+    """A difference in a metric between two conditions, in the units in which it is stored."""
 
+    metric: MetricDescription
     ours: Condition
     theirs: Condition
     seeds: tuple[int, ...]
@@ -30,7 +32,9 @@ class Comparison:
 
 def compare(ours: Condition, theirs: Condition) -> Comparison | None:
     """Hold two conditions against each other, seed by seed; None without a common seed."""
-    path = "student.metrics.oa"
+    task = ours.runs[0].task
+    metric = task.compared
+    path = f"student.metrics.{metric.name}"
     a, b = ({run.seed: run for run in c.runs} for c in (ours, theirs))
     seeds = sorted(
         seed for seed in a.keys() & b.keys()
@@ -42,13 +46,17 @@ def compare(ours: Condition, theirs: Condition) -> Comparison | None:
     between_seeds = over_seeds(*values)
     said = [[runs[seed].predictions for seed in seeds] for runs in (a, b)]
     known = [[p for p in side if p is not None] for side in said]
-    if any(len(side) < len(seeds) for side in known):
-        return Comparison(ours, theirs, tuple(seeds), between_seeds, None, "no predictions.csv")
-    try:
-        images = over_images(paired_gains(*known))
-    except ValueError as error:
-        return Comparison(ours, theirs, tuple(seeds), between_seeds, None, str(error))
-    return Comparison(ours, theirs, tuple(seeds), between_seeds, images)
+    images, reason = None, ""
+    if task.image_metric is None:
+        reason = f"{metric.head} is not the mean of a score of each image."
+    elif any(len(side) < len(seeds) for side in known):
+        reason = "no predictions.csv"
+    else:
+        try:
+            images = over_images(paired_gains(known[0], known[1], metric.name))
+        except ValueError as error:
+            reason = str(error)
+    return Comparison(metric, ours, theirs, tuple(seeds), between_seeds, images, reason)
 
 
 def comparisons(data: DataSet) -> list[Table]:
@@ -60,7 +68,7 @@ def comparisons(data: DataSet) -> list[Table]:
     )
     tables = []
     for name, title, pairs in questions:
-        table = _table(name, title, list(pairs))
+        table = _table(data.task, name, title, list(pairs))
         if table is not None:
             tables.append(table)
     return tables
@@ -93,7 +101,10 @@ def _one_option(data: DataSet) -> Iterator[tuple[str, Condition, Condition]]:
                     yield f"{change} ({part.rest})", condition, reference
 
 
-def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]]) -> Table | None:
+def _table(
+    task: TaskDescription, name: str, title: str, pairs: list[tuple[str, Condition, Condition]]
+) -> Table | None:
+    metric = task.compared
     tried = [(label, compare(ours, theirs)) for label, ours, theirs in pairs[:MOST]]
     done = [(label, found) for label, found in tried if found is not None]
     if not done:
@@ -104,9 +115,9 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
         Row(
             (
                 Cell(label), Cell(str(len(found.seeds))), _validation_gain(found),
-                _points(found.over_seeds.mean),
-                _interval(found.over_images), _p(image_p[i]), _p(image_holm),
-                _verdict(found, image_holm), _interval(found.over_seeds), _p(seed_p[i]),
+                _points(metric, found.over_seeds.mean),
+                _interval(metric, found.over_images), _p(image_p[i]), _p(image_holm),
+                _verdict(found, image_holm), _interval(metric, found.over_seeds), _p(seed_p[i]),
                 _p(seed_holm),
             )
         )
@@ -115,13 +126,15 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
         )
     ]  # fmt: skip
     columns = (
-        "Difference", "Seeds", "Δ validation OA", "Δ OA", "95 % interval over images",
-        "p, images", "Holm", "Reading", "95 % interval over seeds", "p, seeds", "Holm, seeds",
+        "Difference", "Seeds", f"Δ validation {metric.head}", f"Δ {metric.head}",
+        "95 % interval over images", "p, images", "Holm", "Reading", "95 % interval over seeds",
+        "p, seeds", "Holm, seeds",
     )  # fmt: skip
     images = sorted({found.over_images.n for _, found in done if found.over_images})
     notes = [
-        "Points of OA; of test images unless validation is named. Options are to be chosen by the "
-        "validation images; the tests say how sure a difference on the test images is.",
+        f"{'Points' if metric.percent else 'Differences'} of {metric.head}; of test images unless "
+        "validation is named. Options are to be chosen by the validation images; the tests say how "
+        "sure a difference on the test images is.",
         "Over images: each test image's gain, averaged over the seeds that both have "
         f"({', '.join(map(str, images)) or 'no'} images); BCa bootstrap interval and two-sided "
         "sign-flip permutation test with 9999 resamples. Trained networks are taken as given.",
@@ -141,7 +154,7 @@ def _table(name: str, title: str, pairs: list[tuple[str, Condition, Condition]])
 
 
 def _validation_gain(found: Comparison) -> Cell:
-    path = "student.validation.oa"
+    path = f"student.validation.{found.metric.name}"
     ours, theirs = ({run.seed: run for run in c.runs} for c in (found.ours, found.theirs))
     gains = [
         after - before
@@ -149,17 +162,20 @@ def _validation_gain(found: Comparison) -> Cell:
         if (after := ours[seed].number(path)) is not None
         and (before := theirs[seed].number(path)) is not None
     ]
-    return _points(sum(gains) / len(gains)) if len(gains) == len(found.seeds) else blank()
+    if len(gains) < len(found.seeds):
+        return blank()
+    return _points(found.metric, sum(gains) / len(gains))
 
 
-def _points(value: float) -> Cell:
-    return Cell(f"{100 * value:+.1f}", 100 * value)
+def _points(metric: MetricDescription, value: float) -> Cell:
+    return Cell(metric.bare(value, sign="+"), metric.factor * value)
 
 
-def _interval(found: Interval | None) -> Cell:
+def _interval(metric: MetricDescription, found: Interval | None) -> Cell:
     if found is None or found.low is None or found.high is None:
         return blank()
-    return Cell(f"{100 * found.low:+.1f} to {100 * found.high:+.1f}")
+    low, high = (metric.bare(end, sign="+") for end in (found.low, found.high))
+    return Cell(f"{low} to {high}")
 
 
 def _p(value: float | None) -> Cell:
@@ -174,4 +190,4 @@ def _verdict(found: Comparison, adjusted: float | None) -> Cell:
         return blank()
     if adjusted >= 0.05:
         return Cell("unclear")
-    return Cell("better" if found.over_images.mean > 0 else "worse")
+    return Cell("better" if found.metric.better(found.over_images.mean) > 0 else "worse")

@@ -19,6 +19,7 @@ import yaml
 from ackd.config.location import config_dir
 from ackd.report.collect import FINISHED, Run
 from ackd.report.settings import settings_of
+from ackd.tasks import TaskDescription
 from ackd.utils.values import dig
 
 __all__ = [
@@ -134,6 +135,7 @@ class DataSet:
 
     Attributes:
         about: The ``data`` node of ``result.json``, with ``protocol``.
+        task: What the numbers of the students are called.
         conditions: Told apart by their labels.
         varied: The options that vary, in the order that they are shown.
         together: Options that vary as well, but follow from those.
@@ -141,6 +143,7 @@ class DataSet:
     """
 
     about: Mapping[str, Any]
+    task: TaskDescription
     conditions: tuple[Condition, ...]
     varied: tuple[str, ...]
     together: tuple[str, ...]
@@ -154,6 +157,7 @@ def data_sets(runs: Sequence[Run]) -> list[DataSet]:
         if run.state == FINISHED and dig(run.result, "student.metrics"):
             data = dig(run.result, "data") or {}
             same = [dig(data, key) for key in DATA] + [run.result.get("protocol"), run.images]
+            same.append(run.task.name)
             groups[json.dumps(same, sort_keys=True, default=str)].append(run)
     found = [_data_set(group) for group in groups.values()]
     return sorted(found, key=lambda data: -sum(len(c.runs) for c in data.conditions))
@@ -187,7 +191,8 @@ def _data_set(runs: Sequence[Run]) -> DataSet:
         conditions.append(Condition(chosen, ordered, told))
     conditions.sort(key=lambda c: [_rank(name, c.settings.get(name)) for name in varied])
     about = dict(dig(runs[0].result, "data") or {}) | {"protocol": runs[0].result.get("protocol")}
-    return DataSet(about, tuple(conditions), varied, together, tuple(repeats))
+    task = runs[0].task.joined(run.task for run in runs[1:])
+    return DataSet(about, task, tuple(conditions), varied, together, tuple(repeats))
 
 
 def _told_by_images(key: str) -> bool:

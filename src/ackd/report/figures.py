@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,37 @@ __all__ = [
 BAND = "Line: mean over seeds; band: lowest to highest seed."
 MOST_MATRICES = 16
 WIDE = 12  # classes; more get a larger picture
-Metric = tuple[str, str, str]  # column of metrics.csv, panel title, label of the vertical axis
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What may be drawn over epochs.
+
+    Attributes:
+        column: Of ``metrics.csv``.
+        title: Of the panel.
+        label: Of the vertical axis.
+        factor: From the stored value to the drawn one.
+    """
+
+    column: str
+    title: str
+    label: str
+    factor: float = 1.0
 
 
 def learning(data: DataSet, place: str) -> list[Figure]:
-    """Validation OA and F1, and the losses, over epochs."""
-    wanted = (
-        ("val/oa", "Validation OA", "OA %"), ("val/f1", "Validation macro F1", "F1 %"),
-        ("train/loss", "Training loss", "loss"), ("val/loss", "Validation loss", "loss"),
-    )  # fmt: skip
+    """The metrics of the validation images, and the losses, over epochs."""
+    wanted = [
+        Wanted(
+            f"val/{metric.name}", f"Validation {metric.title}", metric.head + metric.unit,
+            metric.factor,
+        )
+        for metric in data.task.metrics
+    ]  # fmt: skip
+    wanted += [
+        Wanted("train/loss", "Training loss", "loss"), Wanted("val/loss", "Validation loss", "loss")
+    ]  # fmt: skip
     return measured_over_epochs(data, place, "learning", "Learning curves", wanted)
 
 
@@ -44,7 +67,7 @@ def loss_terms(data: DataSet, place: str) -> list[Figure]:
     """Every term of the loss, raw and as it weighs in the sum."""
     names = [key.removeprefix("loss/") for key in metric_names(data.conditions, "loss/")]
     wanted = [
-        (f"{kind}/{name}", f"{name}, {title}", title)
+        Wanted(f"{kind}/{name}", f"{name}, {title}", title)
         for name in names
         for kind, title in (("loss", "raw"), ("weighted", "weighted"))
     ]
@@ -58,7 +81,7 @@ def transport(data: DataSet, place: str) -> list[Figure]:
         ("pairs_", "of the pairs in force"),
     )  # fmt: skip
     wanted = [
-        (f"transport/{kind}{space}", f"{space.capitalize()}: {title}", "distance")
+        Wanted(f"transport/{kind}{space}", f"{space.capitalize()}: {title}", "distance")
         for space in ("features", "logits")
         for kind, title in kinds
     ]
@@ -68,25 +91,22 @@ def transport(data: DataSet, place: str) -> list[Figure]:
 def rematching(data: DataSet, place: str) -> list[Figure]:
     """What DynM changed each time."""
     wanted = (
-        ("dynm/share_changed", "Share of images with a new teacher", "%"),
-        ("dynm/kl_before", "Divergence before", "KL, nats"),
-        ("dynm/kl_after", "Divergence after", "KL, nats"),
-        ("dynm/distinct_teachers", "Distinct teachers", "MS images"),
-        ("dynm/agreement_with_first", "Agreement with the first pairing", "%"),
-        ("dynm/top_teacher_share", "Share of the most popular teacher", "%"),
+        Wanted("dynm/share_changed", "Share of images with a new teacher", "%", 100),
+        Wanted("dynm/kl_before", "Divergence before", "KL, nats"),
+        Wanted("dynm/kl_after", "Divergence after", "KL, nats"),
+        Wanted("dynm/distinct_teachers", "Distinct teachers", "MS images"),
+        Wanted("dynm/agreement_with_first", "Agreement with the first pairing", "%", 100),
+        Wanted("dynm/top_teacher_share", "Share of the most popular teacher", "%", 100),
     )
     return measured_over_epochs(
         data, place, "rematching", "Re-matching by DynM", wanted, axis="dynm/epoch"
     )
 
 
-SHARES = ("val/oa", "val/f1", "share_changed", "agreement_with_first", "top_teacher_share")
-
-
 def measured_over_epochs(
-    data: DataSet, place: str, name: str, title: str, wanted: Sequence[Metric], axis: str = "epoch"
+    data: DataSet, place: str, name: str, title: str, wanted: Sequence[Wanted], axis: str = "epoch"
 ) -> list[Figure]:
-    """One figure for every handful of conditions, with one panel a metric that was measured.
+    """One figure for every handful of conditions, with one panel per metric that was measured.
 
     Args:
         data: Whose conditions are drawn.
@@ -100,7 +120,7 @@ def measured_over_epochs(
     numbered = [(i % SERIES, condition) for i, condition in enumerate(data.conditions)]
     handfuls = [numbered[i : i + SERIES] for i in range(0, len(numbered), SERIES)]
     having = [
-        [(i, c) for i, c in some if any(curve(c, metric, axis) for metric, _, _ in wanted)]
+        [(i, c) for i, c in some if any(curve(c, each.column, axis) for each in wanted)]
         for some in handfuls
     ]
     chunks = [some for some in having if some]
@@ -108,12 +128,11 @@ def measured_over_epochs(
     for number, chunk in enumerate(chunks, 1):
         anchor = f"{place}-{name}" + (f"-{number}" if number > 1 else "")
         panels: list[Panel] = []
-        for metric, panel_title, label in wanted:
-            curves = {i: curve(condition, metric, axis) for i, condition in chunk}
+        for each in wanted:
+            curves = {i: curve(condition, each.column, axis) for i, condition in chunk}
             if any(curves.values()):
-                percent = metric.endswith(SHARES)
                 ident = f"{anchor}-{len(panels)}"
-                panels.append(_curves(panel_title, label, curves, ident, 100 if percent else 1))
+                panels.append(_curves(each.title, each.label, curves, ident, each.factor))
         more = f" ({number} of {len(chunks)})" if len(chunks) > 1 else ""
         legend = tuple((f"s{i + 1}", condition.label) for i, condition in chunk)
         figures.append(Figure(anchor, title + more, tuple(panels), legend, (BAND,)))
@@ -145,10 +164,11 @@ def _curves(
 
 
 def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Figure]:
-    """Figure 5: OA by the value of one option, a line for each choice of the others.
+    """Figure 5: by the value of one option, a line for each choice of the others.
 
     The validation images come first: an option is chosen by them.
     """
+    main = data.task.selection
     figures = []
     for option in options:
         found = slices(data, option)[:SERIES]
@@ -160,7 +180,7 @@ def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Fig
             axes: Axes, path: str, found: Sequence[Slice] = found, option: str = option
         ) -> None:
             for position, part in enumerate(found):
-                values = [spread([100 * v for v in c.values(path)] or [np.nan])
+                values = [spread([main.factor * v for v in c.values(path)] or [np.nan])
                           for c in part.conditions]  # fmt: skip
                 axes.errorbar(
                     [float(value) for value in part.values], [value.mean for value in values],
@@ -170,19 +190,21 @@ def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Fig
             ticks = sorted({float(value) for part in found for value in part.values})
             axes.set_xticks(ticks, [say(tick) for tick in ticks])
             axes.set_xlabel(short(option))
-            axes.set_ylabel("OA %")
+            axes.set_ylabel(main.head + main.unit)
 
         panels = [
             draw(
-                f"{title} OA by {short(option)} ({option})",
-                partial(paint, path=f"student.{part}.oa"), name=f"{anchor}-{part}",
+                f"{title} {main.head} by {short(option)} ({option})",
+                partial(paint, path=f"student.{part}.{main.name}"), name=f"{anchor}-{part}",
             )
             for part, title in (("validation", "Validation"), ("metrics", "Test"))
-            if any(c.values(f"student.{part}.oa") for one in found for c in one.conditions)
+            if any(c.values(f"student.{part}.{main.name}") for one in found for c in one.conditions)
         ]  # fmt: skip
         legend = tuple((f"s{i + 1}", part.rest) for i, part in enumerate(found))
         note = "Mean and sample standard deviation over seeds; the axis does not start at 0."
-        figures.append(Figure(anchor, f"OA by {short(option)}", tuple(panels), legend, (note,)))
+        figures.append(
+            Figure(anchor, f"{main.head} by {short(option)}", tuple(panels), legend, (note,))
+        )
     return figures
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ackd.analysis.statistics import Spread, spread
+from ackd.tasks import MetricDescription
 
 __all__ = [
     "Cell",
@@ -18,8 +19,8 @@ __all__ = [
     "best_along",
     "best_of",
     "blank",
+    "measured",
     "of",
-    "percent",
 ]
 
 
@@ -118,16 +119,20 @@ def of(values: Sequence[float], digits: int = 1) -> Cell:
     return _cell(spread(values), digits) if values else blank()
 
 
-def percent(values: Sequence[float], digits: int = 1, ranked_by: Sequence[float] = ()) -> Cell:
-    """The same for shares of one, shown in percent.
+def measured(
+    metric: MetricDescription, values: Sequence[float], ranked_by: Sequence[float] = ()
+) -> Cell:
+    """The same for the values of a metric, as it is shown.
 
     Args:
-        values: What is shown.
-        digits: After the point.
+        metric: Says how; its unit is in the head of the table.
+        values: As stored.
         ranked_by: The same of the validation images, over the same seeds.
     """
-    cell = of([100 * value for value in values], digits)
-    return replace(cell, rank=spread(ranked_by).mean) if ranked_by and values else cell
+    cell = of([metric.factor * value for value in values], metric.digits)
+    if not ranked_by or not values:
+        return cell
+    return replace(cell, rank=metric.better(spread(ranked_by).mean))
 
 
 def _cell(value: Spread, digits: int) -> Cell:

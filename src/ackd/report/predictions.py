@@ -1,4 +1,4 @@
-"""``predictions.csv``: who was right on which test image, and who took what for what."""
+"""``predictions.csv``: how well each test image was done, and what was taken for what."""
 
 from __future__ import annotations
 
@@ -10,32 +10,68 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Predictions", "confusion", "paired_gains", "read_predictions"]
+from ackd.analysis.statistics import mean_interval, wilson
+from ackd.report.model import Cell, blank
+from ackd.tasks import MetricDescription
 
-COLUMNS = ("file", "true", "predicted")
+__all__ = ["Predictions", "confusion", "interval_of", "paired_gains", "read_predictions"]
+
+FIRST = "file"
+LABELS = ("true", "predicted")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a classifier said of the test images.
+    """What a network said of the test images.
 
     Attributes:
         files: Names of the N images.
-        true: Their classes.
-        predicted: The classes that it named.
-        classes: The C class names in the benchmark's order.
+        head: Names of the K columns behind that of the files.
+        columns: (K, N) what is told of each image, as it is written in the file.
     """
 
     files: tuple[str, ...]
-    true: tuple[str, ...]
-    predicted: tuple[str, ...]
-    classes: tuple[str, ...]
+    head: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
 
     @property
-    def correct(self) -> dict[str, bool]:
-        """Whether each image, by its name, was classified correctly."""
-        answers = zip(self.files, self.true, self.predicted, strict=True)
-        return {file: truth == said for file, truth, said in answers}
+    def named(self) -> bool:
+        """Whether it names a true and a predicted class for each image."""
+        return self.head[: len(LABELS)] == LABELS
+
+    @property
+    def true(self) -> tuple[str, ...]:
+        """The class of each image; empty where images have no class."""
+        return self.columns[0] if self.named else ()
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The class that was named; empty where images have no class."""
+        return self.columns[1] if self.named else ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in the benchmark's order; empty where images have no class."""
+        return self.head[len(LABELS) :] if self.named else ()
+
+    def scores(self, metric: str | None = None) -> dict[str, float]:
+        """The score of each image, whose mean is a metric.
+
+        Args:
+            metric: Its name; images with a class have the score 1 where it was named, else 0.
+
+        Raises:
+            ValueError: There is no such column, or it holds something that is not a finite number.
+        """
+        if self.named:
+            answers = zip(self.true, self.predicted, strict=True)
+            return dict(zip(self.files, (float(t == p) for t, p in answers), strict=True))
+        if metric not in self.head:
+            raise ValueError(f"predictions.csv has no column '{metric}'.")
+        values = [float(text) for text in self.columns[self.head.index(metric)]]
+        if not np.isfinite(values).all():
+            raise ValueError(f"predictions.csv has values of '{metric}' that are not finite.")
+        return dict(zip(self.files, values, strict=True))
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -43,21 +79,21 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: It has no image, other columns, or an image twice.
+        ValueError: It has no image, no column ``file``, or an image twice.
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    if not rows or tuple(rows[0][:3]) != COLUMNS:
-        raise ValueError(f"does not start with the columns {', '.join(COLUMNS)}")
+    if not rows or len(rows[0]) < 2 or rows[0][0] != FIRST:
+        raise ValueError(f"does not start with the column {FIRST} and others behind it")
     body = [row for row in rows[1:] if row]
     if not body:
         raise ValueError("holds no image")
     if any(len(row) != len(rows[0]) for row in body):
         raise ValueError("has lines of different lengths; was it cut off?")
-    files, true, predicted = zip(*(row[:3] for row in body), strict=True)
+    files, *columns = zip(*body, strict=True)
     if len(set(files)) != len(files):
         raise ValueError("names an image twice")
-    return Predictions(files, true, predicted, tuple(rows[0][3:]))
+    return Predictions(files, tuple(rows[0][1:]), tuple(columns))
 
 
 def confusion(runs: Sequence[Predictions]) -> npt.NDArray[np.int64]:
@@ -78,27 +114,61 @@ def confusion(runs: Sequence[Predictions]) -> npt.NDArray[np.int64]:
 
 
 def paired_gains(
-    ours: Sequence[Predictions], theirs: Sequence[Predictions]
+    ours: Sequence[Predictions], theirs: Sequence[Predictions], metric: str | None = None
 ) -> npt.NDArray[np.float64]:
-    """Difference of correctness on each image, ours less theirs, as a mean over seeds.
+    """Difference of the scores of each image, ours less theirs, as a mean over seeds.
 
     Args:
-        ours: S runs, one a seed.
+        ours: S runs, one per seed.
         theirs: The S runs that they are paired with.
+        metric: The one whose scores they are, see :meth:`Predictions.scores`.
 
     Returns:
-        (N,) values in -1 ... 1; their mean is the difference of mean OA.
+        (N,) values; their mean is the difference of the mean metric.
 
     Raises:
-        ValueError: The runs were not measured on the same images.
+        ValueError: The runs were not measured on the same images, or lack the scores.
     """
     files = ours[0].files
     if any(set(run.files) != set(files) for run in (*ours, *theirs)):
         raise ValueError("The runs were not measured on the same test images.")
 
-    def mean_correct(runs: Sequence[Predictions]) -> npt.NDArray[np.float64]:
-        tables = [run.correct for run in runs]
-        right = np.array([[table[file] for file in files] for table in tables], dtype=np.float64)
-        return np.asarray(right.mean(axis=0))
+    gains = _mean_scores(ours, files, metric) - _mean_scores(theirs, files, metric)
+    return np.asarray(gains, dtype=np.float64)
 
-    return np.asarray(mean_correct(ours) - mean_correct(theirs), dtype=np.float64)
+
+def interval_of(
+    metric: MetricDescription, values: Sequence[float], runs: Sequence[Predictions]
+) -> Cell:
+    """The 95 % confidence interval of a mean over the choice of test images.
+
+    Wilson's where each image is right or wrong, a bootstrap of the images' scores otherwise.
+
+    Args:
+        metric: The mean of the scores of the images.
+        values: Of the runs, of which the interval is that of the mean.
+        runs: Their predictions.
+    """
+    files = {frozenset(run.files) for run in runs}
+    if not values or len(files) != 1:
+        return blank()
+    if all(run.named for run in runs):
+        share = sum(values) / len(values)
+        if not 0 <= share <= 1:  # a damaged result.json
+            return blank()
+        low, high = wilson(share, len(runs[0].files))
+    else:
+        try:
+            low, high = mean_interval(_mean_scores(runs, runs[0].files, metric.name))
+        except ValueError:
+            return blank()
+    return Cell(f"{metric.bare(low)} to {metric.bare(high)}")
+
+
+def _mean_scores(
+    runs: Sequence[Predictions], files: Sequence[str], metric: str | None
+) -> npt.NDArray[np.float64]:
+    """(N,) scores of the images, as a mean over runs."""
+    tables = [run.scores(metric) for run in runs]
+    scores = np.array([[table[file] for file in files] for table in tables], dtype=np.float64)
+    return np.asarray(scores.mean(axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -58,6 +59,15 @@ class Reference:
         """A table's numbers for this benchmark; empty where the paper has none."""
         return _content()[f"table{number}"].get(self.benchmark, {})
 
+    @staticmethod
+    def by_metric(values: Sequence[float]) -> list[dict[str, float]]:
+        """Part a row that has all metrics for one condition after another."""
+        names = _content()["metrics"]
+        return [
+            dict(zip(names, values[i : i + len(names)], strict=True))
+            for i in range(0, len(values), len(names))
+        ]
+
     def methods(self, networks: str) -> dict[str, float]:
         """Table 4: OA by method for one pair of networks."""
         column = _content()["table4_networks"].index(networks)
@@ -69,6 +79,8 @@ def reference(data: DataSet) -> Reference | None:
     name = data.about.get("name")
     if name not in BENCHMARKS or data.about.get("class_map", name) != name:
         return None
+    if data.task.selected_by != _content()["metrics"][0]:
+        return None  # other labels of the same images
     obstacles = []
     if data.about.get("partial"):
         obstacles.append("our copy of the data set is partial" + _how_partial(data))

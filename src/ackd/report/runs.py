@@ -5,33 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ackd.analysis.statistics import wilson
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, say, short
 from ackd.report.model import Cell, Row, Table, best_of, blank
+from ackd.report.predictions import interval_of
 from ackd.report.settings import settings_of
+from ackd.tasks import MetricDescription, TaskDescription
 from ackd.utils.values import dig
 
-__all__ = ["run_table"]
+__all__ = ["run_tables"]
 
 STUDENT = "student.pt"
 SHOWN_ELSEWHERE = ("method", "kd")  # have columns of their own
-NUMBERS = (
-    ("Validation OA %", "validation.oa"), ("Validation F1 %", "validation.f1"),
-    ("OA %", "metrics.oa"), ("F1 %", "metrics.f1"),
-)  # fmt: skip
 
 
-def run_table(runs: Sequence[Run], found: Sequence[DataSet]) -> Table:
-    """Make a table with a row for each finished run.
+def run_tables(runs: Sequence[Run], found: Sequence[DataSet]) -> list[Table]:
+    """Make a table with a row for each finished run, one for each task.
 
     Args:
         runs: All of them.
         found: Their data sets, which know what varies.
     """
     finished = [run for run in runs if run.state == FINISHED]
+    groups: dict[str, list[Run]] = {}
+    for run in finished:
+        groups.setdefault(run.task.name, []).append(run)
+    several = len(groups) > 1
+    return [_table(group, found, name if several else "") for name, group in groups.items()]
+
+
+def _table(runs: Sequence[Run], found: Sequence[DataSet], name: str) -> Table:
+    task = runs[0].task.joined(run.task for run in runs)
+    names = {run.name for run in runs}
+    shown = [
+        data for data in found if any(r.name in names for c in data.conditions for r in c.runs)
+    ]
     varied = list(
-        dict.fromkeys(name for data in found for name in data.varied if name not in SHOWN_ELSEWHERE)
+        dict.fromkeys(name for data in shown for name in data.varied if name not in SHOWN_ELSEWHERE)
     )
     of_run = {
         run.name: place
@@ -40,29 +50,36 @@ def run_table(runs: Sequence[Run], found: Sequence[DataSet]) -> Table:
     }
     words = ["Run", *(["Data"] if len(found) > 1 else []), "Method", "Losses"]
     words += [short(name) for name in varied]
+    numbers = [
+        f"{part}{metric.head}{metric.unit}"
+        for part in ("Validation ", "") for metric in task.metrics
+    ]  # fmt: skip
+    intervals = [f"{task[task.image_metric].head} 95 % interval"] if task.image_metric else []
     heads = (
-        *words, "Seed", *(head for head, _ in NUMBERS), "OA 95 % interval", "Best epoch, from 0",
-        "Student", "Device", "Commit",
+        *words, "Seed", *numbers, *intervals, "Best epoch, from 0", "Student", "Device", "Commit",
     )  # fmt: skip
     first = len(words) + 1
-    rows = [_row(run, varied, several=len(found) > 1) for run in finished]
+    rows = [_row(run, task, varied, several=len(found) > 1) for run in runs]
     # The best of each data set: numbers of different images are not compared.
     for place in range(len(found)):
-        own = [i for i, run in enumerate(finished) if of_run.get(run.name) == place]
+        own = [i for i, run in enumerate(runs) if of_run.get(run.name) == place]
         for i, row in zip(
-            own, best_of([rows[i] for i in own], *range(first, first + len(NUMBERS))), strict=True
+            own, best_of([rows[i] for i in own], *range(first, first + len(numbers))), strict=True
         ):
             rows[i] = row
     notes = (
-        "Bold: highest on the validation images of a data set. OA, F1 and the interval (Wilson's, "
-        "over the choice of images) without the word validation are those of test images.",
+        "Bold: best on the validation images of a data set. Numbers without the word validation "
+        "are those of test images, and an interval is over the choice of them.",
         "Student: relative to the folder that the report is of.",
     )
     text = {*range(first), *range(len(heads) - 3, len(heads))}
-    return Table("runs", "All finished runs", heads, tuple(rows), notes, frozenset(text))
+    title, anchor = "All finished runs", "runs"
+    if name:
+        title, anchor = f"{title}, {task.title}", f"{anchor}-{name}"
+    return Table(anchor, title, heads, tuple(rows), notes, frozenset(text))
 
 
-def _row(run: Run, varied: Sequence[str], *, several: bool) -> Row:
+def _row(run: Run, task: TaskDescription, varied: Sequence[str], *, several: bool) -> Row:
     settings = settings_of(run.config, run.result)
     cells = [Cell(run.name)]
     if several:
@@ -71,14 +88,20 @@ def _row(run: Run, varied: Sequence[str], *, several: bool) -> Row:
     cells.append(Cell("+".join(map(str, run.result.get("kd") or ())) or "–"))
     cells += [_option(settings.get(name)) for name in varied]
     cells.append(Cell(str(run.seed)))
-    for _, path in NUMBERS:
-        value = run.number(f"student.{path}")
-        rank = run.number(f"student.validation.{path.rpartition('.')[2]}")
-        cells.append(
-            blank() if value is None else Cell(f"{100 * value:.2f}", 100 * value, rank=rank)
-        )
+    for part in ("validation", "metrics"):
+        for metric in task.metrics:
+            value = run.number(f"student.{part}.{metric.name}")
+            rank = run.number(f"student.validation.{metric.name}")
+            cells.append(
+                blank() if value is None else Cell(
+                    metric.bare(value, more=1), metric.factor * value,
+                    rank=None if rank is None else metric.better(rank),
+                )
+            )  # fmt: skip
+    if task.image_metric:
+        cells.append(_interval(run, task[task.image_metric]))
     epoch = run.number("student.best_epoch")
-    cells += [_interval(run), blank() if epoch is None else Cell(f"{epoch:.0f}", epoch)]
+    cells.append(blank() if epoch is None else Cell(f"{epoch:.0f}", epoch))
     there = (run.folder / STUDENT).is_file()
     cells.append(Cell(f"{run.name}/{STUDENT}") if there else blank())
     cells.append(Cell(str(run.result.get("device", "–"))))
@@ -91,9 +114,6 @@ def _option(value: Any) -> Cell:
     return blank() if value is None else Cell(say(value))
 
 
-def _interval(run: Run) -> Cell:
-    share, said = run.number("student.metrics.oa"), run.predictions
-    if share is None or said is None or not 0 <= share <= 1:
-        return blank()
-    low, high = wilson(share, len(said.files))
-    return Cell(f"{100 * low:.1f} to {100 * high:.1f}")
+def _interval(run: Run, metric: MetricDescription) -> Cell:
+    value, said = run.number(f"student.metrics.{metric.name}"), run.predictions
+    return blank() if value is None or said is None else interval_of(metric, [value], [said])

@@ -1,50 +1,56 @@
-"""How well a trained classifier does, and what it says of every test image."""
+"""How well a trained network does, and what it says of each test image."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.loggers import CSVLogger
 
-from ackd.analysis.statistics import f1_interval, wilson
-from ackd.data.benchmark import TEST, SceneSet
 from ackd.errors import DivergedError
-from ackd.modules.classifier import SceneClassifier
-from ackd.modules.datamodule import UnpairedDataModule
-from ackd.utils.io import write_text
+from ackd.modules.supervised import SupervisedModule
+from ackd.tasks import TaskDescription
 
 __all__ = ["Measured", "measure", "write_predictions"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the weights of the chosen epoch reach; ``oa`` is None for several labels an image.
+    """What the weights of the chosen epoch reach, by the names of the task's metrics.
 
     Attributes:
-        validation: ``{"oa", "f1"}`` on the validation images, which chose the epoch.
-        test: The same on the test images.
+        task: What the metrics are; a value is None where one is not defined for these labels.
+        validation: On the validation images, which chose the epoch.
+        test: On the test images.
         interval: 95 % confidence intervals of ``test`` over the choice of test images, as
-            ``{"oa": [low, high], "f1": [low, high]}``: Wilson's for OA, a bootstrap for macro F1.
+            ``[low, high]``; None where there is none.
+        by_class: Metrics of each class on the test images, by metric and class.
     """
 
+    task: TaskDescription
     validation: dict[str, float | None]
     test: dict[str, float | None]
     interval: dict[str, list[float] | None]
+    by_class: dict[str, dict[str, float | None]]
 
     def entries(self) -> dict[str, Any]:
         """The entries of ``result.json`` and of a stage's ``metrics.json``."""
-        return {"metrics": self.test, "interval": self.interval, "validation": self.validation}
+        found = {
+            "task": self.task.to_json(),
+            "metrics": self.test, "interval": self.interval, "validation": self.validation,
+        }  # fmt: skip
+        return found | ({"by_class": self.by_class} if self.by_class else {})
 
 
 def measure(
-    trainer: pl.Trainer, module: SceneClassifier, data: UnpairedDataModule, scenes: SceneSet
+    trainer: pl.Trainer,
+    module: SupervisedModule,
+    data: pl.LightningDataModule,
+    names: Mapping[int, str],
+    stage: str,
 ) -> Measured:
     """Measure a module on the validation and on the test images.
 
@@ -52,83 +58,61 @@ def measure(
         trainer: That trained it.
         module: With the weights of the chosen epoch. It keeps what it says of the test images.
         data: Serves both splits.
-        scenes: The side that it classifies, for the labels.
+        names: The file of each test image by its row.
+        stage: A word for errors; its ``optimizer.lr`` is what they advise to change.
 
     Raises:
         DivergedError: A prediction is not finite. It would count as one of the first class.
         RuntimeError: Not every test image was seen once.
     """
+    task = module.task
     # Its epoch was logged when it was trained; a row of its own would be one epoch too many.
     loggers, trainer.loggers = trainer.loggers, []
     try:
-        chosen = _metrics(trainer.validate(module, datamodule=data, verbose=False)[0], "val/")
+        found = trainer.validate(module, datamodule=data, verbose=False)[0]
+        validation = task.values(found, "val/")
     finally:
         trainer.loggers = loggers
-    found = _metrics(trainer.test(module, datamodule=data, verbose=False)[0], "test/")
-    _check_predictions(module, data, scenes)
-    measured = Measured(chosen, found, _intervals(module, scenes, found["oa"]))
+    test = task.values(trainer.test(module, datamodule=data, verbose=False)[0], "test/")
+    _check_predictions(module, names, stage)
+    answers = module.answers()
+    measured = Measured(
+        task.description(), validation, test, task.intervals(test, answers), task.by_class(answers)
+    )
     for logger in trainer.loggers:
         if not isinstance(logger, CSVLogger):
             logger.log_metrics(
-                {f"best/val_{name}": value for name, value in chosen.items() if value is not None},
+                {
+                    f"best/val_{name}": value
+                    for name, value in validation.items()
+                    if value is not None
+                },
                 step=trainer.global_step,
             )
     return measured
 
 
-def _metrics(found: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
-    oa = found.get(f"{prefix}oa")
-    return {"oa": None if oa is None else float(oa), "f1": float(found[f"{prefix}f1"])}
-
-
-def _check_predictions(module: SceneClassifier, data: UnpairedDataModule, scenes: SceneSet) -> None:
-    rows, logits = module.predictions()
-    expected = data.rows(TEST)
-    if sorted(rows.tolist()) != sorted(expected.tolist()):
-        raise RuntimeError(f"{len(set(rows.tolist()))} of {len(expected)} test images were tested")
-    broken = rows[~logits.isfinite().all(dim=1)]
-    if len(broken):
+def _check_predictions(module: SupervisedModule, names: Mapping[int, str], stage: str) -> None:
+    rows = module.answers().rows.tolist()
+    if rows != sorted(names):
+        raise RuntimeError(f"{len(set(rows))} of {len(names)} test images were tested")
+    broken = module.not_finite_rows().tolist()
+    if broken:
         raise DivergedError(
-            f"The {data.stage} predicts values that are not finite for {len(broken)} of "
-            f"{len(rows)} test images, first {scenes.files[int(broken.min())]}; it has no result. "
-            f"Try a smaller {data.stage}.optimizer.lr."
+            f"The {stage} predicts values that are not finite for {len(broken)} of {len(rows)} "
+            f"test images, first {names[broken[0]]}; it has no result. Try a smaller "
+            f"{stage}.optimizer.lr."
         )
 
 
-def _intervals(
-    module: SceneClassifier, scenes: SceneSet, oa: float | None
-) -> dict[str, list[float] | None]:
-    rows, logits = module.predictions()
-    labels = torch.as_tensor(scenes.labels)[rows]
-    if scenes.multilabel:
-        true, said = labels.bool(), logits > 0
-    else:
-        classes = logits.shape[1]
-        true = torch.nn.functional.one_hot(labels, classes).bool()
-        said = torch.nn.functional.one_hot(logits.argmax(dim=1), classes).bool()
-    return {
-        "oa": None if oa is None else list(wilson(oa, len(rows))),
-        "f1": list(f1_interval(true.numpy(), said.numpy(), multilabel=scenes.multilabel)),
-    }
+def write_predictions(folder: Path, module: SupervisedModule, names: Mapping[int, str]) -> None:
+    """Write what a module said of the test images, as its task does.
 
-
-def write_predictions(
-    path: Path, module: SceneClassifier, scenes: SceneSet, classes: tuple[str, ...]
-) -> None:
-    """Write one line a test image: file, true class, predicted class, logits."""
-    rows, logits = module.predictions()
-    order = rows.argsort()
-    rows, logits = rows[order], logits[order]
-    lines = [["file", "true", "predicted", *classes]]
-    for row, scores in zip(rows.tolist(), logits, strict=True):
-        label = scenes.labels[row]
-        if scenes.multilabel:
-            truth = "|".join(c for c, borne in zip(classes, label, strict=True) if borne)
-            said = "|".join(c for c, s in zip(classes, scores.tolist(), strict=True) if s > 0)
-        else:
-            truth, said = classes[int(label)], classes[int(torch.argmax(scores))]
-        lines.append([str(scenes.files[row]), truth, said, *(f"{s:.6g}" for s in scores.tolist())])
-
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    write_text(path, text.getvalue())
+    Args:
+        folder: Of the run or the stage.
+        module: That has been measured.
+        names: The file of each test image by its row.
+    """
+    answers = module.answers()
+    files = [names[row] for row in answers.rows.tolist()]
+    module.task.write_predictions(folder, answers, files)

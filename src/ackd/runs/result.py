@@ -18,6 +18,7 @@ import torch
 from ackd import __version__
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.tasks import task_of_result
 from ackd.utils.io import read_json
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
+
+VALIDATION = "val/"
+LOSS = "val/loss"
 
 PACKAGES = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "hydra-core", "numpy")
 
@@ -46,9 +50,10 @@ def describe_run(
     Args:
         config: Of the run.
         benchmark: The images.
-        teacher: ``{"backbone", "metrics", "interval", "validation", "best_epoch", "fingerprint"}``,
-            None without a teacher. ``metrics`` are those of the test images, with ``interval``;
-            ``validation`` those of the validation images, by which alone is to be chosen.
+        teacher: ``{"backbone", "task", "metrics", "interval", "validation", "best_epoch",
+            "fingerprint"}``, None without a teacher. ``task`` says what the metrics are called;
+            ``metrics`` are those of the test images, with ``interval``; ``validation`` those of
+            the validation images, by which alone is to be chosen.
         student: The same, and ``"transport"``, the curves of the transport cost or None; None
             where ``until`` ends before it.
         seconds: Per stage. A reused stage counts what it took when it was trained;
@@ -93,17 +98,17 @@ def active_losses(config: Config) -> list[str]:
 
 
 def score(result: dict[str, Any]) -> float | None:
-    """What a sweeper is told of a run: its student's OA on the validation images.
+    """What a sweeper is told of a run: the validation metric that chose its student's epoch.
 
-    Macro F1 where there is no OA; the teacher's where there is no student; None of a run that has
-    neither. Never a number of the test images: whoever chooses by them measures his own choice.
+    Another metric of the task where that is not defined; the teacher's where there is no student;
+    None of a run that has neither. Never a number of the test images: whoever chooses by them
+    measures their own choice.
 
     Args:
         result: See :func:`read_result`.
     """
-    measured = (result["student"] or result["teacher"] or {}).get("validation") or {}
-    found = measured.get("oa")
-    return measured.get("f1") if found is None else float(found)
+    side = result["student"] or result["teacher"] or {}
+    return task_of_result(side).score(side.get("validation"))
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -137,7 +142,8 @@ def validation_of_epoch(path: Path, epoch: int | None) -> dict[str, float | None
         epoch: Counted from 0.
 
     Returns:
-        ``{"oa", "f1"}`` as shares of one; None where the file does not know.
+        The metrics of the validation images by name, None where one has no finite value; None where
+        the file does not know.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -145,9 +151,13 @@ def validation_of_epoch(path: Path, epoch: int | None) -> dict[str, float | None
     except (OSError, ValueError, csv.Error):
         return None
     for row in rows:
-        found = {name: _number(row.get(f"val/{name}")) for name in ("oa", "f1")}
-        if _number(row.get("epoch")) == epoch and any(v is not None for v in found.values()):
-            return found
+        measured = {
+            name.removeprefix(VALIDATION): _number(text)
+            for name, text in row.items()
+            if name and name.startswith(VALIDATION) and name != LOSS
+        }
+        if _number(row.get("epoch")) == epoch and any(v is not None for v in measured.values()):
+            return measured
     return None
 
 

@@ -24,8 +24,9 @@ from ackd.modules.loading import Side
 from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
-from ackd.stages.target_loss import target_options
+from ackd.stages.target_loss import supervised_task
 from ackd.stages.trial import fetch_weights, image_size, try_run
+from ackd.tasks import Task, task_of
 
 __all__ = ["Context", "open_context"]
 
@@ -54,7 +55,7 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
         # The matcher's bands are looked for as well.
         side: Side = "rgb" if stage == "student" else "ms"
         if stage in ("teacher", "student"):
-            context.target(stage)
+            context.task(stage)
         _require_a_step(context, context.data(stage, side, pseudo_rgb=stage == "matcher"))
     if "matcher" in config.stages:
         data = config.data
@@ -88,7 +89,7 @@ def _require_a_step(context: Context, data: UnpairedDataModule) -> None:
 
 def _require_several_labels(context: Context) -> None:
     reading = context.config.loss.teacher_logits
-    if reading != "raw" and not context.benchmark.ms.multilabel:
+    if reading != "raw" and not task_of(context.benchmark.ms.labels).sigmoid:
         raise ConfigError(
             f"loss.teacher_logits={reading} reads the logits of a teacher of several labels an "
             f"image, but the MS images of {context.benchmark.name} bear one label each, whose "
@@ -153,11 +154,11 @@ class Context:
         factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
         return fused_on_cpu(factory)
 
-    def target(self, stage: str) -> dict[str, Any]:
-        """What the loss of a classifier makes of its labels, as arguments of its module."""
+    def task(self, stage: str) -> Task:
+        """What the labels of a stage are, with its loss, metrics and predictions."""
         scenes = self.benchmark.ms if stage == "teacher" else self.benchmark.rgb
         options = getattr(self.config, stage)
-        return target_options(options, scenes, self.benchmark.classes, stage)
+        return supervised_task(options, scenes, self.benchmark.classes, stage)
 
     def schedule(self, stage: str) -> Schedule | None:
         """How the learning rate of a stage changes; None if it stays."""

@@ -47,7 +47,7 @@ def export_student(
     normaliser = data.normalisers["rgb"].cpu()
     content: dict[str, Any] = {
         "format": FORMAT,
-        "task": "scene classification",
+        "task": measured.task.title,
         "backbone": config.student.backbone.model_dump()
         | {"pretrained": False, "size": list(image_size(benchmark.rgb))},
         "bands": list(benchmark.rgb.bands),

@@ -78,7 +78,7 @@ def make_lesson(
     objective = make_objective(config, student, outputs)
     module = DistillModule(
         student, objective, outputs, context.optimizer("student"),
-        schedule=context.schedule("student"), **context.target("student"),
+        task=context.task("student"), schedule=context.schedule("student"),
     )  # fmt: skip
     if pairing is None:
         return Lesson(module)

@@ -23,6 +23,7 @@ from ackd.stages.pairing import compute_device, make_pairing
 from ackd.stages.store import StoreStage
 from ackd.stages.student import train_student
 from ackd.stages.teacher import TeacherStage
+from ackd.tasks import task_of_result
 from ackd.tracking.loggers import bring_curves
 from ackd.utils.io import write_json
 from ackd.utils.memory import keep_freed_memory
@@ -33,6 +34,8 @@ log = logging.getLogger("ackd")
 
 P = TypeVar("P")
 
+# What a stage that learns from labels reports, see Measured.entries.
+PARTS = ("task", "metrics", "interval", "validation", "by_class")
 SECONDS = ("teacher", "store", "matcher", "galleries", "distill", "dynm", "planner")
 
 
@@ -84,7 +87,7 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
         seconds["teacher"] = report["seconds"]
         about_teacher = {
             "backbone": config.teacher.backbone.name,
-            **{name: report.get(name) for name in ("metrics", "interval", "validation")},
+            **{name: report.get(name) for name in PARTS if name in report},
             "best_epoch": report["best_epoch"],
             "stopped_early": report.get("stopped_early"),
             "fingerprint": fingerprint,
@@ -162,20 +165,8 @@ def _introduce(benchmark: Benchmark) -> None:
 
 def _say(measured: Mapping[str, Any]) -> str:
     """Validation and test in one line, a test number with its interval."""
-    intervals = measured.get("interval") or {}
-
-    def numbers(part: str) -> str:
-        said = []
-        for key, title in (("oa", "OA"), ("f1", "macro F1")):
-            value = (measured.get(part) or {}).get(key)
-            if value is None:
-                continue
-            text = f"{title} {100 * value:.1f} %"
-            if part == "metrics" and intervals.get(key):
-                low, high = intervals[key]
-                text += f" [{100 * low:.1f}, {100 * high:.1f}]"
-            said.append(text)
-        return ", ".join(said) or "unknown"
-
+    task, intervals = task_of_result(measured), measured.get("interval") or {}
+    validation = ", ".join(task.texts(measured.get("validation"))) or "unknown"
+    test = ", ".join(task.texts(measured.get("metrics"), intervals)) or "unknown"
     brackets = " (in brackets: 95 % interval over test images)" if intervals else ""
-    return f"validation {numbers('validation')}; test {numbers('metrics')}{brackets}"
+    return f"validation {validation}; test {test}{brackets}"

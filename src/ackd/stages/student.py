@@ -10,8 +10,8 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
+from ackd.data.benchmark import TEST
 from ackd.modules import TeacherStore, UnpairedDataModule
-from ackd.modules.metrics import selection_metric
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import Measured, measure, write_predictions
 from ackd.stages.context import Context
@@ -71,6 +71,7 @@ def train_student(
     pl.seed_everything(config.seed, workers=True, verbose=False)
     lesson = make_lesson(context, data, teacher, pairing, store)
     module = lesson.module
+    task = module.task
     checkpoint = last_checkpoint(folder) if resume else None
     if checkpoint is not None:
         log.info("going on from %s", checkpoint)
@@ -81,16 +82,17 @@ def train_student(
     ) as loggers:  # fmt: skip
         fitted = fit(
             module, data, config, stage="student", folder=folder, seed=config.seed,
-            max_epochs=config.student.max_epochs, monitor=selection_metric(multilabel=False),
-            mode="max", loggers=loggers, checkpoint=checkpoint, callbacks=[
+            max_epochs=config.student.max_epochs, monitor=task.monitor, mode=task.mode,
+            loggers=loggers, checkpoint=checkpoint, callbacks=[
                 *lesson.callbacks,
-                *watchers(config, loggers, benchmark.classes, pairs=pairing is not None),
+                *watchers(config, loggers, pairs=pairing is not None),
             ],
         )  # fmt: skip
-        measured = measure(fitted.trainer, module, data, benchmark.rgb)
+        names = data.names(TEST)
+        measured = measure(fitted.trainer, module, data, names, "student")
         log_options(loggers, config, measured)
     if fitted.trainer.is_global_zero:
-        write_predictions(folder / "predictions.csv", module, benchmark.rgb, benchmark.classes)
+        write_predictions(folder, module, names)
         export_student(
             folder / "student.pt", context, module.backbone, data, measured=measured,
             epoch=fitted.epoch,

@@ -1,25 +1,23 @@
-"""What the loss against the labels makes of them: smoothing, and weights of the classes."""
+"""Which task a stage trains for, with what the options make of its loss."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ackd.config.schema.stages import ClassifierConfig
 from ackd.data.benchmark import TRAIN, SceneSet
 from ackd.errors import ConfigError
+from ackd.tasks import Task, task_of
 
-__all__ = ["balanced", "target_options"]
+__all__ = ["supervised_task"]
 
 
-def target_options(
+def supervised_task(
     options: ClassifierConfig, scenes: SceneSet, classes: tuple[str, ...], stage: str
-) -> dict[str, Any]:
-    """Make the arguments of a :class:`ackd.modules.classifier.SceneClassifier`.
+) -> Task:
+    """Make the task of a stage that learns from labels.
 
     Args:
         options: Of the stage.
@@ -28,10 +26,11 @@ def target_options(
         stage: ``"teacher"`` or ``"student"``, for messages.
 
     Raises:
-        ConfigError: Smoothing for several labels per image, or another number of weights than of
-            classes.
+        ConfigError: Smoothing is not defined for these labels, or there is another number of
+            weights than of classes.
     """
-    if options.label_smoothing and scenes.multilabel:
+    kind = task_of(scenes.labels)
+    if options.label_smoothing and not kind.smooths_labels:
         raise ConfigError(
             f"{stage}.label_smoothing={options.label_smoothing} is for one label per image, but "
             f"the {scenes.modality.upper()} images have several; use {stage}.label_smoothing=0."
@@ -40,7 +39,7 @@ def target_options(
     weights: Tensor | None = None
     if given == "balanced":
         labels = np.asarray(scenes.labels)[scenes.indices(TRAIN)]
-        weights = balanced(labels, len(classes), multilabel=scenes.multilabel)
+        weights = kind.balanced(labels, len(classes))
     elif given != "none":
         if len(given) != len(classes):
             raise ConfigError(
@@ -49,28 +48,4 @@ def target_options(
                 f"{stage}.class_weights=balanced."
             )
         weights = torch.tensor(given, dtype=torch.float32)
-    return {"label_smoothing": options.label_smoothing, "class_weights": weights}
-
-
-def balanced(labels: NDArray[Any], classes: int, *, multilabel: bool) -> Tensor:
-    """Weigh classes by how rare they are.
-
-    Args:
-        labels: (N,) classes, or (N, classes) of which an image has several.
-        classes: How many there are.
-        multilabel: Which of the two.
-
-    Returns:
-        (classes,) float32. For one label per image N / (classes * N_c), as scikit-learn has it;
-        for several the negatives per positive, as ``pos_weight`` of torch wants it. A class
-        without an image counts as having one.
-    """
-    if multilabel:
-        counts = labels.astype(bool).sum(axis=0).clip(min=1)
-        weights = (len(labels) - counts) / counts
-        # A class that every image has would not be learned at all.
-        weights = np.where(weights > 0, weights, 1.0)
-    else:
-        counts = np.bincount(labels, minlength=classes).clip(min=1)
-        weights = len(labels) / (classes * counts)
-    return torch.as_tensor(weights, dtype=torch.float32)
+    return kind(classes, label_smoothing=options.label_smoothing, class_weights=weights)

@@ -9,8 +9,8 @@ import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
 from ackd.config.schema.identity import shaping_trainer_options, weights_digest
+from ackd.data.benchmark import TEST
 from ackd.modules import TeacherModule
-from ackd.modules.metrics import selection_metric
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import measure, write_predictions
 from ackd.runs.result import validation_of_epoch
@@ -55,10 +55,10 @@ class TeacherStage:
         """Train, choose the epoch by validation, test."""
         config, benchmark = self.context.config, self.context.benchmark
         pl.seed_everything(config.teacher.seed, workers=True, verbose=False)
-        multilabel = benchmark.ms.multilabel
+        task = self.context.task("teacher")
         module = TeacherModule(
-            self.build(), self.context.optimizer("teacher"), multilabel=multilabel,
-            schedule=self.context.schedule("teacher"), **self.context.target("teacher"),
+            self.build(), self.context.optimizer("teacher"), task=task,
+            schedule=self.context.schedule("teacher"),
         )  # fmt: skip
         data = self.context.data("teacher", "ms")
         checkpoint = last_checkpoint(folder) if resume else None
@@ -69,13 +69,13 @@ class TeacherStage:
         ) as loggers:  # fmt: skip
             fitted = fit(
                 module, data, config, stage="teacher", folder=folder, seed=config.teacher.seed,
-                max_epochs=config.teacher.max_epochs, mode="max",
-                monitor=selection_metric(multilabel=multilabel), loggers=loggers,
-                checkpoint=checkpoint, callbacks=watchers(config, loggers, benchmark.classes),
+                max_epochs=config.teacher.max_epochs, monitor=task.monitor, mode=task.mode,
+                loggers=loggers, checkpoint=checkpoint, callbacks=watchers(config, loggers),
             )  # fmt: skip
-            measured = measure(fitted.trainer, module, data, benchmark.ms)
+            names = data.names(TEST)
+            measured = measure(fitted.trainer, module, data, names, "teacher")
         if fitted.trainer.is_global_zero:
-            write_predictions(folder / "predictions.csv", module, benchmark.ms, benchmark.classes)
+            write_predictions(folder, module, names)
             save_tensors(folder / "weights.pt", module.backbone.state_dict())
             write_json(
                 folder / "metrics.json",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -18,6 +18,9 @@ from pydantic import (
 
 from ackd.config.messages.values import refused_values
 from ackd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ackd.tasks import TaskDescription
 
 __all__ = ["Range", "SearchOptions", "read_search"]
 
@@ -57,8 +60,10 @@ class SearchOptions(BaseModel):
     Attributes:
         space: Option -> a list of values, or a :class:`Range`.
         trials: How many runs, all attempts at this search together; pruned ones count.
-        metric: A column of ``metrics.csv``, of validation images.
-        direction: Whether more of it is better.
+        metric: A column of ``metrics.csv``, of validation images; empty for the one that chooses
+            the student's epoch.
+        direction: Whether more of it is better; None for what the metric's task says, and
+            ``minimize`` for a loss.
         seed: Of the sampler.
         startup: Runs that are drawn at random and never pruned, before the sampler has learnt.
         warmup_epochs: No run is pruned before this epoch.
@@ -70,13 +75,31 @@ class SearchOptions(BaseModel):
 
     space: Annotated[dict[str, list[str | bool | int | float] | Range], Field(min_length=1)]
     trials: PositiveInt = 20
-    metric: str = "val/oa"
-    direction: Literal["maximize", "minimize"] = "maximize"
+    metric: str = ""
+    direction: Literal["maximize", "minimize"] | None = None
     seed: NonNegativeInt = 0
     startup: NonNegativeInt = 5
     warmup_epochs: NonNegativeInt = 5
     prune: bool = True
     study: Path | None = None
+
+    def settled(self) -> SearchOptions:
+        """Fill in metric and direction where they were not given."""
+        task = _task()
+        metric = self.metric or task.monitor
+        if self.direction is not None:
+            return self.model_copy(update={"metric": metric})
+        known = {f"val/{each.name}": each.higher_is_better for each in task.metrics}
+        more = known.get(metric, not metric.endswith("loss"))
+        direction = "maximize" if more else "minimize"
+        return self.model_copy(update={"metric": metric, "direction": direction})
+
+
+def _task() -> TaskDescription:
+    """That of the students of ackd.train; late, as it loads PyTorch and --help need not wait."""
+    from ackd.tasks import SceneClassification
+
+    return SceneClassification.description()
 
 
 def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[str]]:
@@ -108,9 +131,10 @@ def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[s
             ) from error
     pool: dict[str, Any] = {name: given.pop(name) for name in POOL if name in given}
     if str(given.get("metric", "")).startswith("test/"):
+        measured = ", ".join(f"val/{metric.name}" for metric in _task().metrics)
         raise ConfigError(
             f"search.metric={given['metric']} would choose by the test images, whose numbers mean "
-            "nothing afterwards; use a metric of the validation images: val/oa, val/f1 or val/loss."
+            f"nothing afterwards; use a metric of the validation images: {measured} or val/loss."
         )
     if "space" not in given:
         raise ConfigError(

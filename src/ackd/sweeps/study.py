@@ -60,6 +60,7 @@ class Study:
             ConfigError: Optuna is missing, or the journal is that of another search.
         """
         optuna = optuna_module()
+        options = options.settled()
         self.options, self._optuna = options, optuna
         path.parent.mkdir(parents=True, exist_ok=True)
         pruner = optuna.pruners.MedianPruner(

@@ -15,11 +15,11 @@ from rich.table import Table
 from ackd.analysis.statistics import spread
 from ackd.runs.folder import RESULT
 from ackd.runs.result import read_result, score
+from ackd.tasks import MetricDescription, TaskDescription, task_of_result
 
 __all__ = ["Line", "best_line", "print_table"]
 
 WIDTH = 160  # characters, where the output is not a terminal
-METRICS = (("oa", "OA"), ("f1", "macro F1"))
 TITLES = {"validation": "validation", "metrics": "test"}
 
 
@@ -59,10 +59,25 @@ class Line:
         """What it is ranked by: of validation images, never of test images."""
         return score(dict(self.result)) if self.result else None
 
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """What was measured of the student, of the teacher where there is no student."""
+        return self.result.get("student") or self.result.get("teacher") or {}
+
+    @property
+    def task(self) -> TaskDescription:
+        """What its numbers are called."""
+        return task_of_result(self.measured)
+
+    @property
+    def rank(self) -> float:
+        """A number that is larger the better its score is; minus infinity without one."""
+        found = self.score
+        return float("-inf") if found is None else self.task.selection.better(found)
+
     def number(self, part: str, metric: str) -> float | None:
-        """OA or macro F1 of the student, of the teacher where there is no student."""
-        side = self.result.get("student") or self.result.get("teacher") or {}
-        value = (side.get(part) or {}).get(metric)
+        """A metric of the validation or of the test images, ``"metrics"``."""
+        value = (self.measured.get(part) or {}).get(metric)
         return None if value is None else float(value)
 
     def conditions(self) -> dict[str, str]:
@@ -74,7 +89,7 @@ def print_table(lines: Sequence[Line], title: str, console: Console | None = Non
     """Print how every job ended and what it reached.
 
     Where seeds were swept, a second table has their mean and standard deviation. The best is the
-    one with the highest validation score, of means where there are seeds.
+    one with the best validation score, of means where there are seeds.
 
     Args:
         lines: The jobs, in their order.
@@ -89,9 +104,9 @@ def print_table(lines: Sequence[Line], title: str, console: Console | None = Non
     best = None if seeds else best_line(lines)
     out.print(_jobs(lines, title, best))
     if seeds and any(len(group) > 1 for group in groups):
-        winner = max(groups, key=_mean_score) if len(groups) > 1 else None
+        winner = max(groups, key=_mean_rank) if len(groups) > 1 else None
         out.print(_means(groups, winner))
-        if winner is not None and _mean_score(winner) > float("-inf"):
+        if winner is not None and _mean_rank(winner) > float("-inf"):
             out.print(f"Best by validation, mean over seeds: {_say(winner[0].conditions())}")
     elif seeds:
         best = best_line(lines)
@@ -105,9 +120,9 @@ def print_table(lines: Sequence[Line], title: str, console: Console | None = Non
 
 
 def best_line(lines: Sequence[Line]) -> Line | None:
-    """The job with the highest validation score; None where no job has one."""
-    scored = [(value, line) for line in lines if (value := line.score) is not None]
-    return max(scored, key=lambda pair: pair[0])[1] if scored else None
+    """The job with the best validation score; None where no job has one."""
+    scored = [line for line in lines if line.score is not None]
+    return max(scored, key=lambda line: line.rank) if scored else None
 
 
 def _jobs(lines: Sequence[Line], title: str, best: Line | None) -> Table:
@@ -119,7 +134,7 @@ def _jobs(lines: Sequence[Line], title: str, best: Line | None) -> Table:
     for head in heads:
         table.add_column(escape(head), overflow="fold")
     for part, metric in shown:
-        table.add_column(f"{TITLES[part]} {dict(METRICS)[metric]} %", justify="right")
+        table.add_column(f"{TITLES[part]} {metric.title}{metric.unit}", justify="right")
     failed = any(line.error for line in lines)
     if failed:
         table.add_column("error", overflow="fold")
@@ -138,15 +153,14 @@ def _jobs(lines: Sequence[Line], title: str, best: Line | None) -> Table:
     return table
 
 
-def _value(line: Line, part: str, metric: str) -> str:
-    value = line.number(part, metric)
+def _value(line: Line, part: str, metric: MetricDescription) -> str:
+    value = line.number(part, metric.name)
     if value is None:
         return "–"
-    side = line.result.get("student") or line.result.get("teacher") or {}
-    interval = (side.get("interval") or {}).get(metric) if part == "metrics" else None
-    text = f"{100 * value:.1f}"
+    interval = (line.measured.get("interval") or {}).get(metric.name) if part == "metrics" else None
+    text = metric.bare(value)
     if interval:
-        text += rf" \[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+        text += rf" \[{metric.bare(interval[0])}, {metric.bare(interval[1])}]"
     return text
 
 
@@ -158,22 +172,22 @@ def _means(groups: Sequence[Sequence[Line]], winner: Sequence[Line] | None) -> T
     table.add_column("seeds", justify="right")
     shown = _shown(every)
     for part, metric in shown:
-        table.add_column(f"{TITLES[part]} {dict(METRICS)[metric]} %", justify="right")
+        table.add_column(f"{TITLES[part]} {metric.title}{metric.unit}", justify="right")
     for group in groups:
         cells = [escape(value) for value in group[0].conditions().values()] or ["all"]
         cells.append(str(sum(bool(line.result) for line in group)))
         for part, metric in shown:
-            values = [v for line in group if (v := line.number(part, metric)) is not None]
-            cells.append(_spread(values))
+            values = [v for line in group if (v := line.number(part, metric.name)) is not None]
+            cells.append(_spread(metric, values))
         table.add_row(*cells, style="bold green" if group is winner else None)
     return table
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(metric: MetricDescription, values: Sequence[float]) -> str:
     if not values:
         return "–"
-    found = spread([100 * value for value in values])
-    return f"{found.mean:.1f}" + ("" if found.sd is None else f" ± {found.sd:.1f}")
+    found = spread(values)
+    return metric.bare(found.mean) + ("" if found.sd is None else f" ± {metric.bare(found.sd)}")
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -184,15 +198,19 @@ def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
     yield from found.values()
 
 
-def _mean_score(group: Sequence[Line]) -> float:
-    values = [value for line in group if (value := line.score) is not None]
+def _mean_rank(group: Sequence[Line]) -> float:
+    values = [line.rank for line in group if line.score is not None]
     return sum(values) / len(values) if values else float("-inf")
 
 
-def _shown(lines: Sequence[Line]) -> list[tuple[str, str]]:
+def _shown(lines: Sequence[Line]) -> list[tuple[str, MetricDescription]]:
     """Columns of numbers that any job has."""
-    wanted = [(part, metric) for metric, _ in METRICS for part in TITLES]
-    return [key for key in wanted if any(line.number(*key) is not None for line in lines)]
+    tasks = [line.task for line in lines if line.result] or [task_of_result(None)]
+    wanted = [(part, metric) for metric in tasks[0].joined(tasks[1:]).metrics for part in TITLES]
+    return [
+        (part, metric) for part, metric in wanted
+        if any(line.number(part, metric.name) is not None for line in lines)
+    ]  # fmt: skip
 
 
 def _is_seed(name: str) -> bool:

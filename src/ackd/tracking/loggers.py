@@ -11,7 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
-from ackd.callbacks import ConfusionMatrix, MatchedPairs
+from ackd.callbacks import MatchedPairs, PredictionPictures
 from ackd.callbacks.lenient import lenient
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
@@ -104,14 +104,13 @@ def bring_curves(config: Config, artifact: Path, folder: Path) -> None:
 
 
 def watchers(
-    config: Config, loggers: Sequence[Logger], classes: Sequence[str], *, pairs: bool = False
+    config: Config, loggers: Sequence[Logger], *, pairs: bool = False
 ) -> list[pl.Callback]:
     """What shows a stage on dashboards; to be put behind the callbacks that change pairs.
 
     Args:
         config: Of the run.
         loggers: As :func:`run_loggers` opened them.
-        classes: Names in the order of the labels.
         pairs: Whether there are pairs to show.
     """
     if not any(isinstance(logger, WandbLogger | TensorBoardLogger) for logger in loggers):
@@ -119,7 +118,7 @@ def watchers(
     options = (config.logger.wandb, WandbLogger), (config.logger.tensorboard, TensorBoardLogger)
     kinds = tuple(kind for chosen, kind in options if chosen is not None and chosen.pictures)
     with_pictures = [logger for logger in loggers if isinstance(logger, kinds)]
-    found: list[pl.Callback] = [ConfusionMatrix(classes)]
+    found: list[pl.Callback] = [PredictionPictures()]
     if pairs and with_pictures:
         found.append(MatchedPairs(with_pictures))
     return found

@@ -1,0 +1,22 @@
+"""What the labels are: the loss against them, metrics, predictions and what reports show."""
+
+from ackd.tasks.base import Answers, Augment, ClassMetric, ConfusionChart, Metric, Picture, Task
+from ackd.tasks.description import MetricDescription, TaskDescription
+from ackd.tasks.known import task_of, task_of_result
+from ackd.tasks.scenes import MultiLabelClassification, SceneClassification
+
+__all__ = [
+    "Answers",
+    "Augment",
+    "ClassMetric",
+    "ConfusionChart",
+    "Metric",
+    "MetricDescription",
+    "MultiLabelClassification",
+    "Picture",
+    "SceneClassification",
+    "Task",
+    "TaskDescription",
+    "task_of",
+    "task_of_result",
+]

@@ -1,0 +1,49 @@
+"""Which task labels or results are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from ackd.tasks.base import Task
+from ackd.tasks.description import TaskDescription
+from ackd.tasks.scenes import MultiLabelClassification, SceneClassification
+
+__all__ = ["task_of", "task_of_result"]
+
+
+def task_of(labels: npt.NDArray[Any]) -> type[Task]:
+    """Find the task that the scenes of one modality are for.
+
+    Args:
+        labels: (N,) one class per image, or (N, C) several.
+    """
+    return MultiLabelClassification if labels.ndim == 2 else SceneClassification
+
+
+def task_of_result(side: Mapping[str, Any] | None) -> TaskDescription:
+    """Read the description of the task that a network's numbers are of.
+
+    Args:
+        side: The entry ``teacher`` or ``student`` of ``result.json``, or ``metrics.json`` of a
+            teacher. One of an earlier version does not name its task, which is known by the
+            metrics that it has.
+    """
+    side = side or {}
+    known = side.get("task")
+    if isinstance(known, Mapping):
+        try:
+            return TaskDescription.from_json(known)
+        except ValueError:
+            pass  # damaged or of a later version: readers show what they can
+    scene, several = SceneClassification.description(), MultiLabelClassification.description()
+    parts = [
+        part for name in ("metrics", "validation") if isinstance(part := side.get(name), Mapping)
+    ]
+
+    def measured(task: TaskDescription) -> bool:
+        return any(part.get(task.selected_by) is not None for part in parts)
+
+    return several if measured(several) and not measured(scene) else scene
