@@ -16,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
 from ackd.losses import info_nce, soft_target_info_nce
-from ackd.losses.gathering import gather_batch
 from ackd.modules.objective import DistillationObjective, LossWeights
+from ackd.ops.gathering import gather_batch
 from tests.losses.catalogue import methods
 
 B, D, N, C = 12, 16, 4, 5

@@ -23,7 +23,6 @@ from ackd.backbones import Backbone, Outputs
 from ackd.callbacks import DynM
 from ackd.data.benchmark import TRAIN
 from ackd.losses import RelationalKD, VanillaKD
-from ackd.losses.gathering import gather_batch
 from ackd.matching import Gallery
 from ackd.matching.matcher import Matcher
 from ackd.modules import (
@@ -37,6 +36,7 @@ from ackd.modules import (
     open_store,
 )
 from ackd.modules.sharding import same_buffers, share_batches
+from ackd.ops.gathering import gather_batch
 from ackd.stages import context as stages_context
 from ackd.stages import store
 from ackd.stages.context import Context

@@ -16,7 +16,6 @@ from ackd.alignment import SKA, Projection
 from ackd.callbacks import DynM
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request, UnpairedScenes
-from ackd.losses.gathering import gather_batch
 from ackd.matching import Gallery
 from ackd.modules import (
     DistillationObjective,
@@ -25,6 +24,7 @@ from ackd.modules import (
     StoredTeacher,
     TeacherStore,
 )
+from ackd.ops.gathering import gather_batch
 from tests.losses.catalogue import methods
 from tests.stages import toy
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ackd.alignment.plans import attention, split_heads
+from ackd.alignment.plans import split_heads
 from ackd.losses import coral
+from ackd.ops.pooled_attention import attention
 
 __all__ = ["planner_intermediates"]
 

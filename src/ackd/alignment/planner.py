@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ackd.alignment.plans import split_heads
-from ackd.alignment.pooled_attention import pooled_attention
 from ackd.errors import ConfigError
+from ackd.ops.pooled_attention import pooled_attention
 
 __all__ = ["Planner"]
 

@@ -5,16 +5,13 @@ Shapes: B images, N_T and N_S patches, D channels, H heads of d = D / H consecut
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from ackd.alignment.pooled_attention import pooled_attention
+from ackd.ops.pooled_attention import pooled_attention
 
 __all__ = [
     "apply_plan",
-    "attention",
     "coupling_plan",
     "cross_plans",
     "energy_scale",
@@ -39,11 +36,6 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
             f"{x.shape[-1]} channels cannot be cut into {heads} equal heads; choose a divisor."
         )
     return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
-
-
-def attention(queries: Tensor, keys: Tensor) -> Tensor:
-    """Softmax over keys of Q K^T / sqrt(d), eq 17: (B, H, N, d), (B, H, M, d) to (B, H, N, M)."""
-    return (queries @ keys.mT / math.sqrt(queries.shape[-1])).softmax(dim=-1)
 
 
 def pooled_plan(z: Tensor, w_q: Tensor, w_k: Tensor, heads: int) -> Tensor:

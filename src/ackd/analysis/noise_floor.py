@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ackd.losses._precision import exact_matmul, full_precision
 from ackd.losses.coral import CoralScaling
+from ackd.ops.precision import exact_matmul, full_precision
 
 __all__ = ["coral_noise_floor"]
 

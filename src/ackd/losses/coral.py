@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ackd.errors import unknown
 from ackd.losses._checks import require_matrix, require_two_rows
-from ackd.losses._precision import exact_gram, full_precision
-from ackd.losses.gram_distance import gram_distance
+from ackd.ops.gram_distance import gram_distance, gram_distance_definition
+from ackd.ops.precision import full_precision
 
 CoralScaling = Literal["paper", "official", "deep_coral"]
 CoralPath = Literal["auto", "gram", "direct"]
@@ -64,11 +64,9 @@ def coral(
     if path not in get_args(CoralPath):
         raise unknown("CORAL path", str(path), get_args(CoralPath), "path")
     scales = [1.0 if scaling == "official" else (len(x) - 1) ** -0.5 for x in (source, target)]
-    if _takes_gram(source, target, path):
-        squared = gram_distance(source, target, *scales).clamp_min(0.0)
-    else:
-        a, b = (x - x.mean(dim=0) for x in (source, target))
-        squared = (exact_gram(scales[0] * a.mT) - exact_gram(scales[1] * b.mT)).square().sum()
+    fast = _takes_gram(source, target, path)
+    distance = gram_distance if fast else gram_distance_definition
+    squared = distance(source, target, *scales).clamp_min(0.0)
     width = source.shape[1]
     power = {"paper": 1, "deep_coral": 2, "official": 3}[scaling]
     return squared / (4.0 * float(width) ** power)

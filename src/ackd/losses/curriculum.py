@@ -21,9 +21,9 @@ from ackd.losses._checks import (
     require_option,
     require_positive,
 )
-from ackd.losses._precision import full_precision
 from ackd.losses.method import DistillationLoss
 from ackd.losses.vanilla import softened_divergence
+from ackd.ops.precision import full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

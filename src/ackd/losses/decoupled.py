@@ -16,8 +16,8 @@ from ackd.losses._checks import (
     require_positive,
     require_target,
 )
-from ackd.losses._precision import full_precision
 from ackd.losses.method import DistillationLoss
+from ackd.ops.precision import full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from ackd.errors import ConfigError
 from ackd.losses._checks import require_features, require_not_negative, require_positive
-from ackd.losses._precision import exact_matmul, full_precision
 from ackd.losses.method import DistillationLoss
 from ackd.losses.poincare import ball_distance, to_ball
 from ackd.losses.relational import relational_angle, relational_distance
+from ackd.ops.precision import exact_matmul, full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

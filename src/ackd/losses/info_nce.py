@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ackd.losses._checks import require_features, require_positive
-from ackd.losses._precision import full_precision
+from ackd.ops.precision import full_precision
 
 _WHY_TWO = "with a single pair there is no negative to contrast it with"
 

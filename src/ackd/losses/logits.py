@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from ackd.errors import ConfigError
 from ackd.losses._checks import require_logits, require_not_negative
-from ackd.losses._precision import full_precision
 from ackd.losses.method import DistillationLoss
+from ackd.ops.precision import full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

@@ -11,8 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ackd.errors import ConfigError
 from ackd.losses._checks import require_features, require_not_negative, require_option
-from ackd.losses._precision import exact_matmul, full_precision
 from ackd.losses.method import DistillationLoss
+from ackd.ops.precision import exact_matmul, full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ackd.losses._checks import require_classes, require_matrix
-from ackd.losses._precision import full_precision
+from ackd.ops.precision import full_precision
 
 __all__ = ["READINGS_OF_TEACHER_LOGITS", "drawn_label_logits"]
 

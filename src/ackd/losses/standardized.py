@@ -15,9 +15,9 @@ from ackd.losses._checks import (
     require_not_negative,
     require_positive,
 )
-from ackd.losses._precision import full_precision
 from ackd.losses.method import DistillationLoss, needs_of
 from ackd.losses.vanilla import kd_divergence
+from ackd.ops.precision import full_precision
 
 if TYPE_CHECKING:
     from ackd.backbones.outputs import Outputs

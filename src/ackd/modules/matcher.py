@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ackd.losses import info_nce, soft_target_info_nce
-from ackd.losses.gathering import gather_batch
 from ackd.matching.matcher import Matcher
 from ackd.modules.schedules import OptimizerFactory, Schedule, ScheduledModule
+from ackd.ops.gathering import gather_batch
 
 __all__ = ["MatcherModule"]
 

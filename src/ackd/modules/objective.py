@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ackd.alignment import SKA, Projection
 from ackd.backbones import Outputs
 from ackd.losses import READINGS_OF_TEACHER_LOGITS, needs_of
-from ackd.losses.gathering import gather_batch
 from ackd.modules.stopwatch import Stopwatch
+from ackd.ops.gathering import gather_batch
 
 __all__ = ["DistillationObjective", "LossWeights", "Terms"]
 

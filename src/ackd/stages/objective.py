@@ -15,9 +15,9 @@ from ackd.config.launch.targets import instantiate
 from ackd.config.schema import Config
 from ackd.errors import AckdError, ConfigError
 from ackd.losses import READINGS_OF_TEACHER_LOGITS, needs_of
-from ackd.losses.gathering import gather_batch
 from ackd.losses.method import Part
 from ackd.modules import DistillationObjective, LossWeights
+from ackd.ops.gathering import gather_batch
 
 __all__ = ["make_objective", "reads", "try_losses"]
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ackd.alignment.plans import attention
-from ackd.alignment.pooled_attention import pooled_attention
+from ackd.ops import pooled_attention, pooled_attention_definition
 
 
 def heads(patches: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -20,7 +19,7 @@ def heads(patches: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor
 @pytest.mark.parametrize(("asking", "asked"), [(4, 4), (6, 3), (1, 1)])
 def test_value_and_gradient_of_the_definition(asking: int, asked: int) -> None:
     pair = heads(asking, 0), heads(asked, 1)
-    fast, slow = pooled_attention(*pair), attention(*pair).mean(dim=-2)
+    fast, slow = pooled_attention(*pair), pooled_attention_definition(*pair)
     torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-14)
     weights = torch.arange(fast.numel(), dtype=fast.dtype).reshape(fast.shape)
     found = torch.autograd.grad((fast.square() * weights).sum(), pair)
@@ -47,7 +46,7 @@ def test_bfloat16_stays_bfloat16_under_autocast() -> None:
     plan[..., 0].sum().backward()
     assert queries.grad is not None
     assert queries.grad.dtype == torch.bfloat16
-    exact = attention(queries.double(), keys.double()).mean(dim=-2)
+    exact = pooled_attention_definition(queries.double(), keys.double())
     torch.testing.assert_close(plan.double(), exact, rtol=0.05, atol=0.01)
 
 

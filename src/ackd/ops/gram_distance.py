@@ -1,4 +1,4 @@
-"""The distance of two covariances without a covariance, value and gradient in few products."""
+"""The distance of two covariances without a covariance: value and gradient in few products."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ackd.losses._precision import exact_gram, exact_matmul
+from ackd.ops.precision import exact_gram, exact_matmul
 
-__all__ = ["gram_distance"]
+__all__ = ["gram_distance", "gram_distance_definition"]
+
+
+def gram_distance_definition(
+    source: Tensor, target: Tensor, scale_s: float = 1.0, scale_t: float = 1.0
+) -> Tensor:
+    """Return |A^T A - B^T B|^2, A and B centred and scaled, from the two D x D covariances.
+
+    Args and the result as of :func:`gram_distance`; this one has derivatives of every order, and
+    the smaller rounding error where the covariances nearly agree.
+    """
+    a, b = (x - x.mean(dim=0) for x in (source, target))
+    return (exact_gram(scale_s * a.mT) - exact_gram(scale_t * b.mT)).square().sum()
 
 
 def gram_distance(

@@ -1,4 +1,4 @@
-"""Attention averaged over its queries, value and gradient in as few passes as it takes."""
+"""Attention averaged over its queries, with its gradient in few passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-__all__ = ["pooled_attention"]
+__all__ = ["attention", "pooled_attention", "pooled_attention_definition"]
+
+
+def attention(queries: Tensor, keys: Tensor) -> Tensor:
+    """Softmax over keys of Q K^T / sqrt(d), eq 17: (B, H, N, d), (B, H, M, d) to (B, H, N, M)."""
+    return (queries @ keys.mT / math.sqrt(queries.shape[-1])).softmax(dim=-1)
+
+
+def pooled_attention_definition(queries: Tensor, keys: Tensor) -> Tensor:
+    """Mean over the queries of their attention: (B, H, M, d), (B, H, N, d) to (B, H, N)."""
+    return attention(queries, keys).mean(dim=-2)
 
 
 def pooled_attention(queries: Tensor, keys: Tensor) -> Tensor:
