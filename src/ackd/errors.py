@@ -58,16 +58,18 @@ class ImageError(DataError):
     Attributes:
         kind: What is wrong in a few words, for lists: ``missing``, ``no permission``,
             ``empty file``, ``web page``, ``unreadable``, ``wrong bands``, ``wrong type``,
-            ``NaN`` or ``nodata``.
+            ``NaN``, ``nodata`` or ``unstated nodata``.
         text: What is wrong, in a sentence or two.
         advice: What to do about it; "" where the text says so.
+        marker: The number that marks invalid pixels although the file does not say so.
     """
 
-    def __init__(self, text: str, kind: str, advice: str = "") -> None:
+    def __init__(self, text: str, kind: str, advice: str = "", marker: float | None = None) -> None:
         super().__init__(f"{text} {advice}" if advice else text)
         self.text = text
         self.kind = kind
         self.advice = advice
+        self.marker = marker
 
 
 class MissingClassError(DataError):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from ackd.data.sources import EUROSAT_MS
 from ackd.prepare.check import check
+from ackd.train import train
 from tests.data.layouts import ms_pixels, write_jpg, write_tif
 from tests.data.patch_layouts import write_mat
 from tests.data.small_archives import write_archives
 from tests.prepare.running import Command, two_classes
+from tests.stages import toy
 
 
 @pytest.fixture
@@ -264,3 +269,55 @@ def test_reflectance_is_said_to_need_a_scale(tmp_path: Path, prepare: Command) -
     assert said.code == 0
     assert "If these are bands of Sentinel-2 (data.sensor=sentinel2)" in said.out
     assert "probably data.scale=1;" in said.out
+
+
+def spoil_nan(root: Path, pixels: NDArray[np.float32]) -> None:
+    pixels[1, 2, 3] = np.nan
+    write_tif(root / "MS/bog/0.tif", pixels)
+
+
+def spoil_nodata(root: Path, pixels: NDArray[np.float32]) -> None:
+    pixels[:, :2] = -9999
+    write_tif(root / "MS/bog/0.tif", pixels, nodata=-9999)
+
+
+def spoil_alpha(root: Path, pixels: NDArray[np.float32]) -> None:
+    del pixels
+    photograph = np.full((8, 8, 4), 200, np.uint8)
+    photograph[2:4, :, 3] = 0
+    (root / "RGB/bog/0.jpg").unlink()
+    Image.fromarray(photograph).save(root / "RGB/bog/0.png")
+
+
+def spoil_unstated(root: Path, pixels: NDArray[np.float32]) -> None:
+    pixels[:, :2] = -9999
+    write_tif(root / "MS/bog/0.tif", pixels)
+
+
+@pytest.mark.parametrize("spoil", [spoil_nan, spoil_nodata, spoil_alpha, spoil_unstated])
+def test_the_printed_commands_train_on_images_with_invalid_pixels(
+    tmp_path: Path, prepare: Command, monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path, NDArray[np.float32]], None],
+) -> None:  # fmt: skip
+    own(tmp_path)
+    spoil(tmp_path, np.random.default_rng(1).normal(size=(3, 8, 8)).astype(np.float32))
+    said = prepare("check", tmp_path / "MS", tmp_path / "RGB", "--json", "-")
+    assert said.code == 1
+    commands = [shlex.split(command) for command in json.loads(said.out)["commands"]]
+    assert [words[-1] for words in commands] == ["data.nodata=drop", "data.nodata=zero"]
+
+    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
+    monkeypatch.setattr(
+        "ackd.stages.context.build_backbone",
+        lambda name, bands, classes, **_: toy.ToyBackbone(bands, classes),
+    )
+    for words in commands:
+        assert words[:3] == ["python", "-m", "ackd.train"]
+        sizes = (f"{stage}.batch_size=2" for stage in ("teacher", "matcher", "student"))
+        # The options that toy sets first are those of other data; what was printed comes last.
+        cfg = toy.composed(tmp_path, "student.max_epochs=1", *sizes, *words[3:])
+        result = train(cfg, tmp_path / "outputs" / words[-1])
+        assert result["student"]["metrics"]["oa"] is not None
+        sides = result["data"]["split_sizes"].values()
+        images = sum(sum(side.values()) for side in sides)
+        assert images == (23 if words[-1] == "data.nodata=drop" else 24)

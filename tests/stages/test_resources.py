@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -13,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ackd.data.pairs import UnpairedScenes
-from ackd.errors import AckdError, ConfigError
-from ackd.modules import DistillModule, TeacherModule
-from ackd.stages.resources import shortages_told
+from ackd.data.pairs import Request, UnpairedScenes
+from ackd.errors import AckdError, ConfigError, DiskFullError
+from ackd.modules import DistillModule, TeacherModule, UnpairedDataModule
+from ackd.runs.resources import shortages_told
 from ackd.train import train
 from tests.stages import toy
 
@@ -88,6 +89,87 @@ def test_other_errors_keep_their_trace(tmp_path: Path) -> None:
         shortages_told(options, "student"),
     ):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+def test_passes_over_images_take_fewer_at_once_where_memory_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[logging.LogRecord]
+) -> None:
+    """The teacher's outputs, the galleries and DynM: 18 MS and 27 RGB images."""
+    load, taken = UnpairedDataModule.load, []
+
+    def small(self: Any, request: Request, device: torch.device) -> Any:
+        images = len(request.rgb if request.ms is None else request.ms)
+        if images > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        taken.append(images)
+        return load(self, request, device)
+
+    whole = run(tmp_path / "whole")
+    monkeypatch.setattr(UnpairedDataModule, "load", small)
+    found = run(tmp_path / "small")
+    assert max(taken) == 4
+    told = [text for r in said if "do not fit into memory" in (text := r.getMessage())]
+    assert told == [
+        "18 images at once do not fit into memory; going on with 9",
+        "9 images at once do not fit into memory; going on with 4",
+    ]
+    assert found["student"]["best_epoch"] == whole["student"]["best_epoch"]
+    for name in ("logits", "zbar", "z"):
+        ours, theirs = (
+            np.load(next((tmp_path / run).glob(f"artifacts/store/*/{name}.npy")))
+            for run in ("small", "whole")
+        )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def full(*_: Any) -> Any:
+    raise RuntimeError("std::bad_alloc")
+
+
+def test_one_image_that_does_not_fit_in_the_teachers_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UnpairedDataModule, "load", full)
+    with pytest.raises(AckdError, match=r"The pass of the teacher over .* \(data\.size=N\)"):
+        run(tmp_path, "method=kd", "teacher.max_epochs=1")
+
+
+def test_one_image_that_does_not_fit_in_the_pairing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = UnpairedDataModule.load
+    monkeypatch.setattr(
+        UnpairedDataModule, "load",
+        lambda self, request, device: full() if request.ms is None else load(self, request, device),
+    )  # fmt: skip
+    with pytest.raises(AckdError, match=r"The pairing ran out of memory on this machine \(std"):
+        run(tmp_path, "teacher.max_epochs=1")
+
+
+@pytest.mark.parametrize("stage", MODULES)
+def test_out_of_memory_in_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(MODULES[stage], "test_step", full)
+    with pytest.raises(
+        AckdError,
+        match=rf"The test of the {stage} ran out .*{stage}\.batch_size=4 .*ckpt_path=auto",
+    ):
+        run(tmp_path, "method=kd", "teacher.max_epochs=1", "student.max_epochs=1")
+
+
+def test_out_of_memory_in_the_first_try_is_not_the_networks_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toy.ToyBackbone, "run", full)
+    with pytest.raises(AckdError, match=r"first try of the teacher ran out .*teacher\.backbone"):
+        run(tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_shared_memory(tmp_path: Path) -> None:
+    options = toy.config(tmp_path, "loader.num_workers=2")
+    with pytest.raises(DiskFullError), shortages_told(options, "student"):
+        raise DiskFullError("/dev/shm/outputs/last.ckpt cannot be written: it needs 5 kB")
 
 
 def in_worker(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:

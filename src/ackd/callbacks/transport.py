@@ -6,13 +6,14 @@ import logging
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
+from torch import Tensor
 
 from ackd.analysis import nearest_distance, wasserstein2
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.distill import DistillModule
+from ackd.modules.loading import Batch
 from ackd.utils.networks import eval_mode
 
 __all__ = ["TransportCost"]
@@ -91,26 +92,31 @@ class TransportCost(pl.Callback):
         Raises:
             ValueError: There is no teacher, or no pairs.
         """
-        if module.teacher is None or data.pairs is None:
+        taught_by = module.teacher
+        if taught_by is None or data.pairs is None:
             raise ValueError("the transport cost needs a teacher and pairs")
         rows = data.rows(TRAIN, "rgb")
         count = min(self.sample, len(rows))
         chosen = np.sort(np.random.default_rng(self.seed).choice(len(rows), count, replace=False))
         request = Request(data.pairs.numpy()[chosen], rows[chosen])
-        with eval_mode(module), torch.no_grad():
-            batch = data.load(request, module.device)
-            outputs = module.teacher(batch["ms_index"], batch.get("ms"))
+
+        def look(batch: Batch) -> tuple[Tensor, ...]:
+            outputs = taught_by(batch["ms_index"], batch.get("ms"))
             teacher = module.objective.as_taught(outputs)
             student = module.backbone(batch["rgb"])
             projection = module.objective.projection
             if projection is not None:
                 student = projection(student)
+            return student.zbar, teacher.zbar, student.logits, teacher.logits
+
+        with eval_mode(module):
+            outputs = data.look(request, module.device, look)
+        features_s, features_t, logits_s, logits_t = (part.double().cpu() for part in outputs)
         costs: dict[str, float] = {}
         for name, s, t in (
-            ("features", student.zbar, teacher.zbar),
-            ("logits", student.logits, teacher.logits),
+            ("features", features_s, features_t),
+            ("logits", logits_s, logits_t),
         ):
-            s, t = s.double().cpu(), t.double().cpu()
             if not (s.isfinite().all() and t.isfinite().all()):
                 return {}
             if s.shape[1] == t.shape[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,8 +21,11 @@ from ackd.errors import ConfigError
 from ackd.modules.loading import Batch, LateLoader, PartnerRows, Side, partner_index
 from ackd.modules.sharding import share_batches
 from ackd.tasks import Task, task_of
+from ackd.utils.memory import out_of_memory
 
 __all__ = ["UnpairedDataModule"]
+
+log = logging.getLogger("ackd")
 
 SWEEP_BATCH = 256  # images at once outside of training; eval mode needs little memory
 
@@ -105,6 +109,7 @@ class UnpairedDataModule(pl.LightningDataModule):
             )
         self.pairs: Tensor | None = None
         self.version = -1
+        self._most_at_once: int | None = None  # images, outside of training
         self._train_loader: LateLoader | None = None
         self._train_batches: SceneBatches | None = None
 
@@ -252,6 +257,8 @@ class UnpairedDataModule(pl.LightningDataModule):
     ) -> Iterator[tuple[Tensor, ...]]:
         """Go through rows of a side once, in order, unaugmented; the ranks share the work.
 
+        Where memory runs out, batches are halved until they fit, and stay so.
+
         Args:
             side: The modality.
             rows: (N,) of that side.
@@ -263,11 +270,54 @@ class UnpairedDataModule(pl.LightningDataModule):
         """
         requests = list(SceneBatches(side, rows, SWEEP_BATCH))
 
-        @torch.no_grad()
-        def work(request: Request) -> tuple[Tensor, ...]:
-            return compute(self.load(request, device))
+        return share_batches(
+            requests, [len(getattr(r, side)) for r in requests],
+            lambda request: self.look(request, device, compute),
+        )  # fmt: skip
 
-        return share_batches(requests, [len(getattr(r, side)) for r in requests], work)
+    def look(
+        self, request: Request, device: torch.device, compute: Callable[[Batch], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Compute something of images outside of training, unaugmented and without gradients.
+
+        Where memory runs out, it is done in parts of half as many images, and so from then on.
+
+        Args:
+            request: Which images.
+            device: Where ``compute`` gets them.
+            compute: A prepared batch to tensors (B, ...).
+
+        Returns:
+            The outputs of the whole batch, on the CPU where it was computed in parts.
+        """
+        found = None
+        while found is None:
+            found = self._look_at_parts(request, device, compute)
+        return found
+
+    @torch.no_grad()
+    def _look_at_parts(
+        self, request: Request, device: torch.device, compute: Callable[[Batch], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...] | None:
+        """The same; None where memory ran out."""
+        parts = _parts(request, self._most_at_once)
+        try:
+            if len(parts) == 1:
+                return compute(self.load(request, device))
+            outputs = [
+                tuple(output.cpu() for output in compute(self.load(part, device))) for part in parts
+            ]
+            return tuple(torch.cat(column) for column in zip(*outputs, strict=True))
+        except (RuntimeError, MemoryError) as error:
+            tried = _length(parts[0])
+            if tried == 1 or not out_of_memory(error):
+                raise
+        # Outside of the handler, whose trace holds on to what did not fit.
+        self._most_at_once = tried // 2
+        log.warning("%d images at once do not fit into memory; going on with %d", tried, tried // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
 
     def sweep_length(self, rows: NDArray[np.int64]) -> int:
         """How many batches :meth:`sweep` gives."""
@@ -277,3 +327,18 @@ class UnpairedDataModule(pl.LightningDataModule):
         """Read and prepare one batch outside of a loader, unaugmented."""
         raw = self._read()[request]
         return self.prepare({key: value.to(device) for key, value in raw.items()})
+
+
+def _length(request: Request) -> int:
+    return len(next(rows for rows in request if rows is not None))
+
+
+def _parts(request: Request, most: int | None) -> list[Request]:
+    """Cut a request into requests of so many images."""
+    length = _length(request)
+    if most is None or length <= most:
+        return [request]
+    return [
+        Request(*(None if rows is None else rows[start : start + most] for rows in request))
+        for start in range(0, length, most)
+    ]

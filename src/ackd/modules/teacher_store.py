@@ -26,6 +26,7 @@ from ackd.utils.io import full_disk_told, need_room, read_json, sync, write_json
 __all__ = ["TeacherStore", "open_store", "write_store"]
 
 ABOUT = "store.json"
+BLOCK = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +104,10 @@ def write_store(
 
 
 def open_store(folder: Path) -> TeacherStore:
-    """Map a store into memory; nothing is read until it is looked at.
+    """Map a store into memory, after its files were read through once.
 
     Raises:
-        DamagedError: A file is missing or not whole.
+        DamagedError: A file is missing or not whole, or has values that are not finite.
     """
     try:
         about = read_json(folder / ABOUT)
@@ -119,11 +120,30 @@ def open_store(folder: Path) -> TeacherStore:
         raise DamagedError(
             f"The teacher's outputs in {folder} cannot be read ({error})."
         ) from error
+    for name in ("logits", "zbar", "z"):
+        if name in parts and not _finite(folder / f"{name}.npy", parts[name]):
+            raise DamagedError(
+                f"The teacher's outputs in {folder} have values that are not finite ({name}.npy)."
+            )
     height, width = about["grid"]
     return TeacherStore(
         parts["rows"], parts.get("z"), parts["zbar"], parts["logits"], (height, width),
         about["z_dim"],
     )  # fmt: skip
+
+
+def _finite(path: Path, values: Tensor) -> bool:
+    """Whether the numbers of an array are finite.
+
+    Read from the file block by block: pages of the map would count as this process's memory.
+    """
+    dtype = values.numpy().dtype
+    with path.open("rb") as file:
+        file.seek(path.stat().st_size - values.nbytes)  # behind the header
+        while block := file.read(BLOCK):
+            if not np.isfinite(np.frombuffer(block, dtype)).all():
+                return False
+    return True
 
 
 def _refuse_broken(block: Outputs, rows: NDArray[np.int64]) -> None:

@@ -50,6 +50,7 @@ class Report:
         findings: In the order found.
         understood: What a user's own folders were taken for, one sentence each.
         commands: Complete commands that train on them, each with what sets it apart.
+        markers: Numbers that mark invalid pixels although the files do not say so.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     understood: list[str] = field(default_factory=list)
     commands: list[tuple[str, str]] = field(default_factory=list)
+    markers: list[float] = field(default_factory=list)
 
     @property
     def breaks(self) -> bool:

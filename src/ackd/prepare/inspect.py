@@ -43,6 +43,7 @@ class Seen:
         dtype: Its number type.
         low: Its smallest number.
         high: Its largest number.
+        marker: The number that marks its invalid pixels although the file does not say so.
     """
 
     record: Record
@@ -55,6 +56,7 @@ class Seen:
     dtype: str = ""
     low: float = 0.0
     high: float = 0.0
+    marker: float | None = None
 
 
 def inspect_source(
@@ -120,6 +122,8 @@ def _judge(source: Source, root: Path, records: Sequence[Record], report: Report
     with plain_tifs():
         images = [source.read(root / file, bands, None) for file in files]
     verdict = judge_values(images, files, bands, source.sensor)
+    if verdict.marker is not None:
+        report.markers.append(verdict.marker)
     for text in verdict.errors:
         report.add("error", "value range", source.name, text)
     for text in verdict.warnings:
@@ -160,7 +164,7 @@ def _open(
     try:
         image = source.read(path, bands, None, options)
     except ImageError as error:
-        return Seen(record, digest, (), str(error), error.kind)
+        return Seen(record, digest, (), str(error), error.kind, marker=error.marker)
     except DataError as error:
         return Seen(record, digest, (), str(error), "unreadable")
     return Seen(
@@ -191,6 +195,8 @@ def unmeasured(image: NDArray[Any]) -> int:
 
 def _tell(one: Seen, source: Source, report: Report) -> None:
     file = (one.record.file,)
+    if one.marker is not None:
+        report.markers.append(one.marker)
     if one.error is not None:
         report.add("error", one.kind, source.name, one.error, file)
     if one.flat:

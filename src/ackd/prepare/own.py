@@ -20,16 +20,6 @@ from ackd.utils.progress import bar
 
 __all__ = ["check_own"]
 
-#: Asked in the commands alone: the findings name each file and say the same.
-_INVALID_PIXELS = Question(
-    "Some images have invalid pixels.",
-    "nodata",
-    (
-        Answer({"data.nodata": "drop"}, "images with invalid pixels are left out"),
-        Answer({"data.nodata": "zero"}, "they stay, and their invalid pixels are 0"),
-    ),
-)
-
 
 def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -> None:
     """Open every image of two folders of class folders.
@@ -70,9 +60,24 @@ def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -
             continue  # of all files, which tells more than the first of each class
         report.add("error", question.kind, "MS and RGB", question.text)
     words = [f"{name}={value}" for name, value in own.options.items()]
-    if told & INVALID:
-        asked.append(_INVALID_PIXELS)
+    if told & INVALID or report.markers:
+        asked.append(_invalid_pixels(report.markers))
     report.commands += commands(asked, words) or [(command(words, {}), "")]
+
+
+def _invalid_pixels(markers: Sequence[float]) -> Question:
+    """Asked in the commands alone: the findings name each file and say the same.
+
+    Args:
+        markers: Numbers that mark invalid pixels although the files do not say so. The option
+            takes one of them, so where there are several the commands have the most common.
+    """
+    value = {"data.nodata_value": f"{Counter(markers).most_common(1)[0][0]:g}"} if markers else {}
+    answers = (
+        Answer({**value, "data.nodata": "drop"}, "images with invalid pixels are left out"),
+        Answer({**value, "data.nodata": "zero"}, "they stay, and their invalid pixels are 0"),
+    )
+    return Question("Some images have invalid pixels.", "nodata", answers)
 
 
 def _side(look: FirstLook, name: str) -> list[str]:

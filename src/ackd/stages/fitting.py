@@ -29,12 +29,12 @@ from ackd.callbacks import (
 from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
-from ackd.errors import AckdError, DataError, DivergedError
+from ackd.errors import AckdError, DamagedError, DivergedError
 from ackd.modules import UnpairedDataModule
 from ackd.runs.checkpoints import CHECKPOINTS, WholeCheckpoints
 from ackd.runs.interrupts import GOES_ON, left_to_lightning
 from ackd.runs.ranks import first_rank
-from ackd.stages.resources import shortages_told
+from ackd.runs.resources import shortages_told
 from ackd.tracking.metrics_csv import EpochRow
 from ackd.utils.io import load_tensors, remove_drafts
 
@@ -67,15 +67,14 @@ def finite_weights(path: Path, stage: str) -> dict[str, Any]:
     """Read the weights of a finished stage.
 
     Raises:
-        DamagedError: The file is cut off or damaged.
-        DataError: Some are not finite, as an older version may have stored them.
+        DamagedError: The file is cut off or damaged, or some of them are not finite, as an older
+            version may have stored them.
     """
     weights = load_tensors(path)
     broken = not_finite(weights)
     if broken:
-        raise DataError(
-            f"The stored {stage} has weights that are not finite ({path}, first {broken[0]}); "
-            f"train it again with 'force=[{stage}]', and a smaller {stage}.optimizer.lr."
+        raise DamagedError(
+            f"The stored {stage} has weights that are not finite ({path}, first {broken[0]})."
         )
     return weights
 

@@ -16,6 +16,7 @@ from ackd.modules.execution import runs_on_cpu
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible
 from ackd.runs.ranks import first_rank, meet, part
+from ackd.runs.resources import shortages_told
 from ackd.runs.result import describe_run
 from ackd.stages.context import Context
 from ackd.stages.matcher import MatcherStage
@@ -33,6 +34,9 @@ __all__ = ["run_pipeline"]
 log = logging.getLogger("ackd")
 
 P = TypeVar("P")
+
+# One image at a time has been tried by then.
+SMALLER = "smaller images (data.size=N) or smaller networks (matcher.backbone.name=NAME)"
 
 # What a stage that learns from labels reports, see Measured.entries.
 PARTS = ("task", "metrics", "interval", "validation", "by_class")
@@ -104,7 +108,8 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
                 stage = StoreStage(context, data, teacher, fingerprint)
                 store, report = finished(stage).product
                 seconds["store"] = report["seconds"]
-            pairing = make_pairing(context, data, teacher, matcher, store)
+            with shortages_told(config, "student", doing="pairing", half=SMALLER):
+                pairing = make_pairing(context, data, teacher, matcher, store)
             seconds["galleries"] = pairing.seconds
         student = train_student(
             context, data, folder, teacher=teacher, pairing=pairing, resume=resume, store=store

@@ -15,6 +15,7 @@ from ackd.backbones import Backbone, Outputs
 from ackd.data.benchmark import TRAIN
 from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
 from ackd.runs.ranks import first_rank
+from ackd.runs.resources import shortages_told
 from ackd.stages.context import Context
 from ackd.stages.objective import reads
 from ackd.stages.pairing import compute_device
@@ -23,6 +24,9 @@ from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 
 __all__ = ["StoreStage"]
+
+# One image at a time has been tried by then.
+SMALLER = "smaller images (data.size=N), or a smaller teacher.backbone.name"
 
 
 class StoreStage:
@@ -70,8 +74,10 @@ class StoreStage:
         config = self.context.config
         rows = self.data.rows(TRAIN, "ms")
         device = compute_device(self.context)
-        self.teacher.to(device)
-        with eval_mode(self.teacher):
+        told = shortages_told(
+            config, "teacher", doing="pass of the teacher over the MS images", half=SMALLER
+        )
+        with told, eval_mode(self.teacher.to(device)):
             blocks = self._blocks(device)
             if first_rank():
                 write_store(folder, rows, blocks, patches="z" in reads(config))

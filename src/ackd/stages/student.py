@@ -14,6 +14,7 @@ from ackd.data.benchmark import TEST
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import Measured, measure, write_predictions
+from ackd.runs.resources import shortages_of_test_told
 from ackd.stages.context import Context
 from ackd.stages.export import export_student
 from ackd.stages.fitting import fit
@@ -89,7 +90,8 @@ def train_student(
             ],
         )  # fmt: skip
         names = data.names(TEST)
-        measured = measure(fitted.trainer, module, data, names, "student")
+        with shortages_of_test_told(config, "student"):
+            measured = measure(fitted.trainer, module, data, names, "student")
         log_options(loggers, config, measured)
     if fitted.trainer.is_global_zero:
         write_predictions(folder, module, names)

@@ -13,6 +13,7 @@ from ackd.data.benchmark import TEST
 from ackd.modules import TeacherModule
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import measure, write_predictions
+from ackd.runs.resources import shortages_of_test_told
 from ackd.runs.result import validation_of_epoch
 from ackd.stages.context import Context
 from ackd.stages.fitting import finite_weights, fit
@@ -73,7 +74,8 @@ class TeacherStage:
                 loggers=loggers, checkpoint=checkpoint, callbacks=watchers(config, loggers),
             )  # fmt: skip
             names = data.names(TEST)
-            measured = measure(fitted.trainer, module, data, names, "teacher")
+            with shortages_of_test_told(config, "teacher"):
+                measured = measure(fitted.trainer, module, data, names, "teacher")
         if fitted.trainer.is_global_zero:
             write_predictions(folder, module, names)
             save_tensors(folder / "weights.pt", module.backbone.state_dict())

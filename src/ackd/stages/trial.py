@@ -21,7 +21,9 @@ from ackd.backbones import Backbone, ImageSize, Outputs, build_backbone, checked
 from ackd.data.benchmark import SceneSet
 from ackd.errors import AckdError, ConfigError
 from ackd.modules.loading import Side
+from ackd.runs.resources import shortages_told
 from ackd.stages.objective import try_losses
+from ackd.utils.memory import out_of_memory
 
 if TYPE_CHECKING:
     from ackd.config.schema import BackboneConfig, Config
@@ -110,11 +112,18 @@ def try_run(context: Context) -> None:
 
     Raises:
         ConfigError: A network or a loss cannot serve; the option is named, and what would fit.
+        AckdError: There is not enough memory for two images.
     """
     outputs: dict[str, Outputs] = {}
     with isolate_rng(include_cuda=False):
         for role in roles(context):
-            outputs[role.option] = try_network(context, role)
+            # Two images at a time, which is as few as training allows.
+            less = f"smaller images (data.size=N) or a smaller {role.option}.name"
+            stage = role.option.split(".")[0]
+            with shortages_told(
+                context.config, stage, doing=f"first try of the {stage}", half=less
+            ):
+                outputs[role.option] = try_network(context, role)
         student, teacher = (outputs.get(f"{stage}.backbone") for stage in ("student", "teacher"))
         if student is not None and teacher is not None:
             try_losses(context.config, context.classes, student, teacher)
@@ -138,7 +147,9 @@ def try_network(context: Context, role: Role) -> Outputs:
         try:
             found = _run(network, size)
         except Exception as error:
-            # Whatever a network raises about a black image is about its shape.
+            if out_of_memory(error):
+                raise
+            # Whatever else a network raises about a black image is about its shape.
             raise _cannot_serve(role, network.bands, size, error) from error
         outputs = found if outputs is None else outputs
     assert outputs is not None

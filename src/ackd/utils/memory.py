@@ -1,11 +1,21 @@
-"""What happens to memory that a training step has freed."""
+"""Memory: what happens to what a training step has freed, and what is said where it runs out."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 
-__all__ = ["keep_freed_memory"]
+import torch
+
+__all__ = ["errors_text", "keep_freed_memory", "out_of_memory"]
+
+# What torch, numpy and the allocators say; matched without regard to case.
+MEMORY = re.compile(
+    r"out of memory|bad_alloc|not enough memory|can't allocate memory|cannot allocate memory"
+    r"|unable to allocate",
+    re.IGNORECASE,
+)
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -36,3 +46,20 @@ def keep_freed_memory() -> bool:
     # Older glibc refuses more than 32 MB.
     large = mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) or mallopt(M_MMAP_THRESHOLD, 32 << 20)
     return bool(large) and bool(mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or what led to it, says that the machine or the GPU has no memory left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return MEMORY.search(errors_text(error)) is not None
+
+
+def errors_text(error: BaseException) -> str:
+    """Everything said by an error and by what led to it."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(parts) < 5:
+        parts.append(str(seen) or type(seen).__name__)
+        seen = seen.__cause__ or seen.__context__
+    return " ".join(parts)

@@ -158,6 +158,7 @@ def measured(
             f"files; this one does not say so. Say it by data.nodata_value={marker:g}, and what to "
             "do with such images by data.nodata=drop or data.nodata=zero.",
             "unstated nodata",
+            marker=marker,
         )
     found = blank_invalid(path, pixels, invalid, bands, options.nodata)
     return found if found.dtype.name in _STORED else found.astype(np.float32)

@@ -55,6 +55,7 @@ class Verdict:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     ways_out: tuple[tuple[dict[str, Any], str], ...] = ()
+    marker: float | None = None
 
 
 def check_values(scenes: SceneSet, scaled: bool = True) -> tuple[str, ...]:
@@ -124,6 +125,7 @@ def judge_values(
                 "with such images: data.nodata=drop or data.nodata=zero.",
             ),
             (),
+            marker=marker,
         )
     if sensor.scale is None:
         return Verdict((), ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
@@ -19,6 +19,9 @@ from ackd.data.sources.folders import is_image, visible
 from ackd.errors import DataError, ImageError, MissingClassError, did_you_mean, nearest
 
 __all__ = ["ClassFolders"]
+
+#: Kinds of errors that an option can help, which their text names.
+_OPTIONS_HELP: Final = frozenset({"NaN", "nodata", "unstated nodata"})
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class ClassFolders:
             chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
             return read_rgb(path, size, options)[chosen]
         except ImageError as error:
-            if not self.own:
+            if not self.own or error.kind in _OPTIONS_HELP:
                 raise
             advice = (
                 f"Put the right file in its place, or take it out of the folder ({self.option})."

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
+from contextlib import AbstractContextManager, contextmanager
 
 from ackd.config.schema import Config
 from ackd.errors import AckdError
+from ackd.utils.memory import errors_text, out_of_memory
 
-__all__ = ["shortages_told"]
+__all__ = ["shortages_of_test_told", "shortages_told"]
 
-# What torch, numpy and the allocators say; matched without regard to case.
-MEMORY = re.compile(
-    r"out of memory|bad_alloc|not enough memory|can't allocate memory|cannot allocate memory"
-    r"|unable to allocate",
-    re.IGNORECASE,
-)
 SHARED = re.compile(
     r"bus error|shared memory|/dev/shm|shm_open|/torch_\d+|insufficient shared", re.IGNORECASE
 )
@@ -27,28 +20,42 @@ KILLED = re.compile(r"killed by signal: Killed|exited unexpectedly", re.IGNORECA
 
 
 @contextmanager
-def shortages_told(config: Config, stage: str, *, half: str | None = None) -> Iterator[None]:
+def shortages_told(
+    config: Config, stage: str, *, doing: str | None = None, half: str | None = None
+) -> Iterator[None]:
     """Turn what a lack of memory, of shared memory or of an answer raises inside into a sentence.
 
     Args:
         config: Of the run.
-        stage: What is being done: a stage of training, or another word for the sentence.
-        half: An option with a value that needs less memory; that of the stage's batch by default.
+        stage: A stage of training, whose batch size is named.
+        doing: What is being done, for the sentence; the stage by default.
+        half: What needs less memory; half of the stage's batch by default.
 
     Raises:
         AckdError: In place of what was raised, which is its cause.
     """
     try:
         yield
+    except AckdError:
+        raise  # said already
     except (RuntimeError, MemoryError, OSError) as error:
-        told = _told(error, config, stage, half or _half_a_batch(config, stage))
+        told = _told(error, config, doing or stage, half or _half_a_batch(config, stage))
         if told is None:
             raise
         raise AckdError(told) from error
 
 
+def shortages_of_test_told(config: Config, stage: str) -> AbstractContextManager[None]:
+    """The same for the test of a stage that has been trained."""
+    less = (
+        f"{_half_a_batch(config, stage)}, which trains it again, or free some memory and go on "
+        "with ckpt_path=auto"
+    )
+    return shortages_told(config, stage, doing=f"test of the {stage}", half=less)
+
+
 def _told(error: Exception, config: Config, stage: str, half: str) -> str | None:
-    text = _text(error)
+    text = errors_text(error)
     workers = config.loader.num_workers
     if workers and "DataLoader timed out" in text:
         return (
@@ -69,7 +76,7 @@ def _told(error: Exception, config: Config, stage: str, half: str) -> str | None
             f"memory runs out. Each of the {workers} workers takes memory of its own: use "
             f"loader.num_workers=0, or {half}; in a container also docker run --shm-size=8g ..."
         )
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or MEMORY.search(text):
+    if out_of_memory(error):
         where = "the GPU" if "cuda" in text.lower() else "this machine"
         return (
             f"The {stage} ran out of memory on {where} "
@@ -79,20 +86,9 @@ def _told(error: Exception, config: Config, stage: str, half: str) -> str | None
     return None
 
 
-def _text(error: BaseException) -> str:
-    """Everything said by an error and by what led to it."""
-    parts: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None and len(parts) < 5:
-        parts.append(str(seen) or type(seen).__name__)
-        seen = seen.__cause__ or seen.__context__
-    return " ".join(parts)
-
-
 def _half_a_batch(config: Config, stage: str) -> str:
-    options = getattr(config, stage, None)
-    if options is None:
-        return "less data at once"
+    """The option that lets a stage train with less memory, with a value."""
+    options = getattr(config, stage)
     half = max(2, options.batch_size // 2)
     if half == options.batch_size:
         return f"a smaller {stage}.backbone.name, or smaller images (data.size)"
