@@ -30,7 +30,7 @@ from ackd.data import (
     select,
 )
 from ackd.data.sensors import EUROSAT_BANDS
-from ackd.data.splits.reader import bands_of, reader_of
+from ackd.data.splits.selection import bands_of, reader_of
 from benchmarks.scale import Scale
 from benchmarks.section import Row, Section
 

@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ackd.data.datasets.class_map import load_class_map
-from ackd.data.sources import BIGEARTHNET_V2, EUROSAT_MS, EUROSAT_RGB, NWPU_RESISC45, Source
+from ackd.data.sources import Source
+from ackd.data.sources.bigearthnet_v2 import BIGEARTHNET_V2
+from ackd.data.sources.eurosat import EUROSAT_MS, EUROSAT_RGB
+from ackd.data.sources.nwpu_resisc45 import NWPU_RESISC45
 from ackd.data.splits.manifest import checksum
 from ackd.errors import AckdError, DataError
 from ackd.utils.io import write_text

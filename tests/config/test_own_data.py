@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ackd.data.options import BENCHMARKS
 from ackd.errors import AckdError
 from ackd.train import check
 from tests.cli.running import Done, run
@@ -71,7 +72,7 @@ def test_a_camera_without_blue_is_asked_about(tmp_path: Path) -> None:
 def test_a_run_is_named_after_its_data() -> None:
     assert value("name") == "embedded"
     assert value("name", "data=folders") == "folders"
-    for benchmark in ("s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"):
+    for benchmark in BENCHMARKS:
         assert value("name", f"data={benchmark}") == benchmark
     assert value("name", "data=s2s_eu", "+experiment=s2s_eu_rr") == "s2s_eu_rr"
     assert value("name", "data=s2s_eu", "name=mine") == "mine"

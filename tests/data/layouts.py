@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 
 from ackd.data.datasets.class_map import load_class_map
 from ackd.data.sensors import EUROSAT_BANDS
-from ackd.data.sources import EUROSAT_MS
+from ackd.data.sources.eurosat import EUROSAT_MS
 
 PLACE = from_origin(500_000, 5_500_000, 10, 10)
 

@@ -12,7 +12,8 @@ import scipy.io
 from numpy.typing import NDArray
 
 from ackd.data.sensors import BIGEARTHNET_STACKED_BANDS, SENTINEL2
-from ackd.data.sources import NASC_TG2_MS, ClassFolders
+from ackd.data.sources import ClassFolders
+from ackd.data.sources.nasc_tg2 import NASC_TG2_MS
 from tests.data.layouts import write_jpg, write_tif
 
 ARABLE = "Arable land"

@@ -12,7 +12,14 @@ import pytest
 from ackd.config.location import config_dir
 from ackd.config.schema.data import ArchivesConfig, FoldersConfig
 from ackd.data.cache.pack import _key
-from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, from_plain, pixel_options
+from ackd.data.options import (
+    BENCHMARKS,
+    ArchiveOptions,
+    FileOptions,
+    FolderOptions,
+    from_plain,
+    pixel_options,
+)
 from ackd.prepare.build import Request
 from ackd.stages.benchmark import build_benchmark
 from tests.data.layouts import write_jpg, write_tif
@@ -91,7 +98,7 @@ def test_a_new_option_is_in_the_key_unasked() -> None:
     assert pixel_options(Newer(name="two", root=""))["cloud"] == 0.1
 
 
-@pytest.mark.parametrize("name", ["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"])
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_defaults_are_those_of_the_yaml(name: str) -> None:
     found = Request(name, Path("raw"), Path("out")).options
     own = {"name", "root", "packs", "size", "bands"}

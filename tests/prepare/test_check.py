@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ackd.data.sources import EUROSAT_MS
+from ackd.data.sources.eurosat import EUROSAT_MS
 from ackd.prepare.check import check
 from ackd.train import train
 from tests.data.layouts import ms_pixels, write_jpg, write_tif

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from ackd.data import BENCHMARKS
-from ackd.prepare import options
 from ackd.prepare.options import in_words_of_this_command
 from tests.cli.running import run
 from tests.prepare.running import Command
@@ -31,10 +30,6 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     for word in (*BENCHMARKS, "check", "unpack", "download", "exit code: 0 all is well"):
         assert word in done.out
-
-
-def test_the_benchmarks_are_all_there() -> None:
-    assert tuple(options.BENCHMARKS) == BENCHMARKS
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.command_line import quoted, split_words
-from ackd.config.location import config_dir
+from ackd.config.location import about, config_dir
 from ackd.config.messages.options import ON_DEMAND, unknown_choice, unknown_option
 from ackd.errors import ConfigError
 from ackd.utils.values import paths
@@ -115,19 +115,13 @@ def _read(path: Path, package: str) -> Source:
     lines = text.splitlines()
     told = next((found[1] for line in lines[:3] if (found := PACKAGE.match(line))), package)
     package = "" if told == "_global_" else told
-    head = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        if not PACKAGE.match(line) and not line.startswith("#  "):  # indented: a command
-            head.append(line.lstrip("# ").rstrip())
     comments: dict[str, str] = {}
     node = yaml.compose(text)
     if isinstance(node, yaml.MappingNode):
         for base in _bases(node):
             comments |= _read(path.parent / f"{base}.yaml", package).comments
         comments |= dict(_commented(node, lines, f"{package}." if package else ""))
-    return Source(" ".join(head), package, comments, text)
+    return Source(about(text), package, comments, text)
 
 
 def _bases(node: yaml.MappingNode) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from itertools import takewhile
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["anchored", "config_dir", "folder", "from_environment"]
+__all__ = ["about", "anchored", "config_dir", "folder", "from_environment"]
 
 
 def config_dir() -> Path:
@@ -26,6 +28,16 @@ def config_dir() -> Path:
         f"ackd's configuration (conf/train.yaml) is neither in {package} nor beside its source; "
         "install ackd again"
     )
+
+
+def about(text: str) -> str:
+    """What a YAML file of the configuration says of itself: the comment at its head.
+
+    Indented lines of it are commands, and ``@package`` is Hydra's.
+    """
+    head = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    told = (line for line in head if not re.match(r"#\s*@package|#  ", line))
+    return " ".join(line.lstrip("# ").rstrip() for line in told)
 
 
 def from_environment(name: str, default: str) -> str:

@@ -32,9 +32,15 @@ if TYPE_CHECKING:
     from ackd.data.assemble import load_benchmark, load_prepared, read_directly
     from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
     from ackd.data.cache import Pack, PackedImages, is_pack, open_pack, pack
-    from ackd.data.datasets.benchmarks import BENCHMARKS, find_benchmark
+    from ackd.data.datasets.benchmarks import find_benchmark
     from ackd.data.datasets.class_map import ClassMap, load_class_map
-    from ackd.data.options import ArchiveOptions, FileOptions, FolderOptions, PixelOptions
+    from ackd.data.options import (
+        BENCHMARKS,
+        ArchiveOptions,
+        FileOptions,
+        FolderOptions,
+        PixelOptions,
+    )
     from ackd.data.own_folders import OwnData
     from ackd.data.reading.multispectral import Progress, decode, read_ms
     from ackd.data.reading.photographs import read_rgb
@@ -108,10 +114,10 @@ __getattr__ = lazily(
     {
         "assemble": "load_benchmark load_prepared read_directly",
         "benchmark": "Benchmark SceneSet TEST TRAIN VAL",
-        "datasets.benchmarks": "BENCHMARKS find_benchmark",
+        "datasets.benchmarks": "find_benchmark",
         "datasets.class_map": "ClassMap load_class_map",
         "splits.manifest": "MANIFEST read_manifest write_manifest",
-        "options": "ArchiveOptions FileOptions FolderOptions PixelOptions",
+        "options": "ArchiveOptions BENCHMARKS FileOptions FolderOptions PixelOptions",
         "own_folders": "OwnData",
         "cache": "Pack PackedImages is_pack open_pack pack",
         "reading.photographs": "read_rgb",

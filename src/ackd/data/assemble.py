@@ -11,16 +11,14 @@ from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.cache import check_options, open_pack, pack_among
 from ackd.data.cache.index import SideIndex
 from ackd.data.datasets.class_map import ClassMap
-from ackd.data.datasets.own_classes import OwnClassMap
-from ackd.data.datasets.regroup import partial_by_choice, regroup
-from ackd.data.measured import without_invalid
+from ackd.data.datasets.own_classes import OwnClassMap, partial_by_choice, regroup
+from ackd.data.drop_invalid import without_invalid
 from ackd.data.options import FileOptions, pixel_options
 from ackd.data.reading.multispectral import Progress, decode
 from ackd.data.reading.value_range import check_values
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import assign_splits, check_split_options
-from ackd.data.splits.reader import bands_of, reader_of
-from ackd.data.splits.selection import Selection, select
+from ackd.data.splits.selection import Selection, bands_of, reader_of, select
 from ackd.errors import ConfigError
 from ackd.utils.progress import part_of
 

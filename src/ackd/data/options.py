@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args, get_type_hints
@@ -18,16 +19,31 @@ from ackd.errors import ConfigError, unknown
 
 __all__ = [
     "AS_STORED",
+    "BENCHMARKS",
+    "CLASS_MAPS",
     "ArchiveOptions",
     "DataOptions",
     "FileOptions",
     "FolderOptions",
     "PixelOptions",
     "SyntheticOptions",
+    "choices_of",
     "from_plain",
     "image_options",
     "pixel_options",
 ]
+
+#: Where the class maps of the benchmarks are.
+CLASS_MAPS: Final = files("ackd.data.datasets") / "classmaps"
+
+#: The benchmarks: those that have a class map.
+BENCHMARKS: Final = tuple(
+    sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in CLASS_MAPS.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+)
 
 _ROLE: Final = "role"
 #: Which images there are: `ackd.data.splits.selection.Selection.options` has these as they were
@@ -149,8 +165,8 @@ class FileOptions(DataOptions, PixelOptions):
     Attributes:
         sources: The RGB sources to use, some or all of the class map's; all where None.
         twins: One of `ackd.data.splits.twins.TWINS`.
-        draw: One of `ackd.data.splits.draw.DRAWS`.
-        missing_classes: One of `ackd.data.datasets.missing.MISSING`.
+        draw: One of `ackd.data.splits.selection.DRAWS`.
+        missing_classes: One of `ackd.data.datasets.listing.MISSING`.
         size: Height and width of all images in pixels; as found where None or ``"found"``.
         bands: The MS bands by name, in the order wanted; all of the files where None.
         classes: The classes to use; all where None.
@@ -244,6 +260,12 @@ def pixel_options(options: FileOptions) -> dict[str, Any]:
 def image_options(kind: type[FileOptions]) -> tuple[str, ...]:
     """The names of the options that choose which images there are."""
     return tuple(one.name for one in fields(kind) if _role(kind, one.name) == "images")
+
+
+def choices_of(option: str) -> tuple[str, ...]:
+    """The values that an option of an archive may have."""
+    found: tuple[str, ...] = get_args(get_type_hints(ArchiveOptions)[option])
+    return found
 
 
 def from_plain(values: Mapping[str, Any]) -> ArchiveOptions:

@@ -15,10 +15,10 @@ from ackd.config.location import config_dir
 from ackd.data import MANIFEST, Selection, find_benchmark, is_pack, pack, read_manifest, select
 from ackd.data.benchmark import Modality
 from ackd.data.cache.store import INDEX, read_index
-from ackd.data.measured import without_invalid
+from ackd.data.drop_invalid import without_invalid
 from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.splits import check_split_options
-from ackd.data.splits.reader import bands_of
+from ackd.data.splits.selection import bands_of
 from ackd.errors import ConfigError, DataError
 from ackd.prepare.found import Found, look_for
 from ackd.prepare.manifest import adopt, is_current, renew

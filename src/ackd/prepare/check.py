@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ackd.data import BENCHMARKS, is_pack, load_class_map
-from ackd.data.datasets.released import released
+from ackd.data.datasets.benchmarks import released
 from ackd.data.sources import SOURCES, Record, Source
 from ackd.errors import ConfigError, DataError, unknown
 from ackd.prepare.findings import Report

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from ackd.data.options import BENCHMARKS
 from ackd.errors import DataError
-from ackd.prepare.options import BENCHMARKS, data_flags
+from ackd.prepare.options import data_flags
 
 __all__ = ["COMMANDS"]
 

@@ -10,18 +10,11 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
 
-from ackd.config.location import from_environment
+from ackd.config.location import about, config_dir, from_environment
+from ackd.data.options import BENCHMARKS, ArchiveOptions, image_options, pixel_options
 from ackd.errors import did_you_mean
 
-__all__ = ["BENCHMARKS", "data_flags", "flag_of", "in_words_of_this_command", "parser"]
-
-#: The benchmarks, each a command of its own, as `ackd.data.BENCHMARKS` has them.
-BENCHMARKS: Final = {
-    "s2s_eu": "S2S-EU: EuroSAT (Sentinel-2), and RGB of EuroSAT, NWPU-RESISC45, PatternNet",
-    "s2s_cn": "S2S-CN: NaSC-TG2 (Tiangong-2), and RGB of NWPU-RESISC45, PatternNet, RSI-CB128",
-    "m2s_gl": "M2S-GL: BigEarthNet v1, and RGB of NWPU-RESISC45, PatternNet, RSI-CB128, EuroSAT",
-    "m2s_gl_v2": "what BigEarthNet v2's 19 classes can reach of M2S-GL",
-}
+__all__ = ["data_flags", "flag_of", "in_words_of_this_command", "parser"]
 
 _EXAMPLES: Final = """examples:
   python -m ackd.prepare download eurosat_ms --raw raw
@@ -55,9 +48,6 @@ _HELP: Final = {
 
 def data_flags() -> dict[str, dict[str, Any]]:
     """The data options that shape a prepared folder: name -> what argparse must know of it."""
-    # late: the other commands' words need no NumPy
-    from ackd.data.options import ArchiveOptions, image_options, pixel_options
-
     pixels = pixel_options(ArchiveOptions(name="", root=""))
     offered = [*image_options(ArchiveOptions), *pixels, "bands", "protocol", "layout"]
     types = get_type_hints(ArchiveOptions)
@@ -141,12 +131,13 @@ def parser() -> argparse.ArgumentParser:
     def add(name: str, title: str, description: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=title, description=description, allow_abbrev=False)
 
-    for name, title in BENCHMARKS.items():
+    for name in BENCHMARKS:
+        title = about((config_dir() / "data" / f"{name}.yaml").read_text(encoding="utf-8"))
         _benchmark_options(
             add(
                 name,
-                title,
-                f"{title}. Says what lies under --raw and what is missing, counts the images a "
+                title.rstrip("."),
+                f"{title} Says what lies under --raw and what is missing, counts the images a "
                 "class, and writes the packed images and manifest.csv into --out, which "
                 f"ackd.train data={name} data.root=OUT reads without the archives.",
             )

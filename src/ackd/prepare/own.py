@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ackd.config.check.own_data import pseudo_rgb_question
-from ackd.data.measured import INVALID
+from ackd.data.drop_invalid import INVALID
 from ackd.data.own_folders import VALUE_RANGE, OwnData
 from ackd.data.own_folders.first_look import FirstLook, pixels_of
 from ackd.data.own_folders.questions import Answer, Question, command, commands

@@ -11,7 +11,7 @@ from ackd.report.classes import class_tables, recall_by_class
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, data_sets
 from ackd.report.model import Cell, Report, Row, Section, Table
-from ackd.report.published import BENCHMARKS, reference
+from ackd.report.published import is_published, reference
 from ackd.report.runs import run_tables
 from ackd.utils.values import dig
 
@@ -97,12 +97,12 @@ def _data_section(data: DataSet, place: str) -> Section:
 
 def _name(data: DataSet) -> str:
     name = str(data.about.get("name", "unknown data"))
-    return name.upper().replace("_", "-") if name in BENCHMARKS else name
+    return name.upper().replace("_", "-") if is_published(name) else name
 
 
 def _mark(data: DataSet) -> str:
     name = data.about.get("name")
-    if name not in BENCHMARKS or data.about.get("class_map", name) != name:
+    if not is_published(name) or data.about.get("class_map", name) != name:
         kind = "Embedded synthetic scenes" if name == "synthetic" else "Another data set"
         return f"{kind}: the paper has no numbers for it, and none are shown."
     if data.about.get("partial"):

@@ -13,10 +13,9 @@ import yaml
 from ackd.report.conditions import Condition, DataSet
 from ackd.report.model import Cell, Row
 
-__all__ = ["MARK", "Reference", "published_row", "reference"]
+__all__ = ["MARK", "Reference", "is_published", "published_row", "reference"]
 
 MARK = "†"
-BENCHMARKS = ("s2s_eu", "s2s_cn", "m2s_gl")
 R_R = "R/R"
 
 
@@ -74,10 +73,15 @@ class Reference:
         return {method: values[column] for method, values in self.table(4).items()}
 
 
+def is_published(name: object) -> bool:
+    """Whether the paper has a benchmark of this name."""
+    return name in _content()["table3"]
+
+
 def reference(data: DataSet) -> Reference | None:
     """Find the published numbers for a data set; None where the paper has none for it."""
     name = data.about.get("name")
-    if name not in BENCHMARKS or data.about.get("class_map", name) != name:
+    if not is_published(name) or data.about.get("class_map", name) != name:
         return None
     if data.task.selected_by != _content()["metrics"][0]:
         return None  # other labels of the same images

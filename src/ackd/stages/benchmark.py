@@ -12,8 +12,7 @@ from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import VALIDATES_ON_TEST, Benchmark, Modality
 from ackd.data.cache import is_pack
 from ackd.data.datasets.benchmarks import find_benchmark
-from ackd.data.datasets.own_classes import choose_classes
-from ackd.data.datasets.regroup import partial_by_choice, regroup
+from ackd.data.datasets.own_classes import choose_classes, partial_by_choice, regroup
 from ackd.data.own_folders import ready
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic

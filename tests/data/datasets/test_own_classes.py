@@ -16,8 +16,7 @@ from ackd.data.assemble import load_prepared
 from ackd.data.benchmark import Benchmark
 from ackd.data.cache import pack
 from ackd.data.datasets.class_map import ClassMap
-from ackd.data.datasets.own_classes import read_own_class_map
-from ackd.data.datasets.regroup import regroup
+from ackd.data.datasets.own_classes import read_own_class_map, regroup
 from ackd.data.splits.selection import select
 from ackd.data.stored import ChosenRows, digests_of, sums_of
 from ackd.data.synthetic import make_synthetic

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+from ackd.data.datasets.benchmarks import released
 from ackd.data.datasets.listing import check_classes, list_side
-from ackd.data.datasets.released import released
 from ackd.data.sensors import DEFAULT_BANDS
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import ms_pixels, write_jpg, write_tif

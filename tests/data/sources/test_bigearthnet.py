@@ -14,7 +14,9 @@ import rasterio
 from ackd.data.datasets.class_map import load_class_map
 from ackd.data.datasets.listing import list_side
 from ackd.data.sensors import BIGEARTHNET_STACKED_BANDS, DEFAULT_BANDS
-from ackd.data.sources import BIGEARTHNET_V1, BIGEARTHNET_V2, Record, Source
+from ackd.data.sources import Record, Source
+from ackd.data.sources.bigearthnet_v1 import BIGEARTHNET_V1
+from ackd.data.sources.bigearthnet_v2 import BIGEARTHNET_V2
 from ackd.errors import ConfigError, DataError
 from tests.data.patch_layouts import ARABLE, SEA, write_patch, write_stacked
 

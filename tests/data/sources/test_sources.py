@@ -8,19 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ackd.data.sources import (
-    EUROSAT_MS,
-    EUROSAT_RGB,
-    NASC_TG2_MS,
-    NASC_TG2_RGB,
-    NWPU_RESISC45,
-    PATTERNNET,
-    RSI_CB128,
-    SOURCES,
-    ClassFolders,
-    Source,
-    find_source,
-)
+from ackd.data.sources import SOURCES, ClassFolders, Source, find_source
+from ackd.data.sources.eurosat import EUROSAT_MS, EUROSAT_RGB
+from ackd.data.sources.nasc_tg2 import NASC_TG2_MS, NASC_TG2_RGB
+from ackd.data.sources.nwpu_resisc45 import NWPU_RESISC45
+from ackd.data.sources.patternnet import PATTERNNET
+from ackd.data.sources.rsi_cb128 import RSI_CB128
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import (
     ms_pixels,

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ackd.data.datasets.class_map import ClassMap
-from ackd.data.splits.draw import draw_images
-from ackd.data.splits.selection import select
+from ackd.data.splits.selection import draw_images, select
 from ackd.data.splits.twins import shared_scenes
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb, write_nwpu

@@ -41,7 +41,7 @@ def check_data(config: Config) -> None:
         return
     # Late, as in the package itself: only a choice of classes needs these tables.
     from ackd.data.datasets.benchmarks import find_benchmark
-    from ackd.data.datasets.regroup import class_map_of
+    from ackd.data.datasets.own_classes import class_map_of
     from ackd.data.synthetic.layouts import CLASSES
 
     if isinstance(data, SyntheticConfig):

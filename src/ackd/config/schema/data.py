@@ -7,12 +7,13 @@ what a type cannot say.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PlainValidator, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from ackd.data.options import (
+    BENCHMARKS,
     ArchiveOptions,
     DataOptions,
     FileOptions,
@@ -90,6 +91,11 @@ def _given(value: str) -> str:
     return value
 
 
+if TYPE_CHECKING:
+    BenchmarkName = str
+else:  # every class map of the package is a value of data.name
+    BenchmarkName = Literal[BENCHMARKS]
+
 Size = Annotated[int, Field(ge=8)]
 Bands = Annotated[tuple[str, ...], Field(min_length=1)]
 Fold = Annotated[int, Field(ge=0, le=4)]
@@ -159,7 +165,7 @@ class _Files(_Common, FileOptions):
 class ArchivesConfig(_Files, ArchiveOptions):
     """A benchmark from its publishers' archives under ``root``, or from a prepared folder."""
 
-    name: Literal["s2s_eu", "s2s_cn", "m2s_gl", "m2s_gl_v2"]
+    name: BenchmarkName
     root: Annotated[PathText, Mark.IMAGES]
     sources: Bands | None
     bands: Bands | None

@@ -16,8 +16,7 @@ from ackd.data.cache.writing import Reader, write_pack
 from ackd.data.options import FileOptions, pixel_options
 from ackd.data.reading.multispectral import Progress
 from ackd.data.sources import Source
-from ackd.data.splits.reader import bands_of, reader_of
-from ackd.data.splits.selection import Selection
+from ackd.data.splits.selection import Selection, bands_of, reader_of
 from ackd.errors import DataError
 from ackd.utils.locks import locked
 from ackd.utils.values import digest

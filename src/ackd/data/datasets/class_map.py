@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import yaml
 
+from ackd.data.options import BENCHMARKS, CLASS_MAPS
 from ackd.data.sources import Source, find_source
 from ackd.errors import ConfigError, did_you_mean, unknown
 
@@ -49,16 +49,10 @@ def load_class_map(name: str) -> ClassMap:
     Raises:
         ConfigError: If there is no such map, or it is wrong.
     """
-    folder = files("ackd.data.datasets") / "classmaps"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(
-            entry.name.removesuffix(".yaml")
-            for entry in folder.iterdir()
-            if entry.name.endswith(".yaml")
-        )
-        raise unknown("class map", name, known)
-    return parse_class_map(path.read_text(encoding="utf-8"), f"classmaps/{name}.yaml")
+    if name not in BENCHMARKS:
+        raise unknown("class map", name, BENCHMARKS)
+    text = CLASS_MAPS.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return parse_class_map(text, f"classmaps/{name}.yaml")
 
 
 def parse_class_map(text: str, where: str) -> ClassMap:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ class Record:
     split: str | None = None
 
 
+@runtime_checkable
 class Source(Protocol):
     """A data set as one publisher lays it out on disk."""
 

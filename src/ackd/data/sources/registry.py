@@ -1,34 +1,34 @@
-"""The sources by name: one line here for each file beside it."""
+"""The sources by name: every one that a file beside this one defines."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Final
 
 from ackd.data.sources.base import Source
-from ackd.data.sources.bigearthnet_v1 import BIGEARTHNET_V1
-from ackd.data.sources.bigearthnet_v2 import BIGEARTHNET_V2
-from ackd.data.sources.eurosat import EUROSAT_MS, EUROSAT_RGB
-from ackd.data.sources.nasc_tg2 import NASC_TG2_MS, NASC_TG2_RGB
-from ackd.data.sources.nwpu_resisc45 import NWPU_RESISC45
-from ackd.data.sources.patternnet import PATTERNNET
-from ackd.data.sources.rsi_cb128 import RSI_CB128
 from ackd.errors import unknown
 
-__all__ = ["SOURCES", "find_source"]
+__all__ = ["SOURCES", "find_source", "found_in"]
 
-_ALL: tuple[Source, ...] = (
-    BIGEARTHNET_V1,
-    BIGEARTHNET_V2,
-    EUROSAT_MS,
-    EUROSAT_RGB,
-    NASC_TG2_MS,
-    NASC_TG2_RGB,
-    NWPU_RESISC45,
-    PATTERNNET,
-    RSI_CB128,
-)
 
-SOURCES: Final[dict[str, Source]] = {source.name: source for source in _ALL}
+def found_in(folder: Path, package: str) -> dict[str, Source]:
+    """Name -> source, of all files of a package; a file lists its sources in ``__all__``."""
+    found: dict[str, Source] = {}
+    for info in iter_modules([str(folder)], f"{package}."):
+        if info.name == f"{package}.registry":
+            continue
+        module = import_module(info.name)
+        for name in module.__all__:
+            value = getattr(module, name)
+            if isinstance(value, Source) and not isinstance(value, type):
+                assert value.name not in found, f"{info.name} and another file have {value.name}"
+                found[value.name] = value
+    return found
+
+
+SOURCES: Final[dict[str, Source]] = found_in(Path(__file__).parent, __name__.rpartition(".")[0])
 
 
 def find_source(name: str) -> Source:

@@ -18,6 +18,7 @@ from ackd.data.benchmark import (
     Modality,
     SceneSet,
 )
+from ackd.data.options import choices_of
 from ackd.data.splits.twins import count_leaks
 from ackd.errors import ConfigError, DataError, unknown
 
@@ -33,7 +34,7 @@ __all__ = [
 
 #: ``strict`` keeps 64/16/20 % for train/val/test; ``paper`` 80/20, the best epoch being chosen on
 #: the very 20 % it reports; ``publisher`` takes the publisher's own split where a side has one.
-PROTOCOLS: Final = ("strict", "paper", "publisher")
+PROTOCOLS: Final = choices_of("protocol")
 
 #: The test images of folds 0 ... 4 of one seed are disjoint and together all images.
 FOLDS: Final = 5

@@ -1,32 +1,45 @@
-"""Which images a benchmark is made of: listed, twins dealt, counts drawn; no image is read yet."""
+"""Which images a benchmark is made of: listed, twins dealt, counts drawn, and how each is read.
+
+No image is opened here. What a result must say about the choice is in `Selection.notes`.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import Modality
 from ackd.data.datasets.class_map import ClassMap
-from ackd.data.datasets.listing import Listing, check_classes, list_side
-from ackd.data.datasets.missing import check_missing, cut_to_common, present
-from ackd.data.options import FileOptions
-from ackd.data.sensors import GENERIC
+from ackd.data.datasets.listing import (
+    Listing,
+    check_classes,
+    check_missing,
+    cut_to_common,
+    list_side,
+    present,
+)
+from ackd.data.options import FileOptions, PixelOptions, choices_of
+from ackd.data.reading.photographs import with_rgb_max
+from ackd.data.sensors import GENERIC, RGB_BANDS
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import split_sides, strata
-from ackd.data.splits.draw import check_draw, draw_images
-from ackd.data.splits.selection_notes import count_notes, partial_reasons, twin_notes
-from ackd.data.splits.twins import select_scenes
+from ackd.data.splits.twins import select_scenes, shared_scenes
 from ackd.errors import ConfigError, DataError, unknown
 
-__all__ = ["Selection", "select"]
+__all__ = ["DRAWS", "Selection", "bands_of", "draw_images", "reader_of", "select"]
 
 log = logging.getLogger("ackd")
+
+#: The choices of ``data.draw``.
+DRAWS: Final = choices_of("draw")
+
+_STREAM = 3  # 0 to 2 shuffle splits and twins from the same seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,3 +234,154 @@ def _unverified(ms: Listing) -> list[str]:
     )
     log.warning("%s", said)
     return [said]
+
+
+def check_draw(mode: str) -> None:
+    """Raise ConfigError if ``mode`` is none of `DRAWS`."""
+    if mode not in DRAWS:
+        raise unknown("way to draw images", mode, DRAWS, "data.draw")
+
+
+def draw_images(
+    scene_ids: NDArray[np.str_],
+    filed: NDArray[np.int64],
+    limits: Mapping[int, int],
+    seed: int,
+    side: int = 0,
+) -> NDArray[np.int64]:
+    """Draw at most a given number of images of each class.
+
+    A class that has no more than its limit keeps all, so the draw changes nothing where there is
+    nothing to cut. The draw of one class depends neither on the other classes nor on the order of
+    the images.
+
+    Args:
+        scene_ids: (N,) str.
+        filed: (N,) the class under which each image is filed, of several the rarest.
+        limits: Class -> images at most; a class that is not in it keeps all.
+        seed: ``data.split_seed``.
+        side: Different numbers give independent draws of one seed.
+
+    Returns:
+        Positions of the images that stay, ascending.
+    """
+    kept = np.ones(len(scene_ids), dtype=np.bool_)
+    for label, limit in limits.items():
+        members = np.flatnonzero(filed == label)
+        if len(members) <= limit:
+            continue
+        ordered = members[np.argsort(scene_ids[members], kind="stable")]
+        shuffled = np.random.default_rng([seed, _STREAM, side, label]).permutation(ordered)
+        kept[shuffled[limit:]] = False
+    return np.flatnonzero(kept).astype(np.int64)
+
+
+def partial_reasons(
+    class_map: ClassMap,
+    chosen: Sequence[str],
+    ms: Listing,
+    rgb: Listing,
+    dropped: Mapping[str, str],
+    absent: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Say in what the images found fall short of the benchmark; empty where in nothing.
+
+    Args:
+        class_map: The benchmark, cut already.
+        chosen: The RGB sources in use.
+        ms: All MS images found, before twins and draw.
+        rgb: All RGB images found.
+        dropped: Classes left out -> the side that has no image of them.
+        absent: Source -> its classes that are not on disk.
+    """
+    reasons = []
+    unused = [name for name in class_map.rgb if name not in chosen]
+    if unused:
+        reasons.append(f"without the RGB images of {', '.join(unused)}")
+    if dropped:
+        reasons.append(
+            "without the classes "
+            + ", ".join(f"{label} (no {sides} image)" for label, sides in dropped.items())
+        )
+    reasons += [f"without {name}'s {', '.join(labels)}" for name, labels in absent.items()]
+    for column, side in enumerate((ms, rgb)):
+        found = side.counts(class_map.classes)
+        short = [
+            f"{label} {found[label]} of {counts[column]}"
+            for label, counts in class_map.paper_counts.items()
+            if found[label] < counts[column]
+        ]
+        if short:
+            reasons.append(
+                f"fewer {side.modality.upper()} images than in the paper's Table 10: "
+                + ", ".join(short)
+            )
+    return reasons
+
+
+def twin_notes(
+    mode: str, all_ms: Listing, all_rgb: Listing, ms: Listing, rgb: Listing
+) -> dict[str, Any]:
+    """Count the twins that were found, and where they went."""
+    twins = shared_scenes(all_ms.scene_ids, all_rgb.scene_ids)
+    return {
+        "mode": mode,
+        "found": len(twins),
+        "kept_as_ms": int(np.isin(twins, ms.scene_ids).sum()),
+        "kept_as_rgb": int(np.isin(twins, rgb.scene_ids).sum()),
+        "on_both_sides": len(shared_scenes(ms.scene_ids, rgb.scene_ids)),
+    }
+
+
+def count_notes(
+    class_map: ClassMap, all_ms: Listing, all_rgb: Listing, ms: Listing, rgb: Listing
+) -> dict[str, Any]:
+    """Count images a class: found, used, and in the paper."""
+    classes = class_map.classes
+    return {
+        "found": {side.modality: side.counts(classes) for side in (all_ms, all_rgb)},
+        "used": {side.modality: side.counts(classes) for side in (ms, rgb)},
+        "rgb_used_by_source": {
+            source.name: rgb.counts(classes, origin) for origin, source in enumerate(rgb.sources)
+        },
+        "paper": {
+            modality: {label: counts[column] for label, counts in class_map.paper_counts.items()}
+            for column, modality in enumerate(("ms", "rgb"))
+        },
+    }
+
+
+def bands_of(selection: Selection, bands: Sequence[str] | None) -> dict[Modality, tuple[str, ...]]:
+    """Return the channel names of both sides.
+
+    Args:
+        selection: Its MS sources must all have the bands.
+        bands: The MS bands in the order wanted; all of the files, in the files' order, where None.
+
+    Raises:
+        ConfigError: If there is no such band.
+    """
+    sensors = [source.sensor for source in selection.ms.sources]
+    first = selection.ms.sources[0]
+    chosen = tuple(getattr(first, "file_bands", ()) or first.sensor.names)
+    if bands is not None:
+        chosen = tuple(bands)
+    for sensor in sensors:
+        chosen = sensor.check(chosen)
+    return {"ms": chosen, "rgb": RGB_BANDS}
+
+
+def reader_of(
+    selection: Selection, side: Modality, bands: Sequence[str], options: FileOptions
+) -> Callable[[Path], NDArray[Any]]:
+    """Return what reads the files of one side, each by its own source.
+
+    Raises:
+        ConfigError: If RGB files have more than 8 bits per channel and nothing tells what is white.
+    """
+    listing = selection.side(side)
+    paths = selection.paths(side)
+    owners = (listing.sources[origin] for origin in listing.origins.tolist())
+    owner = dict(zip(paths, owners, strict=True))
+    known: PixelOptions = with_rgb_max(paths, options) if side == "rgb" else options
+    return lambda path: owner[path].read(path, bands, options.sizes[side], known)

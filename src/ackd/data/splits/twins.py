@@ -11,12 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ackd.data.options import choices_of
 from ackd.errors import ConfigError, DataError, unknown
 
 __all__ = ["TWINS", "count_leaks", "select_scenes", "shared_scenes"]
 
 #: The choices of ``data.twins``.
-TWINS: Final = ("split", "all", "paired")
+TWINS: Final = choices_of("twins")
 
 _STREAM = 2  # 0 and 1 shuffle the splits of the two sides from the same seed
 

@@ -18,8 +18,7 @@ from ackd.data.cache import source_stamp
 from ackd.data.datasets.listing import Listing, check_classes
 from ackd.data.options import FileOptions, pixel_options
 from ackd.data.reading.multispectral import Progress
-from ackd.data.splits.reader import bands_of, reader_of
-from ackd.data.splits.selection import Selection
+from ackd.data.splits.selection import Selection, bands_of, reader_of
 from ackd.errors import ImageError
 from ackd.utils.io import read_json, write_json
 from ackd.utils.values import digest
