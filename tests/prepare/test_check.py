@@ -207,6 +207,26 @@ def test_two_folders_and_the_command_that_trains_on_them(tmp_path: Path, prepare
     assert len(content["understood"]) == 8
 
 
+def test_ms_images_of_several_number_types(tmp_path: Path, prepare: Command) -> None:
+    own(tmp_path)
+    for number in (2, 4):
+        path = tmp_path / f"MS/bog/{number}.tif"
+        write_tif(path, np.full((3, 8, 8), 7, np.uint16))
+    said = prepare("check", tmp_path / "MS", tmp_path / "RGB")
+    assert said.code == 1
+    assert "several number types, ms: 1" in said.out
+    assert "several types: 10 float32 and 2 uint16, such as bog/2.tif" in said.out
+
+
+def test_empty_files_are_not_duplicates(tmp_path: Path, prepare: Command) -> None:
+    own(tmp_path)
+    for label in ("bog", "heath"):
+        (tmp_path / f"RGB/{label}/1.jpg").write_bytes(b"")
+    said = prepare("check", tmp_path / "MS", tmp_path / "RGB")
+    assert "empty file, rgb: 2" in said.out
+    assert "duplicates" not in said.out
+
+
 def test_faults_of_two_folders_are_all_said(tmp_path: Path, prepare: Command) -> None:
     own(tmp_path)
     ms, rgb = tmp_path / "MS", tmp_path / "RGB"

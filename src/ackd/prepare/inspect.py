@@ -89,9 +89,10 @@ def inspect_source(
         if progress is not None:
             progress(len(seen), len(records))
     report.images[source.name] = len(seen)
-    _judge(source, root, [one.record for one in seen if one.error is None], report)
+    read = [one for one in seen if one.error is None]
+    _judge(source, root, [one.record for one in read], report)
     same_files(
-        [(one.record.file, one.sha256, one.record.labels) for one in seen if one.sha256],
+        [(one.record.file, one.sha256, one.record.labels) for one in read if one.sha256],
         source.name,
         report,
     )

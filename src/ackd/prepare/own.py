@@ -12,7 +12,7 @@ from ackd.data.own_folders import VALUE_RANGE, OwnData
 from ackd.data.own_folders.first_look import FirstLook, pixels_of
 from ackd.data.own_folders.questions import Answer, Question, command, commands
 from ackd.data.sensors import rgb_bands
-from ackd.data.sources import Record
+from ackd.data.sources import Record, Source
 from ackd.errors import DataError
 from ackd.prepare.findings import Report
 from ackd.prepare.inspect import Seen, inspect_source
@@ -43,6 +43,7 @@ def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -
                 source, look.folder, records, report, workers=workers, progress=progress
             )
         report.understood.append(_pixels(seen, source.modality.upper()))
+        _one_type(seen, source, report)
         sizes[source.name] = Counter(one.size for one in seen if one.size)
     asked = [*own.questions, *_one_size(sizes)]
     colours = pseudo_rgb_question(own)
@@ -114,6 +115,22 @@ def _pixels(seen: Sequence[Seen], side: str) -> str:
         for counter in (sizes, kinds)
     ]
     return f"{side}, all files: {said[0]} pixels; {said[1]}; values {low:g} to {high:g}"
+
+
+def _one_type(seen: Sequence[Seen], source: Source, report: Report) -> None:
+    """MS images of several number types are not on one scale, as a rule."""
+    kinds = Counter(one.dtype for one in seen if one.size)
+    if source.modality != "ms" or len(kinds) < 2:
+        return
+    usual, _ = kinds.most_common(1)[0]
+    others = [one.record.file for one in seen if one.size and one.dtype != usual]
+    listed = " and ".join(f"{count:,} {name}" for name, count in kinds.most_common())
+    report.add(
+        "error", "several number types", source.name,
+        f"The MS images hold numbers of several types: {listed}, such as {others[0]}. Convert "
+        f"them all to {usual}, with numbers that mean the same.",
+        others,
+    )  # fmt: skip
 
 
 def _one_size(sizes: Mapping[str, Counter[tuple[int, ...]]]) -> list[Question]:

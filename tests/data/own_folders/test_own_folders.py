@@ -263,6 +263,48 @@ def test_bands_by_the_files_own_descriptions(
     assert look(tmp_path, file_bands=["v", "w", "x", "y", "z"]).camera.file_bands[0] == "v"
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (["B8A", "B08", "B04", "B03", "B02"], "names its bands B8A, B08, B04, B03, B02"),
+        (["B02", "B03", "B04", "B08", "B09"], "names its bands B02, B03, B04, B08, B09"),
+        (None, "does not name its bands"),
+        (["B2", "B3", "B4", "B8", "B8A"], ""),
+    ],
+)
+def test_every_file_must_name_its_bands_as_the_first_does(
+    tmp_path: Path, others: list[str] | None, said: str
+) -> None:
+    write_own(tmp_path, names=["B02", "B03", "B04", "B08", "B8A"])
+    odd = write_tif(tmp_path / "ms/wood/3.tif", numbered_pixels(5), descriptions=others)
+    source = look(tmp_path).sources["ms"]
+    if not said:
+        assert source.read(odd, ("B8A",), None).shape == (1, 8, 8)
+        return
+    with pytest.raises(DataError, match=rf"3\.tif {said}; expected B02, B03, B04, B08, B8A"):
+        source.read(odd, ("B02",), None)
+    # what the user says counts more
+    order = ["B02", "B03", "B04", "B08", "B8A"]
+    told = look(tmp_path, file_bands=order, sensor="sentinel2").sources["ms"]
+    assert told.read(odd, ("B02",), None)[0, 0, 0] // 1000 == 1
+
+
+def test_names_with_dates_contradict_nothing(tmp_path: Path) -> None:
+    write_own(tmp_path, names=[f"2020_{color}" for color in "abcde"])
+    later = [f"2021_{color}" for color in "abcde"]
+    odd = write_tif(tmp_path / "ms/wood/3.tif", numbered_pixels(5), descriptions=later)
+    assert look(tmp_path).sources["ms"].read(odd, ("2020_b",), None)[0, 0, 0] // 1000 == 2
+
+
+def test_names_of_the_user_that_contradict_the_file_are_told(tmp_path: Path) -> None:
+    write_own(tmp_path, names=["B02", "B03", "B04", "B08", "B8A"])
+    turned = ["B8A", "B08", "B04", "B03", "B02"]
+    (remark,) = look(tmp_path, file_bands=turned, sensor="sentinel2").remarks
+    assert remark.startswith("the bands are B8A, B08, B04, B03, B02, by data.file_bands, but ")
+    assert remark.endswith("1.tif names its bands B02, B03, B04, B08, B8A")
+    assert not look(tmp_path, file_bands=turned[::-1], sensor="sentinel2").remarks
+
+
 def test_a_known_sensor_needs_the_order(tmp_path: Path) -> None:
     write_own(tmp_path)
     bands = ["B02", "B03", "B04", "B08", "B8A"]
@@ -305,6 +347,10 @@ def test_the_order_that_the_darkest_band_fits_is_offered_first(tmp_path: Path) -
         assert first.options["data.file_bands"] == list(order)
         assert f"band {dark + 1}, the darkest one, is then B10" in first.meaning
         assert "darkest" not in second.meaning
+        # also where the camera is known and the order alone is asked for
+        first, second = look(tmp_path, sensor="sentinel2").questions[0].answers
+        assert first.options["data.file_bands"] == list(order)
+        assert "the darkest one" in first.meaning
 
 
 @pytest.mark.parametrize(("bands", "orders"), [(4, 0), (6, 0), (10, 2), (12, 1), (14, 0)])
@@ -314,6 +360,40 @@ def test_only_telling_numbers_of_bands_are_asked_about(
     write_own(tmp_path, bands=bands)
     questions = look(tmp_path).questions
     assert [len(question.answers) - 1 for question in questions] == ([orders] if orders else [])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "sensor"),
+    [("uint16", 1, "sentinel2"), ("int32", 1, "sentinel2"), ("uint32", 1, "sentinel2"),
+     ("float32", 1, "sentinel2"), ("float64", 1, "sentinel2"),
+     ("float32", 1e-4, "sentinel2_unscaled"), ("float64", 1e-4, "sentinel2_unscaled")],
+)  # fmt: skip
+def test_the_number_type_does_not_decide_whether_the_camera_is_asked_for(
+    tmp_path: Path, dtype: str, factor: float, sensor: str
+) -> None:
+    write_own(tmp_path, bands=12)
+    write_tif(tmp_path / "ms/field/1.tif", (numbered_pixels(12) * factor).astype(dtype))
+    (question,) = look(tmp_path).questions
+    assert question.kind == "camera not known"
+    assert question.answers[0].options["data.sensor"] == sensor
+
+
+def test_rgb_that_is_not_square_is_said_to_change_its_proportions(tmp_path: Path) -> None:
+    write_own(tmp_path)
+    write_tif(tmp_path / "rgb/field/0.tif", rgb_pixels(8)[:, :6])
+    own = look(tmp_path)
+    (said,) = (remark for remark in own.remarks if "resized" in remark)
+    assert own.size == 8
+    assert "(6x8 in 0.tif) are not square and are resized to 8x8" in said
+    assert "data.size=8" not in said
+
+
+def test_class_folders_within_parts_are_pointed_out(tmp_path: Path) -> None:
+    write_own(tmp_path / "train")
+    shutil.copytree(tmp_path / "train/ms", tmp_path / "ms/train")
+    shutil.copytree(tmp_path / "train/rgb", tmp_path / "rgb/train")
+    text = refusal(tmp_path)
+    assert "one folder deeper, in train/field: if field is a class, give data.ms=" in text
 
 
 def test_rgb_is_resized_to_the_ms_size_unless_told_otherwise(tmp_path: Path) -> None:

@@ -178,6 +178,35 @@ def test_an_offset_that_the_numbers_do_not_have() -> None:
     assert judge_values([numbers() + 1000], ["a.tif"], BANDS, SENTINEL2, -1000.0) == Verdict((), ())
 
 
+def test_an_offset_that_was_subtracted_in_vain(tmp_path: Path) -> None:
+    """Level 1C of before baseline 04.00 has no offset; without it the dark bands are negative."""
+    pixels = numbers() - 1000
+    verdict = judged([pixels.astype(np.int16)])
+    assert "Half of band B02 of the MS images is negative" in verdict.errors[0]
+    assert "data.offset=1000 adds it again" in verdict.errors[0]
+    assert [way for way, _ in verdict.ways_out] == [
+        {"data.offset": 1000}, {"data.sensor": "sentinel2_unscaled"},
+    ]  # fmt: skip
+    assert judged([pixels], offset=1000.0) == Verdict((), ())
+    assert judged([pixels], SENTINEL2_UNSCALED) == Verdict((), ())
+    # level 2A has some negative pixels in shadows, which is as it should be
+    assert judged([numbers() - 150]) == Verdict((), ())
+
+
+@pytest.mark.parametrize("sensor", [SENTINEL2, SENTINEL2_UNSCALED])
+def test_two_scales_in_one_data_set(sensor: Sensor) -> None:
+    images = [numbers(seed).astype(np.float32) for seed in range(6)]
+    images[4] = images[4] / 10000
+    (error,) = judged(images, sensor).errors
+    assert error.startswith("4.tif holds numbers up to 1.14 and ")
+    assert "which cannot be one scale" in error
+    # an image without light holds whole numbers, and a mask is not a number
+    images[4] = np.where(images[0] > 300, np.nan, 1.0).astype(np.float32)
+    assert judged(images, sensor) == Verdict((), ())
+    images[4] = np.full_like(images[0], np.nan)
+    assert judged(images, sensor) == Verdict((), ())
+
+
 def test_one_unstated_marker_among_many_images_is_found(tmp_path: Path) -> None:
     """A sample of images would miss it, so every image is looked at when it is read."""
     for label in ("a", "b"):

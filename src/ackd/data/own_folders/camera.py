@@ -7,13 +7,13 @@ the answers that would fit, never a guess.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ackd.data.own_folders.first_look import FirstLook, pixels_of
 from ackd.data.own_folders.questions import Answer, Question
+from ackd.data.reading.band_names import names_in_file
 from ackd.data.sensors import (
     BIGEARTHNET_STACKED_BANDS,
     DEFAULT_BANDS,
@@ -49,6 +49,8 @@ _ORDERS: Final[Mapping[str, Mapping[tuple[str, ...], str]]] = {
 #: Numbers of bands that Sentinel-2 products have and hardly any other camera does.
 _TELLING: Final = (10, 12, 13)
 
+_DESCRIBED: Final = "by the files' band descriptions"
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -63,6 +65,11 @@ class Camera:
     sensor: Sensor
     file_bands: tuple[str, ...]
     told_by: str
+
+    @property
+    def described(self) -> bool:
+        """Whether the files themselves name their bands, so that each must name them alike."""
+        return self.told_by == _DESCRIBED
 
 
 def camera_of(
@@ -92,15 +99,15 @@ def camera_of(
                 "all bands of the files in their order (data.bands chooses among them)."
             )
         return _camera(told, names, "by data.file_bands")
-    described = _described(look)
+    described = names_in_file(look.descriptions)
     if known is not None and known.bands:
         if described and set(described) <= set(known.names):
-            return _camera(known, described, "by the files' band descriptions")
+            return _camera(known, described, _DESCRIBED)
         return _order(look, known)
     if known is None and described and _is_sentinel2(described):
-        return _camera(SENTINEL2, described, "by the files' band descriptions")
+        return _camera(SENTINEL2, described, _DESCRIBED)
     if described:
-        return _camera(GENERIC, described, "by the files' band descriptions")
+        return _camera(GENERIC, described, _DESCRIBED)
     unit = _unit(look)
     if known is None and look.bands in _TELLING and unit is not None:
         return _suggestion(look, unit)
@@ -118,45 +125,22 @@ def _camera(sensor: Sensor, names: tuple[str, ...], told_by: str) -> Camera:
     return Camera(sensor, names, told_by)
 
 
-def _described(look: FirstLook) -> tuple[str, ...] | None:
-    """The files' own band names, Sentinel-2's as ESA writes them; None unless each has its own."""
-    names = [re.sub(r"[^\w.+-]+", "_", name) for name in look.descriptions]
-    if not all(names):
-        return None
-    spelled = [_sentinel2_name(name) for name in names]
-    # B2 alone may be Landsat's as well; B8A, B12 or a padded B02 are Sentinel-2's
-    telling = {"B8A", "B12"} & set(spelled) or any(re.search(r"(?i)B0\d", name) for name in names)
-    if telling and all(spelled) and len(set(spelled)) == len(spelled):
-        return tuple(str(name) for name in spelled)
-    return tuple(names) if len(set(names)) == len(names) else None
-
-
-def _sentinel2_name(description: str) -> str | None:
-    found = re.search(r"(?<![A-Za-z0-9])B0?(\d{1,2})(A?)(?![A-Za-z0-9])", description.upper())
-    if found is None:
-        return None
-    name = f"B{found[1]}{found[2]}" if found[2] else f"B{int(found[1]):02}"
-    return name if name in SENTINEL2.names else None
-
-
 def _is_sentinel2(names: Sequence[str]) -> bool:
     return set(names) <= set(SENTINEL2.names)
 
 
 def _unit(look: FirstLook) -> tuple[str, str] | None:
     """What the values could be, and the sensor whose numbers these are."""
-    if look.dtype in ("uint16", "int16") and 255 < look.high < 30000:
+    if look.dtype != "uint8" and 255 < look.high < 30000:
         return "reflectance x 10000", SENTINEL2.name
-    if look.dtype == "float32" and 0.02 < look.high <= 3 and look.low > -0.5:
+    if look.dtype.startswith("float") and 0.02 < look.high <= 3 and look.low > -0.5:
         return "reflectance from 0 to 1", SENTINEL2_UNSCALED.name
     return None
 
 
 def _order(look: FirstLook, sensor: Sensor) -> Question:
     family = "sentinel2" if sensor.name.startswith("sentinel2") else sensor.name
-    orders = {
-        names: who for names, who in _ORDERS.get(family, {}).items() if len(names) == look.bands
-    }
+    orders = _fitting(family, look)
     if not orders:
         example = ",".join(sensor.names[: min(3, len(sensor.names))])
         return Question(
@@ -170,22 +154,29 @@ def _order(look: FirstLook, sensor: Sensor) -> Question:
         f"{look.file} holds its {look.bands}; name them in that order: data.file_bands=[...], out "
         f"of {', '.join(sensor.names)}.",
         "order of bands",
-        tuple(Answer({"data.file_bands": list(names)}, who) for names, who in orders.items()),
+        tuple(
+            Answer({"data.file_bands": list(names)}, f"{who}{_evidence(names, look)}")
+            for names, who in orders
+        ),
     )
+
+
+def _fitting(sensor: str, look: FirstLook) -> list[tuple[tuple[str, ...], str]]:
+    """The known orders of so many bands, the likeliest first."""
+    orders = [order for order in _ORDERS.get(sensor, {}).items() if len(order[0]) == look.bands]
+    # B10 sees next to nothing but cirrus, so that the darkest band tells orders with it apart
+    return sorted(orders, key=lambda order: order[0][look.darkest] != "B10")
 
 
 def _suggestion(look: FirstLook, unit: tuple[str, str]) -> Question:
     meaning, sensor = unit
     sentinel2 = {"data.sensor": sensor}
-    fitting = [order for order in _ORDERS["sentinel2"].items() if len(order[0]) == look.bands]
-    # B10 sees next to nothing but cirrus, so that the darkest band tells orders with it apart
-    fitting.sort(key=lambda order: order[0][look.darkest] != "B10")
     orders = [
         Answer(
             sentinel2 | {"data.file_bands": list(names)},
             f"Sentinel-2, {who}{_evidence(names, look)}",
         )
-        for names, who in fitting
+        for names, who in _fitting("sentinel2", look)
     ]
     unknown = Answer({"data.sensor": GENERIC.name}, "another camera, bands by number")
     return Question(

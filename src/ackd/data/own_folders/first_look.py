@@ -107,7 +107,7 @@ def look_at(
         found = ", ".join(f"{count} {suffix}" for suffix, count in formats.items()) or "no image"
         raise DataError(
             f"No class folder of {folder} has a file that ends in {' or '.join(suffixes)} (found: "
-            f"{found}); expected the images of {option} there."
+            f"{found}); expected the images of {option} there.{_deeper(folder, option)}"
         )
     first, contents = _first_readable(candidates, option, skip_broken)
     taken = tuple(samples[:_SAMPLES])
@@ -139,6 +139,19 @@ def _classes(folder: Path, option: str) -> tuple[str, ...]:
             f"({option}={folder})."
         )
     return classes
+
+
+def _deeper(folder: Path, option: str) -> str:
+    """What to do where the class folders are one level deeper, as in ``train/`` and ``test/``."""
+    for label in _folders(folder):
+        for child in _folders(folder / label):
+            if any(is_image(path) for path in visible(folder / label / child)):
+                return (
+                    f" There are images one folder deeper, in {label}/{child}: if {child} is a "
+                    f"class, give {option}={folder / label}; images of several parts belong in "
+                    "one folder, because the split is made here."
+                )
+    return ""
 
 
 def _folders(parent: Path) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ackd.data.datasets.own_classes import OwnClassMap, check_chosen, choose_cla
 from ackd.data.own_folders.camera import Camera, camera_of, numbered_camera
 from ackd.data.own_folders.first_look import PHOTOGRAPHS, TIFS, FirstLook, look_at
 from ackd.data.own_folders.questions import Answer, Question, questions_text
+from ackd.data.reading.band_names import other_order
 from ackd.data.reading.multispectral import plain_tifs
 from ackd.data.reading.value_range import judge_values
 from ackd.data.sensors import Sensor, find_sensor
@@ -113,6 +114,8 @@ class OwnData:
                 f"MS bands {', '.join(camera.file_bands)} ({camera.told_by}), sensor "
                 f"{camera.sensor.name}"
             )
+        elif contrary := _contradiction(looks[0], camera):
+            remarks.append(contrary)
         own = cls(*looks, found, camera, side, tuple(questions), tuple(remarks))
         known = camera.sensor if sensor is None else find_sensor(sensor)
         if not judged or (scale is None and known.scale is None):
@@ -143,6 +146,7 @@ class OwnData:
                 sensor=self.camera.sensor,
                 file_bands=self.camera.file_bands,
                 dtypes=_DTYPES,
+                described=self.camera.described,
                 option="data.ms",
                 optional=False,
             ),
@@ -278,6 +282,14 @@ def _wrong_scale(own: OwnData, sensor: Sensor, offset: float, stated: bool) -> l
     return [Question(" ".join(verdict.errors), VALUE_RANGE, answers)] if answers else []
 
 
+def _contradiction(look: FirstLook, camera: Camera) -> str | None:
+    """What to know where the user's names of the bands are not those of the file."""
+    said = other_order(look.descriptions, camera.file_bands)
+    if said is None or not any(look.descriptions):
+        return None
+    return f"the bands are {', '.join(camera.file_bands)}, {camera.told_by}, but {look.file} {said}"
+
+
 def _size(
     ms: FirstLook, rgb: FirstLook, size: int | Literal["found"] | None
 ) -> tuple[int | None, list[Question], str | None]:
@@ -296,7 +308,15 @@ def _size(
         resized = Answer({"data.size": side}, f"all images resized to {side}x{side} pixels")
         found = Answer({"data.size": FOUND}, "both sides as they are")
         return None, [Question(text, "not square", (resized, found))], None
-    longer = max(rgb.height, rgb.width)
+    if rgb.height != rgb.width:
+        return (
+            ms.height,
+            [],
+            f"RGB images ({rgb.size} in {rgb.file.name}) are not square and are resized to "
+            f"{ms.size}, the size of the MS images, which changes their proportions; "
+            f"data.size={FOUND} leaves both sides as they are",
+        )
+    longer = rgb.height
     cost = (longer / ms.height) ** 2
     comparison = f"{cost:.0f} times" if cost >= 1.5 else "about"
     return (

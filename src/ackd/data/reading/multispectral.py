@@ -21,6 +21,7 @@ from rasterio.errors import (
 )
 
 from ackd.data.options import AS_STORED, PixelOptions
+from ackd.data.reading.band_names import other_order
 from ackd.data.reading.invalid import (
     blank_invalid,
     data_bands,
@@ -58,6 +59,7 @@ def read_ms(
     size: int | None,
     dtypes: Sequence[str] = ("uint16",),
     options: PixelOptions = AS_STORED,
+    described: bool = False,
 ) -> NDArray[Any]:
     """Read bands of a multispectral tif by name.
 
@@ -71,6 +73,8 @@ def read_ms(
             bilinear). None leaves the image as it is.
         dtypes: The number types that the publisher's files have.
         options: What happens to invalid pixels.
+        described: Whether ``file_bands`` are the names that the files themselves give their bands:
+            a file that names them in another order is refused.
 
     Returns:
         (len(bands), size, size) digital numbers in the file's own type, float32 where that has
@@ -100,6 +104,16 @@ def read_ms(
                     "name, so the whole file is needed.",
                     "wrong bands",
                     _MEND,
+                )
+            contrary = described and other_order(
+                [dataset.descriptions[index - 1] for index in indexes], file_bands
+            )
+            if contrary:
+                raise ImageError(
+                    f"{path} {contrary}; expected {', '.join(file_bands)}, as the first file names "
+                    f"them. data.file_bands=[{','.join(file_bands)}] says that all files have this "
+                    "order, whatever they name their bands.",
+                    "order of bands",
                 )
             # all bands, so that a cut file is found whichever bands are wanted
             pixels = dataset.read(indexes)

@@ -37,6 +37,9 @@ _BRIGHTEST: Final = 2.0
 #: 04.00 its numbers begin at 1000, which is a reflectance of 0.1.
 _OFFSET: Final = 0.09
 
+#: The offset itself, as a reflectance.
+_STEP: Final = 0.1
+
 #: Numbers that files use for nodata without saying so.
 _MARKERS: Final = (*MARKERS, 65535.0)
 
@@ -127,6 +130,9 @@ def judge_values(
             (),
             marker=marker,
         )
+    mixed = _two_scales(images, files)
+    if mixed is not None:
+        return Verdict((mixed,), ())
     if sensor.scale is None:
         return Verdict((), ())
     low, middle, high = np.nanpercentile((numbers + offset) / sensor.scale, (1, 50, 99), axis=1)
@@ -145,6 +151,8 @@ def judge_values(
         return Verdict((wrong,), (), _ways_out(numbers, sensor))
     if wrong:
         return Verdict((), (wrong.rstrip("."),))
+    if np.nanmin(middle) < _NEGATIVE:
+        return _subtracted(middle, bands, sensor)
     if sensor.name == "sentinel2" and offset == 0 and np.nanmin(low) > _OFFSET:
         number = np.nanmin(low) * sensor.scale
         return Verdict(
@@ -181,6 +189,43 @@ def _marker(numbers: NDArray[np.float64]) -> float | None:
         if marker < low - width or marker > high + 3 * width:
             return marker
     return None
+
+
+def _two_scales(images: Sequence[NDArray[Any]], files: Sequence[str]) -> str | None:
+    """Say where some images hold reflectance of 0..1 and most hold digital numbers."""
+    most = [float(np.nanmax(image, initial=0.0)) for image in images]
+    if np.median(most) <= _FEW_LEVELS:
+        return None
+    # an image of whole numbers up to 1 may be one of the night
+    small = [
+        row
+        for row, (image, high) in enumerate(zip(images, most, strict=True))
+        if 0 < high <= _BRIGHTEST and (image[~np.isnan(image)] % 1 != 0).any()
+    ]
+    if not small:
+        return None
+    large = int(np.argmax(most))
+    return (
+        f"{files[small[0]]} holds numbers up to {most[small[0]]:.4g} and {files[large]} numbers up "
+        f"to {most[large]:.4g}, which cannot be one scale: some MS images hold reflectance from 0 "
+        "to 1 and others digital numbers. Convert them to one of the two."
+    )
+
+
+def _subtracted(middle: NDArray[np.float64], bands: Sequence[str], sensor: Sensor) -> Verdict:
+    """The verdict on numbers of which an offset was subtracted that they did not have."""
+    assert sensor.scale is not None
+    least = int(np.nanargmin(middle))
+    offset = round(_STEP * sensor.scale)
+    text = (
+        f"Half of band {bands[least]} of the MS images is negative, below a reflectance of "
+        f"{middle[least]:.2g}. If {offset} was subtracted from numbers that did not have it, "
+        f"data.offset={offset} adds it again; or say that the scale is not known "
+        f"({_unknown_scale(sensor)})."
+    )
+    added = ({"data.offset": offset}, f"{offset} was subtracted, and is added again")
+    options = {"data.sensor": _unscaled(sensor)}
+    return Verdict((text,), (), (added, (options, "the scale is not known")))
 
 
 def _wrong_scale(

@@ -44,6 +44,7 @@ class ClassFolders:
         sensor: The camera.
         file_bands: The bands in the order of the file; MS only.
         dtypes: The number types of the files; MS only.
+        described: Whether ``file_bands`` are the files' own band descriptions; MS only.
         option: The option that leads to the folder, for messages.
         optional: Whether a benchmark can do without these RGB images.
     """
@@ -62,6 +63,7 @@ class ClassFolders:
     sensor: Sensor = RGB
     file_bands: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("uint16",)
+    described: bool = False
     option: str = "data.root"
     optional: bool = True
 
@@ -116,7 +118,9 @@ class ClassFolders:
         """
         try:
             if self.modality == "ms":
-                return read_ms(path, self.file_bands, bands, size, self.dtypes, options)
+                return read_ms(
+                    path, self.file_bands, bands, size, self.dtypes, options, self.described
+                )
             chosen = [self.sensor.names.index(self.sensor.band(name).name) for name in bands]
             return read_rgb(path, size, options)[chosen]
         except ImageError as error:
