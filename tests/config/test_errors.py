@@ -36,6 +36,9 @@ MISTAKES = [
     ("+trainer.early_stopping.patience=3", ["trainer.early_stopping", "Known"]),
     ("student.early_stopping=true", ["student.early_stopping=True", "group of options"]),
     ("student.early_stopping.patience=0", ["student.early_stopping.patience=0", "greater than 0"]),
+    ("student.ema.decay=1", ["student.ema.decay=1", "less than 1"]),
+    ("student.ema=0.99", ["student.ema=0.99", "group of options"]),
+    ("teacher.ema.warmup=true", ["teacher.ema.warmup=true has no effect", "teacher.ema.decay"]),
     ("student.early_stopping.mode=mx", ["student.early_stopping.mode=max?"]),
     ("+callbacks.mine._target_=a.B", ["'callbacks'", "in Python"]),
     (
@@ -196,6 +199,9 @@ REFUSED = [
     ("trainer.callbacks=[x]", ["'trainer.callbacks'", "in Python"]),
     ("student.early_stop=5", ["'student.early_stop'", "STAGE.early_stopping.patience=N"]),
     ("early_stopping.patience=5", ["'early_stopping.patience'", "STAGE.early_stopping.pat"]),
+    ("student.ema_decay=0.9", ["'student.ema_decay'", "STAGE.ema.decay=0.999"]),
+    ("ema.decay=0.9", ["'ema.decay'", "STAGE.ema.decay=0.999"]),
+    ("student.ema.decai=0.9", ["'student.ema.decay'"]),
     ("student.early_stopping.patince=5", ["'student.early_stopping.patience'"]),
     ("pretrained=weights.pt", [".backbone.pretrained'"]),
 ]

@@ -45,7 +45,7 @@ def run(tmp_path: Path, command: str) -> dict[str, Any]:
 
 def test_there_is_a_command_for_each_kind() -> None:
     kinds = ["student.backbone._target_", "loss.kd.cosine", "warmup_cosine", "ExponentialLR",
-             "class_weights", "early_stopping"]  # fmt: skip
+             "class_weights", "early_stopping", "ema"]  # fmt: skip
     assert [kind in c for kind, c in zip(kinds, COMMANDS, strict=True)] == [True] * len(kinds)
     assert len(PYTHON) == 3
 
@@ -86,6 +86,17 @@ def test_weights_and_smoothing_train(tmp_path: Path) -> None:
 def test_a_student_stops_early(tmp_path: Path) -> None:
     result = run(tmp_path, f"{COMMANDS[5]} method=baseline")
     assert result["student"]["stopped_early"]["epochs"] == 3
+
+
+def test_an_average_of_the_weights_is_exported(tmp_path: Path) -> None:
+    run(tmp_path, f"{COMMANDS[6]} method=kd")
+    best, student = (
+        torch.load(tmp_path / "run" / name, weights_only=True)
+        for name in ("checkpoints/best.ckpt", "student.pt")
+    )
+    name, exported = next(iter(student["state_dict"].items()))
+    assert torch.equal(best["state_dict"][f"backbone.{name}"], exported)
+    assert not torch.equal(best["current_model_state"][f"backbone.{name}"], exported)
 
 
 def test_every_loss_of_the_project_has_a_title() -> None:

@@ -12,8 +12,10 @@ from ackd.callbacks.progress import EpochLines, progress
 from ackd.callbacks.redraw import RedrawPairs
 from ackd.callbacks.same_config import SameConfig
 from ackd.callbacks.transport import TransportCost
+from ackd.callbacks.weight_average import EMA
 
 __all__ = [
+    "EMA",
     "BestEpoch",
     "Clock",
     "DynM",

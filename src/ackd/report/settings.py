@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ackd.config.schema.identity import shaping_options
+from ackd.config.schema.stages import SWITCHES
 from ackd.utils.values import dig, leaves, under
 
 __all__ = ["settings_of"]
-
-# Sections of a stage that are off as long as one of their options is null.
-SWITCHES = {"early_stopping": "patience"}
 
 
 def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from ackd.callbacks import (
+    EMA,
     BestEpoch,
     Clock,
     EpochSeed,
@@ -135,7 +136,7 @@ def fit(
     clock = Clock()
     ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
     ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
-    ours += [*callbacks, EpochRow(), *_early_ends(config, stage, monitor, mode), best, last]
+    ours += [*callbacks, EpochRow(), *_asked_for(config, stage, monitor, mode), best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
@@ -171,20 +172,23 @@ def fit(
     return Fitted(trainer, clock.seconds, epoch, score, stopped_early)
 
 
-def _early_ends(
+def _asked_for(
     config: Config, stage: str, chooses: str, mode: Literal["min", "max"]
 ) -> list[pl.Callback]:
-    """What may end a stage before its last epoch."""
-    early = getattr(config, stage).early_stopping
+    """The callbacks that options of the stage ask for."""
+    early, ema = (getattr(getattr(config, stage), name) for name in ("early_stopping", "ema"))
+    found: list[pl.Callback] = []
+    if ema.decay is not None:
+        found.append(EMA(stage, ema.decay, warmup=ema.warmup))
     if early.patience is None:
-        return []
+        return found
     monitor = early.monitor or chooses
     direction = mode if monitor == chooses else "min" if "loss" in monitor else "max"
     patience = Patience(
         stage, early.patience, monitor=monitor, mode=early.mode or direction,
         min_delta=early.min_delta,
     )  # fmt: skip
-    return [patience]
+    return [*found, patience]
 
 
 def _stopped_early(trainer: pl.Trainer, max_epochs: int, stage: str) -> dict[str, Any] | None:

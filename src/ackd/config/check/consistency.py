@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ackd.config.schema import Config
+from ackd.config.schema.stages import SWITCHES
 from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["check_consistency"]
@@ -93,14 +94,16 @@ def _consistent_data(config: Config) -> None:
 def _consistent_stages(config: Config) -> None:
     """Refuse options that have no effect without another one."""
     for stage in ("teacher", "matcher", "student"):
-        early = getattr(config, stage).early_stopping
-        given = early.model_dump(exclude_defaults=True)
-        if given and not early.is_on:
-            name, value = next(iter(given.items()))
-            raise ConfigError(
-                f"{stage}.early_stopping.{name}={value} has no effect without a patience; give "
-                f"{stage}.early_stopping.patience=N as well."
-            )
+        for section, switch in SWITCHES.items():
+            options = getattr(getattr(config, stage), section)
+            given = options.model_dump(exclude_defaults=True)
+            if given and not options.is_on:
+                name, value = next(iter(given.items()))
+                said = str(value).lower() if isinstance(value, bool) else value
+                raise ConfigError(
+                    f"{stage}.{section}.{name}={said} has no effect as long as {section} is off; "
+                    f"give {stage}.{section}.{switch}=VALUE as well."
+                )
 
 
 def _known_environment(config: Config) -> None:

@@ -49,6 +49,9 @@ ABSENT = {
     r"(\w+\.)?(?!early_stopping\.)early_?stop\w*(\..*)?|(trainer\.)?early_stopping\..*": "Early "
     "stopping is an option of a stage: STAGE.early_stopping.patience=N "
     "(--help student.early_stopping).",
+    r"(\w+\.)?(use_)?(ema(_\w+)?|swa(_\w+)?|(stochastic_)?weight_averag\w*)|ema\..*": "An "
+    "exponential moving average of the weights is an option of a stage: STAGE.ema.decay=0.999 "
+    "(--help student.ema).",
 }
 
 # Groups that a user extends, and what such a file holds.

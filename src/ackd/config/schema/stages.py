@@ -23,8 +23,10 @@ from pydantic_core import InitErrorDetails
 from ackd.config.schema.data import PathText, Seed
 
 __all__ = [
+    "SWITCHES",
     "BackboneConfig",
     "ClassifierConfig",
+    "EMAConfig",
     "EarlyStoppingConfig",
     "MatcherConfig",
     "Name",
@@ -167,6 +169,21 @@ class EarlyStoppingConfig(Section):
         return self.patience is not None
 
 
+class EMAConfig(Section):
+    """The exponential moving average of a stage's weights; none as long as ``decay`` is None."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    warmup: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is one."""
+        return self.decay is not None
+
+
+# Sections of a stage that are off as long as one of their options is null.
+SWITCHES = {"early_stopping": "patience", "ema": "decay"}
+
 OFF = {"label_smoothing": 0.0, "class_weights": "none"}
 
 # Which schedule reads which of its parameters.
@@ -189,12 +206,13 @@ class TrainingConfig(Section):
     backbone: BackboneConfig
     scheduler: SchedulerConfig = SchedulerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
+    ema: EMAConfig = EMAConfig()
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Options of a later version that are off leave runs and stages what they were."""
         content: dict[str, Any] = dump(self)
-        for name in ("scheduler", "early_stopping"):
+        for name in ("scheduler", *SWITCHES):
             if not getattr(self, name).is_on:
                 del content[name]
         for name, off in OFF.items():
