@@ -31,7 +31,6 @@ from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DamagedError, DivergedError
-from ackd.modules import UnpairedDataModule
 from ackd.runs.checkpoints import CHECKPOINTS, WholeCheckpoints
 from ackd.runs.interrupts import GOES_ON, left_to_lightning
 from ackd.runs.ranks import first_rank
@@ -82,7 +81,7 @@ def finite_weights(path: Path, stage: str) -> dict[str, Any]:
 
 def fit(
     module: pl.LightningModule,
-    data: UnpairedDataModule,
+    data: pl.LightningDataModule,
     config: Config,
     *,
     stage: str,
