@@ -116,3 +116,20 @@ def test_a_class_without_images_counts_as_torchmetrics_counts_it() -> None:
     assert statistics.f1_interval(true, true) == (1.0, 1.0)
     low, high = statistics.f1_interval(true, true, absent_as_zero=True)
     assert (low, high) == pytest.approx((2 / 3, 2 / 3))
+
+
+def test_the_interval_of_a_mean_of_scores() -> None:
+    scores = np.random.default_rng(0).uniform(0, 1, 200)
+    low, high = statistics.mean_interval(scores)
+    half = 1.96 * scores.std(ddof=1) / np.sqrt(200)
+    assert (low, high) == pytest.approx((scores.mean() - half, scores.mean() + half), abs=0.004)
+    assert (low, high) == statistics.mean_interval(scores)
+    assert statistics.mean_interval(np.full(5, 0.25)) == (0.25, 0.25)
+    with pytest.raises(ValueError, match="at least two images"):
+        statistics.mean_interval(scores[:1])
+
+
+def test_differences_that_are_equal_up_to_rounding_do_not_vary() -> None:
+    found = statistics.over_images(np.array([0.3, 0.4, 0.5]) - np.array([0.2, 0.3, 0.4]))
+    assert (found.low, found.high) == pytest.approx((0.1, 0.1))
+    assert found.p is None

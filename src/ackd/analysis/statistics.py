@@ -70,7 +70,7 @@ def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: in
     if len(gains) < 2:
         raise ValueError(f"A paired test needs two images at least; there are {len(gains)}.")
     mean = float(gains.mean())
-    if np.all(gains == gains[0]):
+    if _constant(gains):
         # Nothing varies: no resample can differ.
         return Interval(mean, mean, mean, 1.0 if mean == 0 else None, len(gains))
     boot = stats.bootstrap(
@@ -103,7 +103,7 @@ def mean_interval(
     if len(scores) < 2:
         raise ValueError(f"An interval needs at least two images; there are {len(scores)}.")
     mean = float(scores.mean())
-    if np.all(scores == scores[0]):
+    if _constant(scores):
         return mean, mean
     boot = stats.bootstrap(
         (scores,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
@@ -204,6 +204,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, p * (len(known) - rank)))
         adjusted[position] = highest
     return adjusted
+
+
+def _constant(values: npt.NDArray[np.float64]) -> bool:
+    """Whether values differ by no more than rounding."""
+    return bool(np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())))
 
 
 def _finite(value: float) -> float | None:

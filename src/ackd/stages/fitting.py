@@ -31,10 +31,12 @@ from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DamagedError, DivergedError
+from ackd.modules.supervised import SupervisedModule
 from ackd.runs.checkpoints import CHECKPOINTS, WholeCheckpoints
 from ackd.runs.interrupts import GOES_ON, left_to_lightning
 from ackd.runs.ranks import first_rank
 from ackd.runs.resources import shortages_told
+from ackd.tasks import mode_of
 from ackd.tracking.metrics_csv import EpochRow
 from ackd.utils.io import load_tensors, remove_drafts
 
@@ -135,7 +137,7 @@ def fit(
     clock = Clock()
     ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
     ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
-    ours += [*callbacks, EpochRow(), *_asked_for(config, stage, monitor, mode), best, last]
+    ours += [*callbacks, EpochRow(), *_asked_for(module, config, stage, monitor, mode), best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )
@@ -172,8 +174,9 @@ def fit(
 
 
 def _asked_for(
-    config: Config, stage: str, chooses: str, mode: Literal["min", "max"]
-) -> list[pl.Callback]:
+    module: pl.LightningModule, config: Config, stage: str, chooses: str,
+    mode: Literal["min", "max"],
+) -> list[pl.Callback]:  # fmt: skip
     """The callbacks that options of the stage ask for."""
     early, ema = (getattr(getattr(config, stage), name) for name in ("early_stopping", "ema"))
     found: list[pl.Callback] = []
@@ -182,7 +185,8 @@ def _asked_for(
     if early.patience is None:
         return found
     monitor = early.monitor or chooses
-    direction = mode if monitor == chooses else "min" if "loss" in monitor else "max"
+    task = module.task.description() if isinstance(module, SupervisedModule) else None
+    direction = mode if monitor == chooses else mode_of(monitor, task)
     patience = Patience(
         stage, early.patience, monitor=monitor, mode=early.mode or direction,
         min_delta=early.min_delta,

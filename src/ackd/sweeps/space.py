@@ -85,13 +85,13 @@ class SearchOptions(BaseModel):
 
     def settled(self) -> SearchOptions:
         """Fill in metric and direction where they were not given."""
+        from ackd.tasks import mode_of  # late, see _task
+
         task = _task()
         metric = self.metric or task.monitor
         if self.direction is not None:
             return self.model_copy(update={"metric": metric})
-        known = {f"val/{each.name}": each.higher_is_better for each in task.metrics}
-        more = known.get(metric, not metric.endswith("loss"))
-        direction = "maximize" if more else "minimize"
+        direction = {"max": "maximize", "min": "minimize"}[mode_of(metric, task)]
         return self.model_copy(update={"metric": metric, "direction": direction})
 
 

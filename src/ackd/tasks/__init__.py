@@ -1,7 +1,7 @@
 """What the labels are: the loss against them, metrics, predictions and what reports show."""
 
 from ackd.tasks.base import Answers, Augment, ClassMetric, ConfusionChart, Metric, Picture, Task
-from ackd.tasks.description import MetricDescription, TaskDescription
+from ackd.tasks.description import MetricDescription, TaskDescription, mode_of
 from ackd.tasks.known import task_of, task_of_result
 from ackd.tasks.scenes import MultiLabelClassification, SceneClassification
 
@@ -17,6 +17,7 @@ __all__ = [
     "SceneClassification",
     "Task",
     "TaskDescription",
+    "mode_of",
     "task_of",
     "task_of_result",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-__all__ = ["MetricDescription", "TaskDescription"]
+__all__ = ["MetricDescription", "TaskDescription", "mode_of"]
 
 
 @dataclass(frozen=True)
@@ -201,3 +201,16 @@ class TaskDescription:
 def _metric(content: Mapping[str, Any]) -> MetricDescription:
     known = [each.name for each in fields(MetricDescription)]
     return MetricDescription(**{key: content[key] for key in known if key in content})
+
+
+def mode_of(column: str, task: TaskDescription | None = None) -> Literal["max", "min"]:
+    """In which direction a logged value is better: a metric, a loss, or something else.
+
+    Args:
+        column: E.g. ``"val/loss"``.
+        task: Of the network that logs it; None for one without labels.
+    """
+    for metric in task.metrics if task else ():
+        if metric.name == column.rpartition("/")[2]:
+            return "max" if metric.higher_is_better else "min"
+    return "min" if "loss" in column else "max"
