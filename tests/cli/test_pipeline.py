@@ -83,7 +83,7 @@ def test_result_json_has_the_keys_that_were_promised(pipeline: Pipeline) -> None
     assert (content["recipe"], content["seed"], content["protocol"]) == ("paper", 0, "strict")
     for side in ("teacher", "student"):
         assert content[side]["backbone"] == "test_resnet"
-        assert set(content[side]["metrics"]) == {"oa", "f1"}
+        assert {"oa", "f1"} <= set(content[side]["metrics"])
         assert all(0 <= value <= 1 for value in content[side]["metrics"].values())
     data = content["data"]
     assert data["partial"] is False
