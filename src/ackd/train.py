@@ -145,8 +145,12 @@ def check(cfg: DictConfig, *, look: bool = False) -> Config:
 
     With ``look``, files and folders that options name are looked at too, before torch is imported.
     """
-    from ackd.config.check import check_composed
+    from ackd.config.check import check_architecture, check_composed
 
+    if HydraConfig.initialized():
+        hydra = HydraConfig.get()
+        folders = [Path(one.path) for one in hydra.runtime.config_sources if one.schema == "file"]
+        check_architecture(hydra.runtime.choices, hydra.overrides.task, folders)
     return check_composed(cfg, look=look)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from ackd.config.check import check_architecture
 from ackd.config.command_line import quoted_paths
 from ackd.config.location import config_dir
-from tests.config.composing import checked, compose_config, options_of
+from ackd.errors import ConfigError
+from tests.config.composing import checked, compose_config, options_of, write
 
 GROUPS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())
 STAGES = ("teacher", "matcher", "student")
@@ -16,7 +23,7 @@ NEEDS = {
     ("kd", "none"): ["method=sembridge"],
     ("data", "folders"): ["data.ms=ms", "data.rgb=rgb"],
 }
-ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
+ON_DEMAND = ("experiment", "sweep", "compared")
 CHOICES = [
     (group, option) for group in GROUPS if group not in ON_DEMAND for option in options_of(group)
 ]
@@ -66,6 +73,74 @@ def test_an_experiment_says_its_own_name_and_reads_real_images(experiment: str) 
     cfg = compose_config(f"+experiment={experiment}")
     assert cfg.name == experiment
     assert cfg.data.name != "synthetic"
+
+
+PAIRS = {
+    "rr": ("resnet34", "resnet34"),
+    "mm": ("mobilenetv2", "mobilenetv2"),
+    "ss": ("shufflenetv2_x0_5", "shufflenetv2_x0_5"),
+    "rm": ("resnet34", "mobilenetv2"),
+    "rs": ("resnet34", "shufflenetv2_x0_5"),
+    "ms": ("mobilenetv2", "shufflenetv2_x0_5"),
+}
+
+
+def networks(*words: str, extra: Path | None = None) -> tuple[str, str]:
+    cfg = compose_config(*words, extra=extra)
+    return cfg.teacher.backbone.name, cfg.student.backbone.name
+
+
+def test_the_pairs_are_all_there() -> None:
+    assert options_of("architecture") == sorted(PAIRS)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_one_experiment_has_every_pair_and_the_old_names_say_the_same(pair: str) -> None:
+    old = compose_config(f"+experiment=s2s_eu_{pair}")
+    new = compose_config("+experiment=s2s_eu", f"architecture={pair}", f"name=s2s_eu_{pair}")
+    assert OmegaConf.to_container(old, resolve=True) == OmegaConf.to_container(new, resolve=True)
+    assert (old.teacher.backbone.name, old.student.backbone.name) == PAIRS[pair]
+    assert old.matcher.backbone.name == "resnet34"
+    assert (old.teacher.max_epochs, old.matcher.max_epochs, old.student.max_epochs) == (
+        200, 100, 200,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("architecture=rs +experiment=s2s_eu_mm", PAIRS["rs"]),  # the command line wins
+        ("+experiment=s2s_eu_tiny architecture=mm", PAIRS["mm"]),
+        ("+experiment=s2s_cn_rr architecture=ms", PAIRS["ms"]),
+        ("architecture=mm backbone@student.backbone=tiny", ("mobilenetv2", "test_resnet")),
+        ("+experiment=s2s_eu_mm backbone@student.backbone=tiny", ("mobilenetv2", "test_resnet")),
+    ],
+)
+def test_the_networks_of_the_command_line_win(words: str, expected: tuple[str, str]) -> None:
+    assert networks(*words.split()) == expected
+
+
+def test_an_architecture_that_an_experiment_outdoes_is_refused(tmp_path: Path) -> None:
+    own = write(
+        tmp_path, "experiment/own", "defaults: [{override /backbone@student.backbone: resnet34}]"
+    )
+    words = ["+experiment=own", "architecture=mm"]
+    assert networks(*words, extra=own) == ("mobilenetv2", "resnet34")
+    said = r"architecture=mm has backbone@student\.backbone=mobilenetv2, but .* chooses resnet34"
+    with pytest.raises(ConfigError, match=said):
+        check_architecture(choices(*words, extra=own), words, [config_dir()])
+    words.append("backbone@student.backbone=resnet34")
+    check_architecture(choices(*words, extra=own), words, [config_dir()])
+    words = ["+experiment=s2s_eu_mm", "architecture=rs"]
+    check_architecture(choices(*words), words, [config_dir()])
+
+
+def choices(*words: str, extra: Path | None = None) -> dict[str, str]:
+    folder = [] if extra is None else [f"hydra.searchpath=['{extra}']"]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("train", overrides=[*words, *folder], return_hydra_config=True)
+    return dict(cfg.hydra.runtime.choices)
 
 
 def test_the_paper_schedule_of_the_experiments_is_the_authors() -> None:

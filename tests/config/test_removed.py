@@ -45,6 +45,14 @@ def test_what_changes_nothing_is_ignored_with_one_warning(
     assert capsys.readouterr().err == ""
 
 
+def test_a_renamed_word_works_with_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    removed._warn.cache_clear()
+    words = ["-m", "+architecture=rr,mm", "+experiment=s2s_eu"]
+    assert known_words(words) == ["-m", "architecture=rr,mm", "+experiment=s2s_eu"]
+    said = "ackd: +architecture= is written architecture= now: architecture=rr,mm"
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
 @pytest.mark.usefixtures("gone")
 @pytest.mark.parametrize("word", ["dynm.gone=past", "++dynm.gone=past", "dynm.gone=fresh,past"])
 def test_what_meant_something_else_is_refused_with_the_reason(word: str) -> None:

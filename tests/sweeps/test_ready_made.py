@@ -75,7 +75,7 @@ def test_the_architectures_of_table_3() -> None:
 
 
 def test_the_methods_of_table_4() -> None:
-    found = rows("table4", "+architecture=ms")
+    found = rows("table4", "architecture=ms")
     assert [(c.method, *c.loss.kd) for c in found] == [
         ("kd", "vanilla"), ("kd", "rkd"), ("kd", "dkd"), ("kd", "logits"), ("kd", "ctkd"),
         ("kd", "lskd"), ("kd", "vpr"), ("sembridge", "vanilla"),

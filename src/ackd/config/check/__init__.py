@@ -1,5 +1,11 @@
 """Whether a configuration can run: from names and values to what has to be built once."""
 
-from ackd.config.check.composed import check_composed, check_config, parse, save_resolved
+from ackd.config.check.composed import (
+    check_architecture,
+    check_composed,
+    check_config,
+    parse,
+    save_resolved,
+)
 
-__all__ = ["check_composed", "check_config", "parse", "save_resolved"]
+__all__ = ["check_architecture", "check_composed", "check_config", "parse", "save_resolved"]

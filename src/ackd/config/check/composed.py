@@ -8,10 +8,11 @@ The checks run from the least to the most expensive: the schema, options that co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
@@ -26,7 +27,7 @@ from ackd.config.schema import Config
 from ackd.errors import ConfigError
 from ackd.utils.io import write_text
 
-__all__ = ["check_composed", "check_config", "parse", "save_resolved"]
+__all__ = ["check_architecture", "check_composed", "check_config", "parse", "save_resolved"]
 
 
 def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
@@ -77,6 +78,39 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
 
     check_buildable(config)
     return config
+
+
+def check_architecture(
+    choices: Mapping[str, Any], words: Sequence[str], folders: Iterable[Path]
+) -> None:
+    """Refuse an ``architecture=`` of the command line that changes nothing.
+
+    In Hydra an experiment that chooses the networks itself wins over every other group, silently.
+
+    Args:
+        choices: Group -> what was chosen, as Hydra composed it.
+        words: The overrides of the command line.
+        folders: Where the YAML files of groups are looked for.
+
+    Raises:
+        ConfigError: A network is neither the architecture's nor one of the command line's.
+    """
+    if not any(word.startswith("architecture=") for word in words):
+        return
+    chosen = choices["architecture"]
+    files = [folder / "architecture" / f"{chosen}.yaml" for folder in folders]
+    file = next((path for path in files if path.is_file()), None)
+    entries = yaml.safe_load(file.read_text(encoding="utf-8")).get("defaults", ()) if file else ()
+    for entry in entries:
+        for key, network in entry.items() if isinstance(entry, dict) else ():
+            group = key.removeprefix("override /")
+            here = any(word.startswith(f"{group}=") for word in words)
+            if choices.get(group) != network and not here:
+                raise ConfigError(
+                    f"architecture={chosen} has {group}={network}, but the experiment chooses "
+                    f"{choices.get(group)} and would win. In its defaults, write override "
+                    f"/architecture: NAME instead of its networks; or add {group}={network}."
+                )
 
 
 def parse(tree: Mapping[str, Any]) -> Config:

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # Groups that are in no defaults list, so they are added with +.
-ON_DEMAND = ("experiment", "sweep", "architecture", "compared")
+ON_DEMAND = ("experiment", "sweep", "compared")
 
 # Where names are open, so that another one is added; how to do it.
 OPEN = {

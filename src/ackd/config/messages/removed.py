@@ -1,4 +1,4 @@
-"""Options that were removed: for one version, a command that has one of them is told why.
+"""Options that were removed or renamed: for one version, a command that has one is told so.
 
 A value that changed nothing is ignored with one warning; any other ends the command.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ackd.errors import ConfigError
 
-__all__ = ["MOVED", "REMOVED", "Removed", "known_words", "moved", "without_removed"]
+__all__ = ["MOVED", "REMOVED", "RENAMED", "Removed", "known_words", "moved", "without_removed"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ REMOVED: Final[Mapping[str, Removed]] = {
     ),
 }
 
+#: Beginnings of words that are written otherwise now, and how.
+RENAMED: Final[Mapping[str, str]] = {"+architecture=": "architecture="}
+
 MOVED = "kd_defaults"
 """Where an earlier version kept the arguments of the distillation losses."""
 
@@ -59,7 +62,7 @@ _WORD = re.compile(r"(?:\+{0,2}|~)(?P<option>[\w.]+)(?:=(?P<value>.*))?", re.DOT
 
 
 def known_words(words: Sequence[str]) -> list[str]:
-    """Leave out the words of a command line that are about removed options.
+    """Leave out the words of a command line that are about removed options; rename renamed ones.
 
     Args:
         words: Of the command line, overrides and flags, without the program.
@@ -68,7 +71,7 @@ def known_words(words: Sequence[str]) -> list[str]:
         ConfigError: A removed option has a value that means something else than what happens now.
     """
     kept = []
-    for word in words:
+    for word in map(_renamed, words):
         found = _WORD.fullmatch(word)
         removed = REMOVED.get(found["option"]) if found else None
         if found is None or removed is None:
@@ -76,6 +79,14 @@ def known_words(words: Sequence[str]) -> list[str]:
         elif not word.startswith("~"):
             _ignored(found["option"], removed, found["value"])
     return kept
+
+
+def _renamed(word: str) -> str:
+    for old, new in RENAMED.items():
+        if word.startswith(old):
+            _warn(f"{old} is written {new} now: {new}{word.removeprefix(old)}")
+            return new + word.removeprefix(old)
+    return word
 
 
 def without_removed(tree: Mapping[str, Any]) -> dict[str, Any]:
