@@ -76,14 +76,15 @@ def accuracy_of(correct: NDArray[np.bool_]) -> Accuracy:
     Args:
         correct: (S, N), whether the network of each seed classified each image correctly.
     """
-    from scipy import stats  # a second to load, which the first line need not wait for
+    # Late: SciPy takes a second to load, which the first line need not wait for.
+    from scipy import stats
+
+    from ackd.analysis.statistics import wilson
 
     seeds, images = correct.shape
     each = tuple(float(value) for value in correct.mean(axis=1))
     if seeds == 1:
-        hits = stats.binomtest(int(correct.sum()), images)
-        wilson = hits.proportion_ci(LEVEL, method="wilson")
-        return Accuracy(each, float(wilson.low), float(wilson.high))
+        return Accuracy(each, *wilson(float(correct.mean()), images, level=LEVEL))
     upper = (1 + LEVEL) / 2
     of_images = stats.norm.ppf(upper) * correct.mean(axis=0).std(ddof=1) / math.sqrt(images)
     of_seeds = stats.t.ppf(upper, seeds - 1) * np.std(each, ddof=1) / math.sqrt(seeds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "AckdError",
@@ -14,10 +15,18 @@ __all__ = [
     "DivergedError",
     "ImageError",
     "MissingClassError",
+    "SizesError",
+    "counted",
     "did_you_mean",
     "nearest",
+    "nearest_path",
     "unknown",
 ]
+
+
+LIKENESS = 0.7
+"""Of names of options and paths: half of "class_map" and "classes" is the same, and yet neither
+means the other. A guess that is farther away is worse than none."""
 
 
 class AckdError(Exception):
@@ -72,6 +81,18 @@ class ImageError(DataError):
         self.marker = marker
 
 
+class SizesError(DataError):
+    """Images that go into one array have different sizes.
+
+    Attributes:
+        size: The pixels per side that resize all of them to the most common size.
+    """
+
+    def __init__(self, text: str, size: int) -> None:
+        super().__init__(text)
+        self.size = size
+
+
 class MissingClassError(DataError):
     """A source has no image of one of its classes.
 
@@ -82,6 +103,12 @@ class MissingClassError(DataError):
     def __init__(self, text: str, label: str) -> None:
         super().__init__(text)
         self.label = label
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 error``, ``2 errors``, ``1,024 classes``."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def nearest(name: str, choices: Iterable[str], likeness: float = 0.6) -> str | None:
@@ -110,6 +137,30 @@ def did_you_mean(name: str, choices: Iterable[str], form: str = "'{}'") -> str:
     """
     close = nearest(name, choices)
     return f" Did you mean {form.replace('{}', close)}?" if close else ""
+
+
+def nearest_path(path: Path) -> str:
+    """Say where a path that does not exist breaks off, and what was probably meant there.
+
+    Only the name that is missing is compared, with its neighbours: folders above it are right, and
+    would make anything look alike.
+
+    Returns:
+        ``" /data has no 'eurosta'. Did you mean '/data/eurosat'?"``, a sentence that begins with a
+        space; "" where the path exists.
+    """
+    whole = path.expanduser().absolute()
+    if whole.exists():
+        return ""
+    known = next(parent for parent in whole.parents if parent.is_dir())
+    name = whole.relative_to(known).parts[0]
+    try:
+        around = [child.name for child in known.iterdir()]
+    except OSError:  # a folder that may be entered, but not listed
+        around = []
+    close = nearest(name, around, LIKENESS)
+    meant = f" Did you mean '{known / close}'?" if close else ""
+    return f" {known} has no '{name}'.{meant}"
 
 
 def unknown(

@@ -75,13 +75,16 @@ def _run(
 ) -> dict[str, Any]:
     # Late: everything below needs torch.
     from ackd.config.check import save_resolved
-    from ackd.runs.place import choose_place, claimed
+    from ackd.runs.place import check_asked, choose_place, claimed
     from ackd.stages.context import open_context
     from ackd.stages.pipeline import run_pipeline
     from ackd.tracking.wandb_run import failure_noted
 
+    chosen = chosen_options()
+    if config.ckpt_path not in (None, "auto"):
+        check_asked(config, chosen)
     # First the images: where they are not as they should be, no folder is left behind.
-    context = open_context(config, chosen_options())
+    context = open_context(config, chosen)
     config = context.config
     _take_over_batches(cfg, config)
     inherited = _inherited_folder()

@@ -16,9 +16,10 @@ from ackd import errors
 from ackd.config.check import check_config, parse
 from ackd.config.schema import Config
 from ackd.config.schema.options import option_paths
-from ackd.errors import ConfigError, did_you_mean, nearest
+from ackd.errors import ConfigError, counted, did_you_mean, nearest, nearest_path
 from ackd.sweeps.options import PoolOptions, read_options
 from ackd.sweeps.space import SearchOptions, read_search
+from ackd.train import check
 from tests.config.composing import compose_config
 
 WRONG: list[Any] = [
@@ -143,6 +144,33 @@ def test_did_you_mean_is_a_sentence_or_nothing() -> None:
     assert did_you_mean("s2seu", ["s2s_eu"], "data={}") == " Did you mean data=s2s_eu?"
     assert did_you_mean("zzz", ["lambda1"]) == ""
     assert nearest("class_map", ["classes"], 0.7) is None
+
+
+def test_a_guess_at_a_path_compares_the_name_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "opt").mkdir()
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "resnet.pt").touch()
+    assert nearest_path(tmp_path / "x.pt") == f" {tmp_path} has no 'x.pt'."
+    assert nearest_path(tmp_path / "weight" / "x.pt") == (
+        f" {tmp_path} has no 'weight'. Did you mean '{tmp_path / 'weights'}'?"
+    )
+    assert nearest_path(tmp_path / "weights" / "resnet.pth").endswith(
+        f"Did you mean '{tmp_path / 'weights' / 'resnet.pt'}'?"
+    )
+    assert nearest_path(tmp_path / "weights") == ""
+    with pytest.raises(ConfigError) as caught:
+        check(compose_config(f"ckpt_path={tmp_path / 'x.pt'}"), look=True)
+    assert "there is no" in str(caught.value)
+    assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"),
+    [(0, "error", "0 errors"), (1, "error", "1 error"), (2, "class", "2 classes"),
+     (1024, "pixel", "1,024 pixels")],
+)  # fmt: skip
+def test_a_number_agrees_with_its_noun(number: int, noun: str, said: str) -> None:
+    assert counted(number, noun) == said
 
 
 def test_nobody_else_says_did_you_mean() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ackd.data.options import BENCHMARKS
-from ackd.errors import AckdError
+from ackd.errors import AckdError, DataError
+from ackd.stages.benchmark import build_benchmark
 from ackd.train import check
 from tests.cli.running import Done, run
 from tests.config.composing import compose_config, value
@@ -67,6 +68,35 @@ def test_a_camera_without_blue_is_asked_about(tmp_path: Path) -> None:
     assert "data.pseudo_rgb_bands=[B03,B04,B05]" in text
     assert "matching=random" in text
     checked(*words, "data.file_bands=[B03,B04,B05,B08]", "data.pseudo_rgb_bands=[B04,B03,B05]")
+
+
+@pytest.mark.parametrize("packed", ["true", "false"])
+def test_several_sizes_get_a_number_and_a_command(tmp_path: Path, packed: str) -> None:
+    words = own(tmp_path, bands=4)
+    odd = tmp_path / "ms" / "wood" / "3.tif"
+    write_tif(odd, numbered_pixels(4, 6))
+    given = [*words, "data.size=found", f"data.packed={packed}", f"data.packs={tmp_path}/packs"]
+    with pytest.raises(DataError) as caught:
+        build_benchmark(check(compose_config(*given), look=True).data)
+    text = str(caught.value)
+    assert f"{odd} is 6x6 pixels and {tmp_path / 'ms' / 'field' / '0.tif'} is 8x8; " in text
+    assert "data.size=8 resizes all images of both sides to the most common size" in text
+    assert shlex.split(text.splitlines()[-1])[3:] == [*words, "data.size=8"]
+    resized = build_benchmark(check(compose_config(*given, "data.size=8"), look=True).data)
+    assert resized.ms.images.shape == (10, 4, 8, 8)
+
+
+def test_unstated_nodata_gets_both_options_in_a_command(tmp_path: Path) -> None:
+    words = own(tmp_path, bands=4)
+    pixels = numbered_pixels(4).astype("int16")
+    pixels[:, 0, 0] = -9999
+    write_tif(tmp_path / "ms" / "wood" / "3.tif", pixels)
+    with pytest.raises(DataError) as caught:
+        build_benchmark(check(compose_config(*words, "data.packed=false"), look=True).data)
+    commands = [line for line in str(caught.value).splitlines() if "ackd.train" in line]
+    assert [shlex.split(line)[3:] for line in commands] == [
+        [*words, "data.nodata_value=-9999", f"data.nodata={policy}"] for policy in ("drop", "zero")
+    ]
 
 
 def test_a_run_is_named_after_its_data() -> None:

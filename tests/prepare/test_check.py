@@ -51,7 +51,7 @@ def test_sound_images_are_no_error(raw: Path, prepare: Command) -> None:
     assert said.code == 0
     assert "eurosat_ms 12, eurosat 32" in said.out
     # no band of these images is dark, as in products that have 1000 added to every number
-    assert "0 errors, 1 warnings" in said.out
+    assert "0 errors, 1 warning, 3 notes" in said.out
     assert set(kinds(raw)) == {
         ("note", "twins"), ("note", "classes without images"), ("warning", "value range"),
     }  # fmt: skip
@@ -128,7 +128,7 @@ def test_findings_as_json(raw: Path, tmp_path: Path, prepare: Command) -> None:
     (error,) = (one for one in content["findings"] if one["severity"] == "error")
     assert error["kind"] == "empty file"
     assert error["files"] == ["EuroSAT_RGB/River/River_2.jpg"]
-    assert "1 errors" in said.err
+    assert "1 error, 1 warning, 3 notes" in said.err
     assert prepare("check", raw, "--benchmark", "s2s_eu", "--json", tmp_path / "x.json").code == 1
     assert json.loads((tmp_path / "x.json").read_text()) == content
     (tmp_path / "file").write_text("")
@@ -180,6 +180,43 @@ def test_class_folders_of_ones_own(tmp_path: Path, prepare: Command) -> None:
     assert found == {"NaN", "several sizes"}
     shutil.rmtree(tmp_path / "RGB/bog")
     assert f"{tmp_path / 'RGB'} has no folder bog" in prepare("check", tmp_path).out
+
+
+def test_a_marker_that_no_tag_names_is_stated_in_the_command(
+    tmp_path: Path, prepare: Command
+) -> None:
+    own(tmp_path)
+    ms, rgb = tmp_path / "MS", tmp_path / "RGB"
+    pixels = np.full((3, 8, 8), 0.5, np.float32) * np.arange(1, 9, dtype=np.float32)
+    pixels[:, 0, 0] = -9999
+    write_tif(ms / "bog/0.tif", pixels)
+    said = prepare("check", ms, rgb)
+    assert said.code == 1
+    assert "1 error, 0 warnings" in said.out
+    assert "0.tif holds the number -9999, far below all others" in said.out
+    lines = [line.strip() for line in said.out.splitlines() if "ackd.train" in line]
+    assert [shlex.split(line)[-2:] for line in lines] == [
+        ["data.nodata_value=-9999", f"data.nodata={policy}"] for policy in ("drop", "zero")
+    ]
+    # tagged, the files say it themselves
+    write_tif(ms / "bog/0.tif", pixels, nodata=-9999)
+    assert "data.nodata_value" not in prepare("check", ms, rgb).out
+
+
+def test_a_marker_among_all_numbers_is_stated_in_the_command(
+    tmp_path: Path, prepare: Command
+) -> None:
+    ms, rgb = tmp_path / "MS", tmp_path / "RGB"
+    rng = np.random.default_rng(0)
+    for label in ("bog", "heath"):
+        for number in range(6):
+            pixels = rng.integers(300, 3000, (4, 8, 8)).astype(np.uint16)
+            pixels[:, :2] = 65535 if number == 3 else pixels[:, :2]
+            write_tif(ms / label / f"{number}.tif", pixels)
+            write_jpg(rgb / label / f"{number}.jpg", number + 10 * (label == "bog"))
+    said = prepare("check", ms, rgb)
+    assert "holds the number 65535, far from all others" in said.out
+    assert "data.nodata_value=65535 data.nodata=drop" in said.out
 
 
 def test_two_folders_and_the_command_that_trains_on_them(tmp_path: Path, prepare: Command) -> None:

@@ -157,7 +157,7 @@ def test_what_is_not_to_go_on_from_says_why(tmp_path: Path) -> None:
     for name, words in (
         ("checkpoints/best.ckpt", rf"holds the best epoch so far.*ckpt_path={ours}"),
         ("student.pt", "is not the folder of a run"),
-        ("chekpoints", "does not exist .did you mean .*checkpoints"),
+        ("chekpoints", "does not exist.*Did you mean .*checkpoints"),
         ("../nothing", "does not exist.*ckpt_path=auto finds"),
         ("", rf"has finished.*ckpt_path={ours} student\.max_epochs=N with N > 5"),
     ):
@@ -213,6 +213,42 @@ def test_auto_says_why_it_starts_from_the_beginning(
     assert "No other run there differs in only a few options" in far
 
 
+def test_a_wrong_ckpt_path_is_refused_before_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, "first", *BASE)
+    first = f"ckpt_path={tmp_path}/outputs/first"
+    unfinished = f"ckpt_path={killed(tmp_path, monkeypatch, 'other', 2, *BASE, 'seed=7')}"
+
+    def read(*_: Any) -> None:
+        raise AssertionError("images were read")
+
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", read)
+    for words, match in (
+        ((first,), "has finished.*To train it longer give"),
+        ((first, "student.max_epochs=3"), "has trained its student for 5 epochs"),
+        ((first, "seed=1"), "other options: seed was 0, now 1"),
+        ((unfinished, "seed=7", "student.optimizer.lr=0.5"), "student.optimizer.lr was 0.01"),
+    ):
+        with pytest.raises(ConfigError, match=match):
+            run(tmp_path, "again", *BASE, *words)
+    # What may still fit the images is left to them.
+    for words in ((unfinished, "seed=7"), (first, "student.max_epochs=6")):
+        with pytest.raises(AssertionError, match="images were read"):
+            run(tmp_path, "again", *BASE, *words)
+
+
+def test_a_run_that_ended_before_its_student_has_no_student_to_train_longer(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, "fixed", "name=n", "until=teacher")
+    with pytest.raises(ConfigError, match="a finished run") as caught:
+        run(tmp_path, "fixed", "name=n", "until=teacher")
+    assert "student.max_epochs" not in str(caught.value)
+    assert "It ended with its teacher (until=teacher)" in str(caught.value)
+    assert "teacher.max_epochs=N" in str(caught.value)
+
+
 # -- one run for each folder -------------------------------------------------------------------
 
 
@@ -222,7 +258,7 @@ def test_a_folder_that_has_a_run_is_refused(
     run(tmp_path, "fixed", *BASE)
     fixed = tmp_path / "outputs" / "fixed"
     before = {path: path.read_bytes() for path in fixed.rglob("*") if path.is_file()}
-    ways = r"hydra\.run\.dir.*train it longer: ckpt_path=.*artifacts"
+    ways = r"hydra\.run\.dir.*To train it longer give ckpt_path=.*artifacts"
     for words, match in (
         ((), ways),
         (("seed=1",), "a finished run"),

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ackd.config.messages.cli_errors import friendly_errors
-from ackd.errors import AckdError, ConfigError
+from ackd.errors import AckdError, ConfigError, nearest_path
 
 if TYPE_CHECKING:
     from ackd.artifacts.found import Item
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not root.is_dir():
         raise ConfigError(
             f"There is no folder {root.absolute()}; name that of the artifacts: --artifacts DIR."
+            f"{nearest_path(root)}"
         )
     uses = read_uses(outputs)
     items = find(root, uses)

@@ -19,7 +19,7 @@ from ackd.data.drop_invalid import without_invalid
 from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.splits import check_split_options
 from ackd.data.splits.selection import bands_of
-from ackd.errors import ConfigError, DataError
+from ackd.errors import ConfigError, DataError, nearest_path
 from ackd.prepare.found import Found, look_for
 from ackd.prepare.manifest import adopt, is_current, renew
 from ackd.prepare.options import flag_of
@@ -85,7 +85,7 @@ def build(request: Request, console: Console) -> bool:
     if not request.raw.is_dir():
         raise DataError(
             f"There is no folder {request.raw}; expected the one that holds the archives "
-            "(--raw DIR)."
+            f"(--raw DIR).{nearest_path(request.raw)}"
         )
     listed = request.manifest is not None
     selection = _from_manifest(request, console) if listed else _from_archives(request, console)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ackd.data import BENCHMARKS, is_pack, load_class_map
 from ackd.data.datasets.benchmarks import released
 from ackd.data.sources import SOURCES, Record, Source
-from ackd.errors import ConfigError, DataError, unknown
+from ackd.errors import ConfigError, DataError, nearest_path, unknown
 from ackd.prepare.findings import Report
 from ackd.prepare.found import home_of, scan_present, zipped
 from ackd.prepare.inspect import inspect_source
@@ -45,7 +45,10 @@ def check(
     if benchmark is not None and benchmark not in BENCHMARKS:
         raise unknown("benchmark", benchmark, BENCHMARKS, "--benchmark")
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}; expected one with images (check DIR).")
+        raise DataError(
+            f"There is no folder {folder}; expected one with images (check DIR)."
+            f"{nearest_path(folder)}"
+        )
     report = Report(folder)
     if rgb is not None:
         if benchmark is not None:

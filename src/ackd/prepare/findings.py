@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 from rich.console import Console
 
+from ackd.errors import counted
+
 __all__ = ["SEVERITIES", "Finding", "Report", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
@@ -116,7 +118,7 @@ class Report:
                 if most is not None and len(same) > most:
                     rest = f"    ... and {len(same) - most:,} more (--all shows them)"
                     console.print(rest, highlight=False)
-        counts = ", ".join(f"{len(self.of(severity)):,} {severity}s" for severity in SEVERITIES)
+        counts = ", ".join(counted(len(self.of(severity)), severity) for severity in SEVERITIES)
         console.print(f"\n{counts}", highlight=False)
         if self.commands:
             one_of = ", one of these" if len(self.commands) > 1 else ""

@@ -75,7 +75,7 @@ def inspect_source(
         root: The folder that the records' files are relative to.
         records: Which images.
         report: Gets the findings.
-        workers: Reading threads; one a processor, at most 8, where None.
+        workers: Reading threads; one per processor, at most 8, where None.
         progress: Called as ``progress(done, total)`` after each image.
 
     Returns:

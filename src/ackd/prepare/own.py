@@ -10,7 +10,7 @@ from ackd.config.check.own_data import pseudo_rgb_question
 from ackd.data.drop_invalid import INVALID
 from ackd.data.own_folders import VALUE_RANGE, OwnData
 from ackd.data.own_folders.first_look import FirstLook, pixels_of
-from ackd.data.own_folders.questions import Answer, Question, command, commands
+from ackd.data.own_folders.questions import Answer, Question, command, commands, invalid_pixels
 from ackd.data.sensors import rgb_bands
 from ackd.data.sources import Record, Source
 from ackd.errors import DataError
@@ -62,23 +62,9 @@ def check_own(ms: Path, rgb: Path, report: Report, workers: int | None = None) -
         report.add("error", question.kind, "MS and RGB", question.text)
     words = [f"{name}={value}" for name, value in own.options.items()]
     if told & INVALID or report.markers:
-        asked.append(_invalid_pixels(report.markers))
+        # In the commands alone: the findings name each file and say the same.
+        asked.append(invalid_pixels(report.markers))
     report.commands += commands(asked, words) or [(command(words, {}), "")]
-
-
-def _invalid_pixels(markers: Sequence[float]) -> Question:
-    """Asked in the commands alone: the findings name each file and say the same.
-
-    Args:
-        markers: Numbers that mark invalid pixels although the files do not say so. The option
-            takes one of them, so where there are several the commands have the most common.
-    """
-    value = {"data.nodata_value": f"{Counter(markers).most_common(1)[0][0]:g}"} if markers else {}
-    answers = (
-        Answer({**value, "data.nodata": "drop"}, "images with invalid pixels are left out"),
-        Answer({**value, "data.nodata": "zero"}, "they stay, and their invalid pixels are 0"),
-    )
-    return Question("Some images have invalid pixels.", "nodata", answers)
 
 
 def _side(look: FirstLook, name: str) -> list[str]:

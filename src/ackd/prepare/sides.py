@@ -1,4 +1,4 @@
-"""Whether two sides make a benchmark: images enough a class, twins, the paper's counts."""
+"""Whether two sides make a benchmark: enough images per class, twins, the paper's counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ackd.data.options import ArchiveOptions
 from ackd.data.sources import SOURCES, Record
 from ackd.data.splits import FOLDS
 from ackd.data.splits.selection import select
-from ackd.errors import AckdError
+from ackd.errors import AckdError, counted
 from ackd.prepare.findings import Report
 
 __all__ = ["Sides", "check_benchmark", "check_sides"]
@@ -118,8 +118,8 @@ def check_sides(class_map: ClassMap, sides: Sides, name: str, report: Report) ->
                     "error",
                     "class short of images",
                     name,
-                    f"class '{label}' has {_scenes(len(ids))} on the {side.upper()} side; "
-                    f"{FOLDS} are needed, one a fold. Add images of it"
+                    f"class '{label}' has {counted(len(ids), 'scene')} on the {side.upper()} side; "
+                    f"{FOLDS} are needed, one per fold. Add images of it"
                     + (", or set data.missing_classes=drop." if not ids else "."),
                 )
     twins = {scene for scene, _ in sides["ms"]} & {scene for scene, _ in sides["rgb"]}
@@ -144,7 +144,3 @@ def check_sides(class_map: ClassMap, sides: Sides, name: str, report: Report) ->
                 name,
                 f"{side.upper()}: {', '.join(short)}",
             )
-
-
-def _scenes(count: int) -> str:
-    return f"{count} scene{'' if count == 1 else 's'}"

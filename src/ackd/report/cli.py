@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ackd.config.messages.cli_errors import friendly_errors
-from ackd.errors import DataError
+from ackd.errors import DataError, nearest_path
 
 __all__ = ["cli", "write_report"]
 
@@ -36,7 +36,9 @@ def write_report(root: Path, out: Path) -> list[Path]:
     from ackd.utils.io import write_text
 
     if not root.is_dir():
-        raise DataError(f"There is no folder {root}; expected one with runs, e.g. outputs.")
+        raise DataError(
+            f"There is no folder {root}; expected one with runs, e.g. outputs.{nearest_path(root)}"
+        )
     runs = collect(root)
     if not runs:
         raise DataError(

@@ -9,6 +9,7 @@ from ackd.analysis.statistics import Spread, spread
 from ackd.tasks import MetricDescription
 
 __all__ = [
+    "BEST_EPOCH",
     "Cell",
     "Figure",
     "Panel",
@@ -22,6 +23,8 @@ __all__ = [
     "measured",
     "of",
 ]
+
+BEST_EPOCH = "Best epoch: counted from 1, as the log does; best_epoch of result.json counts from 0."
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, say, short
-from ackd.report.model import Cell, Row, Table, best_of, blank
+from ackd.report.model import BEST_EPOCH, Cell, Row, Table, best_of, blank
 from ackd.report.predictions import interval_of
 from ackd.report.settings import settings_of
 from ackd.tasks import MetricDescription, TaskDescription
@@ -56,7 +56,7 @@ def _table(runs: Sequence[Run], found: Sequence[DataSet], name: str) -> Table:
     ]  # fmt: skip
     intervals = [f"{task[task.image_metric].head} 95 % interval"] if task.image_metric else []
     heads = (
-        *words, "Seed", *numbers, *intervals, "Best epoch, from 0", "Student", "Device", "Commit",
+        *words, "Seed", *numbers, *intervals, "Best epoch", "Student", "Device", "Commit",
     )  # fmt: skip
     first = len(words) + 1
     rows = [_row(run, task, varied, several=len(found) > 1) for run in runs]
@@ -70,6 +70,7 @@ def _table(runs: Sequence[Run], found: Sequence[DataSet], name: str) -> Table:
     notes = (
         "Bold: best on the validation images of a data set. Numbers without the word validation "
         "are those of test images, and an interval is over the choice of them.",
+        BEST_EPOCH,
         "Student: relative to the folder that the report is of.",
     )
     text = {*range(first), *range(len(heads) - 3, len(heads))}
@@ -101,7 +102,7 @@ def _row(run: Run, task: TaskDescription, varied: Sequence[str], *, several: boo
     if task.image_metric:
         cells.append(_interval(run, task[task.image_metric]))
     epoch = run.number("student.best_epoch")
-    cells.append(blank() if epoch is None else Cell(f"{epoch:.0f}", epoch))
+    cells.append(blank() if epoch is None else Cell(f"{epoch + 1:.0f}", epoch + 1))
     there = (run.folder / STUDENT).is_file()
     cells.append(Cell(f"{run.name}/{STUDENT}") if there else blank())
     cells.append(Cell(str(run.result.get("device", "–"))))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from ackd.report.conditions import Condition, DataSet, say, short
-from ackd.report.model import Cell, Row, Table, best_along, best_of, blank, measured, of
+from ackd.report.model import BEST_EPOCH, Cell, Row, Table, best_along, best_of, blank, measured, of
 from ackd.report.pairing import baseline_of, main_variants, plain_of, slices, switched
 from ackd.report.predictions import interval_of
 from ackd.report.published import R_R, Reference, pair_of, published_row
@@ -49,7 +49,8 @@ def overview(data: DataSet) -> Table:
             if metric.name == images:
                 cells.append(_over_images(condition, metric))
         cells += [measured(metric, _teacher(condition, metric)) for metric in teacher_metrics]
-        rows.append(Row((*cells, of(condition.values("student.best_epoch"), 0))))
+        epochs = [epoch + 1 for epoch in condition.values("student.best_epoch")]
+        rows.append(Row((*cells, of(epochs, 0))))
     columns = ["Condition", "Teacher → student", "Seeds"]
     ranked = []
     for metric in metrics:
@@ -58,8 +59,8 @@ def overview(data: DataSet) -> Table:
         if metric.name == images:
             columns.append(f"{metric.head} 95 % interval")
     columns += [_head("Teacher", metric) for metric in teacher_metrics]
-    columns.append("Best epoch, from 0")
-    notes = [*_spread(data)]
+    columns.append("Best epoch")
+    notes = [*_spread(data), BEST_EPOCH]
     if images:
         head = data.task[images].head
         notes.append(
@@ -68,7 +69,7 @@ def overview(data: DataSet) -> Table:
         )
     if data.together:
         notes.append(
-            "These options differ as well, but follow from those shown: "
+            "These options differ as well. Each has one value for each combination of those shown: "
             + ", ".join(data.together) + "."
         )  # fmt: skip
     if data.repeats:

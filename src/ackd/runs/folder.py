@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ackd.errors import ConfigError, DamagedError, nearest
+from ackd.errors import ConfigError, DamagedError, nearest_path
 from ackd.utils import locks
 from ackd.utils.io import read_json
 from ackd.utils.values import differences, dig
@@ -26,6 +26,7 @@ __all__ = [
     "PREVIOUS",
     "REPLACES",
     "RESULT",
+    "Differences",
     "RunFolder",
     "named_by",
     "only_longer",
@@ -96,13 +97,26 @@ class RunFolder:
         return int(self.stamp["options"]["student"]["max_epochs"])
 
     @property
+    def until(self) -> str:
+        """The stage that it ends with."""
+        return str(self.stamp["options"].get("until", "student"))
+
+    @property
     def longer(self) -> str:
-        """The overrides that train it longer."""
+        """How to train it longer, in a sentence without its full stop."""
+        if self.until != "student":
+            return (
+                f"It ended with its {self.until} (until={self.until}), which is among the "
+                f"artifacts; one that is trained longer is another {self.until}, of a run with "
+                f"{self.until}.max_epochs=N"
+            )
         student = (read_json(self.path / RESULT) if self.finished else {}).get("student") or {}
         patience = dig(self.stamp, f"options.{PATIENCE}")
         if student.get("stopped_early") and patience is not None:
-            return f"ckpt_path={self.path} {PATIENCE}=N with N > {patience}, or null"
-        return f"ckpt_path={self.path} student.max_epochs=N with N > {self.length}"
+            given = f"{PATIENCE}=N with N > {patience}, or null"
+        else:
+            given = f"student.max_epochs=N with N > {self.length}"
+        return f"To train it longer give ckpt_path={self.path} {given}"
 
     def differences(self, wanted: Mapping[str, Any]) -> Differences:
         """In which options and images it differs from what another run is."""
@@ -133,13 +147,12 @@ def refuse_occupied(folder: Path, differing: Differences | None = None) -> None:
     ways = ["leave hydra.run.dir and hydra.sweep.subdir out, or give each run a folder of its own"]
     if not here.finished and not differing:
         ways.append("go on with it: ckpt_path=auto")
-    if here.finished and (not differing or only_longer(differing)):
-        ways.append(f"train it longer: {here.longer}")
+    longer = here.finished and (not differing or only_longer(differing))
     first, *others = ways
     raise ConfigError(
         f"{here.path} already holds {state} run{other}, and two runs in one folder would be mixed. "
-        f"{'; or '.join([first.capitalize(), *others])}. Teachers and matchers are kept among the "
-        "artifacts, and are used again from any folder."
+        f"{'; or '.join([first.capitalize(), *others])}. {f'{here.longer}. ' if longer else ''}"
+        "Teachers and matchers are kept among the artifacts, and are used again from any folder."
     )
 
 
@@ -182,6 +195,7 @@ def named_by(ckpt_path: str) -> RunFolder:
     raise ConfigError(
         f"ckpt_path={ckpt_path} {_why_not(asked)}. Expected the folder of a run (it has a "
         f"{IDENTITY}) or its {CHECKPOINTS}/{LAST}; ckpt_path=auto finds the last unfinished run."
+        f"{nearest_path(asked)}"
     )
 
 
@@ -221,7 +235,4 @@ def _why_not(asked: Path) -> str:
                 "needs it goes on: ckpt_path=auto"
             )
         return "is not the folder of a run"
-    beside = asked.parent
-    names = [path.name for path in beside.iterdir()] if beside.is_dir() else []
-    close = nearest(asked.name, names)
-    return "does not exist" + (f" (did you mean {beside / close}?)" if close else "")
+    return "does not exist"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from ackd.runs.folder import (
     PATIENCE,
     REPLACES,
     RESULT,
+    Differences,
     RunFolder,
     named_by,
     only_longer,
@@ -33,7 +34,7 @@ from ackd.utils import locks
 from ackd.utils.io import read_json, remove_drafts, write_json
 from ackd.utils.values import digest
 
-__all__ = ["Place", "choose_place", "claimed"]
+__all__ = ["Place", "check_asked", "choose_place", "claimed"]
 
 log = logging.getLogger("ackd")
 
@@ -117,28 +118,59 @@ def _stamp(config: Config, images: Mapping[str, str]) -> dict[str, Any]:
 # -- ckpt_path=RUN -----------------------------------------------------------------------------
 
 
+def check_asked(config: Config, chosen: Collection[str]) -> None:
+    """Find out before images are read whether ``ckpt_path`` names a run that can be gone on with.
+
+    Args:
+        config: Its ``ckpt_path`` is the folder of a run or a checkpoint in it.
+        chosen: The options given on the command line: a batch size that is not among them may
+            still follow the number of images.
+
+    Raises:
+        ConfigError: The run has other options, or has finished.
+    """
+    run = named_by(str(config.ckpt_path))
+    options = identity(config)
+    for stage in ("teacher", "matcher", "student"):
+        if f"{stage}.batch_size" not in chosen and stage in run.stamp["options"]:
+            options[stage]["batch_size"] = run.stamp["options"][stage].get("batch_size")
+    differing = run.differences({"options": options, "images": run.stamp.get("images")})
+    if differing and only_longer(differing):
+        _epochs_done(config, run)
+    else:
+        _refuse_others(config, run, differing)
+
+
 def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
     differing = run.differences(wanted)
-    asked = config.ckpt_path
-    if not differing:
-        if run.finished:
-            raise ConfigError(
-                f"ckpt_path={asked} belongs to a run that has finished ({run.path / RESULT}). "
-                f"To train it longer give {run.longer}; to start again leave ckpt_path out."
-            )
-        return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
-    if only_longer(differing):
+    if differing and only_longer(differing):
         return _extension(config, run)
-    raise ConfigError(
-        f"ckpt_path={asked} belongs to a run with other options: "
-        f"{say_differences(differing)}. Give the same options to go on (student.max_epochs may be "
-        "longer), or leave ckpt_path out to start again."
-    )
+    _refuse_others(config, run, differing)
+    return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
 
 
-def _extension(config: Config, run: RunFolder) -> Place:
-    """Go on with a run under another length."""
-    new, old = config.student.max_epochs, run.length
+def _refuse_others(config: Config, run: RunFolder, differing: Differences) -> None:
+    asked = config.ckpt_path
+    if differing:
+        raise ConfigError(
+            f"ckpt_path={asked} belongs to a run with other options: "
+            f"{say_differences(differing)}. Give the same options to go on (student.max_epochs "
+            "may be longer), or leave ckpt_path out to start again."
+        )
+    if run.finished:
+        raise ConfigError(
+            f"ckpt_path={asked} belongs to a run that has finished ({run.path / RESULT}). "
+            f"{run.longer}; to start again leave ckpt_path out."
+        )
+
+
+def _epochs_done(config: Config, run: RunFolder) -> int:
+    """How many epochs a run that is to be trained longer has been trained.
+
+    Raises:
+        ConfigError: It cannot be trained longer, or has been trained for as many epochs.
+    """
+    new = config.student.max_epochs
     checkpoint = last_checkpoint(run.path)
     done = epoch_of(checkpoint) + 1
     if run.finished and checkpoint is None:
@@ -152,6 +184,12 @@ def _extension(config: Config, run: RunFolder) -> Place:
             "not more. Give more, or leave ckpt_path out to start again."
         )
     _require_a_longer_patience(config, run.path, checkpoint)
+    return done
+
+
+def _extension(config: Config, run: RunFolder) -> Place:
+    """Go on with a run under another length."""
+    new, old, done = config.student.max_epochs, run.length, _epochs_done(config, run)
     log.info(
         "training %s for %d epochs in place of %d, from epoch %d on%s",
         run.path, new, old, done + 1,
@@ -210,7 +248,7 @@ def _why_none(
         return f"{unfinished[0].path} has them, but another process is running in it."
     if same:
         run = max(same, key=_written)
-        return f"{run.path} has finished with them; to train it longer give {run.longer}."
+        return f"{run.path} has finished with them. {run.longer}."
     near = [(run, run.differences(wanted)) for run in runs]
     near = [(run, differing) for run, differing in near if len(differing) <= FEW]
     if not near:

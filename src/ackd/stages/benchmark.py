@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from ackd.config.check.own_data import look_at_own, own_class_map
+from ackd.config.check.own_data import given_words, look_at_own, own_class_map
 from ackd.config.schema.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.data.assemble import load_benchmark, load_prepared
 from ackd.data.benchmark import VALIDATES_ON_TEST, Benchmark, Modality
@@ -14,8 +15,10 @@ from ackd.data.cache import is_pack
 from ackd.data.datasets.benchmarks import find_benchmark
 from ackd.data.datasets.own_classes import choose_classes, partial_by_choice, regroup
 from ackd.data.own_folders import ready
+from ackd.data.own_folders.questions import Answer, Question, invalid_pixels, questions_text
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
+from ackd.errors import DataError, ImageError, SizesError
 from ackd.utils.progress import bar
 
 __all__ = ["build_benchmark"]
@@ -45,9 +48,17 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         return assign_splits(
             scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
         )
-    if isinstance(options, FoldersConfig):
-        return _own_folders(options)
-    return _archives(options)
+    try:
+        return _own_folders(options) if isinstance(options, FoldersConfig) else _archives(options)
+    except SizesError as error:
+        answer = Answer({"data.size": error.size}, "the most common size")
+        question = Question(str(error), "several sizes", (answer,))
+        raise DataError(questions_text([question], given_words(options))) from error
+    except ImageError as error:
+        if error.marker is None:
+            raise
+        question = replace(invalid_pixels([error.marker]), text=str(error))
+        raise DataError(questions_text([question], given_words(options))) from error
 
 
 def _archives(options: ArchivesConfig) -> Benchmark:

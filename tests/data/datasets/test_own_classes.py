@@ -91,6 +91,23 @@ def test_a_class_map_joins_folders_of_other_names(folders: list[str], tmp_path: 
     assert counts(built(*folders, f"data.class_map='{path}'")) == [[6 + 7, 5], [6, 5]]
 
 
+def test_a_class_map_that_is_not_there_is_looked_for_nearby(tmp_path: Path) -> None:
+    own_map(tmp_path, "ms: {}")
+    (tmp_path / "elsewhere").mkdir()
+    for given, meant in (
+        ("my maps.yaml", f"Did you mean '{tmp_path / 'my map.yaml'}'?"),
+        ("elsewere/my map.yaml", f"Did you mean '{tmp_path / 'elsewhere'}'?"),
+        ("zzz.yaml", ""),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            read_own_class_map(tmp_path / given)
+        text = str(caught.value)
+        assert f"{tmp_path / given} does not exist. {tmp_path} has no '{given.split('/')[0]}'." in (
+            text
+        )
+        assert (meant in text) if meant else ("Did you mean" not in text)
+
+
 def test_the_cache_tells_class_maps_apart(folders: list[str], tmp_path: Path) -> None:
     one = "ms: {Forest: a, River: b}\nrgb: {woods: a, lake: b}\n"
     other = "ms: {River: a, Forest: b}\nrgb: {lake: a, woods: b}\n"
@@ -133,7 +150,7 @@ def test_class_maps_that_cannot_be(
 
 
 def test_a_class_map_that_is_not_there(folders: list[str], tmp_path: Path) -> None:
-    assert "nowhere.yaml cannot be read: No such file" in refused(
+    assert "nowhere.yaml does not exist." in refused(
         *folders, f"data.class_map={tmp_path}/nowhere.yaml"
     )
 

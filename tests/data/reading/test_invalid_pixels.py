@@ -109,6 +109,40 @@ def test_every_mark_is_found(tmp_path: Path, mark: Any) -> None:
     assert np.array_equal(image[:, ~holes], reflectance()[:, ~holes])
 
 
+def message(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        read(path, PixelOptions())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [marked_by_mask, marked_by_mask_beside, marked_by_alpha])
+def test_what_a_mask_excludes_is_not_listed_as_a_value(tmp_path: Path, mark: Any) -> None:
+    holes = np.zeros((8, 8), dtype=np.bool_)
+    holes[2, 3:7] = True
+    text = message(mark(tmp_path / "a.tif", reflectance(), holes))
+    assert "in bands b1, b2, b3: excluded by the mask or alpha band of the file. data" in text
+    text = message(marked_by_value(tmp_path / "b.tif", reflectance(), holes))
+    assert "in bands b1, b2, b3: -9999. data" in text
+
+
+def test_a_mask_and_a_value_are_both_named(tmp_path: Path) -> None:
+    holes = np.zeros((8, 8), dtype=np.bool_)
+    holes[0, 0] = True
+    pixels = reflectance()
+    pixels[1, 5, 5] = np.nan
+    text = message(marked_by_mask(tmp_path / "a.tif", pixels, holes))
+    assert "2 invalid pixels (3.1 % of the image)" in text
+    assert ": nan; others excluded by the mask or alpha band of the file." in text
+
+
+def test_a_value_of_a_deep_photograph_is_named_as_it_is_stored(tmp_path: Path) -> None:
+    pixels = np.full((3, 8, 8), 30000, np.uint16)
+    pixels[:, 0, 0] = 65535
+    path = write_tif(tmp_path / "a.tif", pixels, nodata=65535)
+    with pytest.raises(DataError, match=r"1 invalid pixel .*: 65535\. "):
+        read_rgb(path, None, PixelOptions(rgb_max=65535))
+
+
 def test_a_value_that_the_files_do_not_state(tmp_path: Path) -> None:
     pixels = np.full((3, 8, 8), 500, np.uint16)
     pixels[1, 0, 0] = 65535

@@ -9,14 +9,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 
 from ackd.config.schema import Config
-from ackd.config.schema.data import ArchivesConfig, FoldersConfig, SyntheticConfig
+from ackd.config.schema.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.data.datasets.own_classes import OwnClassMap, choose_classes, read_own_class_map
 from ackd.data.own_folders import OwnData
 from ackd.data.own_folders.questions import Answer, Question, questions_text
 from ackd.data.sensors import rgb_bands
 from ackd.errors import AckdError, ConfigError
 
-__all__ = ["check_data", "look_at_own", "own_class_map", "pseudo_rgb_question"]
+__all__ = ["check_data", "given_words", "look_at_own", "own_class_map", "pseudo_rgb_question"]
 
 
 def check_data(config: Config) -> None:
@@ -33,7 +33,7 @@ def check_data(config: Config) -> None:
         colours = pseudo_rgb_question(own, data.bands) if _needs_pseudo_rgb(config) else None
         questions = [*own.questions, *([colours] if colours else [])]
         if questions:
-            raise ConfigError(questions_text(questions, _words(own)))
+            raise ConfigError(questions_text(questions, given_words(data)))
         return
     class_map = own_class_map(data)
     names = data.classes if isinstance(data.classes, tuple) else None
@@ -96,11 +96,12 @@ def _needs_pseudo_rgb(config: Config) -> bool:
     return matcher and config.data.pseudo_rgb_bands is None
 
 
-def _words(own: OwnData) -> list[str]:
-    """The user's own overrides; outside of a command line those that lead to the folders."""
-    if not HydraConfig.initialized():
-        return [f"{name}={value}" for name, value in own.options.items()]
-    return [_as_typed(word) for word in HydraConfig.get().overrides.task]
+def given_words(data: DataConfig) -> list[str]:
+    """The user's own overrides, as they were typed; in Python those that lead to the images."""
+    if HydraConfig.initialized():
+        return [_as_typed(word) for word in HydraConfig.get().overrides.task]
+    places = [name for name in ("ms", "rgb", "root") if getattr(data, name, None)]
+    return [f"data={data.name}", *(f"data.{name}={getattr(data, name)}" for name in places)]
 
 
 def _as_typed(word: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ackd.config.schema import Config
 from ackd.config.schema.data import ArchivesConfig
-from ackd.errors import ConfigError, did_you_mean
+from ackd.errors import ConfigError, nearest_path
 
 __all__ = ["check_places"]
 
@@ -34,13 +34,8 @@ def _require(option: str, given: str, expected: str) -> None:
     path = Path(given).expanduser()
     if path.exists():
         return
-    known = next(parent for parent in path.absolute().parents if parent.is_dir())
-    missing = known / path.absolute().relative_to(known).parts[0]
-    around = [str(child) for child in known.iterdir()]
-    meant = did_you_mean(str(missing), around) if missing.name else ""
     raise ConfigError(
-        f"{option}={given}: there is no {path}; expected {expected}. {known} has no "
-        f"'{missing.name}'.{meant}"
+        f"{option}={given}: there is no {path}; expected {expected}.{nearest_path(path)}"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ackd.errors import did_you_mean, nearest
+from ackd.errors import LIKENESS, did_you_mean, nearest
 
 __all__ = [
     "ON_DEMAND",
@@ -35,9 +35,6 @@ OPEN = {
     r"(?P<name>(teacher|matcher|student)\.backbone\.\w+)": "an argument of a backbone of your own "
     "(backbone._target_) is added with a plus: +{name}=VALUE",
 }
-
-# Of names: half of "class_map" and "classes" is the same, and yet neither means the other.
-LIKENESS = 0.7
 
 # What other frameworks have and what there is instead.
 ABSENT = {

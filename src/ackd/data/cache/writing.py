@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from ackd.data.benchmark import Modality
 from ackd.data.cache.index import SideIndex
 from ackd.data.cache.store import FORMAT, INDEX, SIDES
-from ackd.data.reading.multispectral import Progress, decode
+from ackd.data.reading.multispectral import Progress, decode, unlike
 from ackd.data.stored import digests_of, sums_of
-from ackd.errors import DataError
 from ackd.utils.io import need_room, sync, sync_folder, write_json, write_npy_header
 from ackd.utils.progress import part_of
 
@@ -121,10 +120,7 @@ def _write_side(
                 need_room(draft, len(paths) * block[0].nbytes, f"{len(paths)} unpacked images")
                 write_npy_header(file, (len(paths), *shape), dtype)
             if block.shape[1:] != shape or block.dtype != dtype:
-                raise DataError(
-                    f"{first} is {block.dtype} {block.shape[1:]}; expected {dtype} {shape} like "
-                    f"{paths[0]}. Where only the size differs, data.size=N resizes all images."
-                )
+                raise unlike(first, block[0], paths, np.empty(shape, dtype), reader)
             if writing is not None:
                 writing.result()
             # the next block is decoded meanwhile

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ackd.data.benchmark import Benchmark, Modality, SceneSet
 from ackd.data.datasets.class_map import ClassMap, check_source_map
 from ackd.data.stored import ChosenRows, Images
-from ackd.errors import ConfigError, DataError, did_you_mean, nearest
+from ackd.errors import ConfigError, DataError, did_you_mean, nearest, nearest_path
 
 __all__ = [
     "OwnClassMap",
@@ -72,6 +72,11 @@ def read_own_class_map(path: Path) -> OwnClassMap:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"data.class_map={path} does not exist.{nearest_path(path)} Expected a YAML file "
+            "with a mapping of classes under 'ms' and under 'rgb'."
+        ) from error
     except OSError as error:
         raise ConfigError(f"data.class_map={path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from ackd.data.reading.invalid import data_bands, invalid_by_value, mask_of
 from ackd.data.reading.multispectral import plain_tifs, unreadable
 from ackd.data.sources.folders import is_image, visible
-from ackd.errors import DataError, ImageError, nearest
+from ackd.errors import DataError, ImageError, nearest_path
 
 __all__ = ["PHOTOGRAPHS", "TIFS", "FirstLook", "look_at", "pixels_of"]
 
@@ -124,11 +124,9 @@ def pixels_of(look: FirstLook) -> str:
 
 def _classes(folder: Path, option: str) -> tuple[str, ...]:
     if not folder.is_dir():
-        near = nearest(folder.name, _folders(folder.parent)) if folder.parent.is_dir() else None
-        hint = f" Did you mean {folder.parent / near}?" if near else ""
         raise DataError(
-            f"There is no folder {folder} ({option}={folder}).{hint} Set {option} to a folder with "
-            "one folder per class."
+            f"There is no folder {folder} ({option}={folder}).{nearest_path(folder)} Set {option} "
+            "to a folder with one folder per class."
         )
     classes = _folders(folder)
     loose = [path.name for path in visible(folder) if path.is_file() and is_image(path)]
@@ -167,7 +165,7 @@ def _first_readable(
         except ImageError as error:
             if not skip_broken or path is candidates[-1]:
                 advice = f"Replace the file, or take it out of the folder ({option})."
-                raise ImageError(error.text, error.kind, advice) from error
+                raise ImageError(error.text, error.kind, advice, error.marker) from error
     raise AssertionError("there is at least one candidate")
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Answer", "Question", "command", "commands", "option_word", "questions_text"]
+__all__ = [
+    "Answer",
+    "Question",
+    "command",
+    "commands",
+    "invalid_pixels",
+    "option_word",
+    "questions_text",
+]
 
 #: The program that options are for.
 TRAIN = ("python", "-m", "ackd.train")
@@ -36,6 +45,21 @@ class Question:
     text: str
     kind: str
     answers: tuple[Answer, ...] = ()
+
+
+def invalid_pixels(markers: Sequence[float] = ()) -> Question:
+    """Ask what to do with images that have invalid pixels.
+
+    Args:
+        markers: Numbers that mark invalid pixels although the files do not say so. The option
+            takes one of them, so where there are several the commands have the most common.
+    """
+    value = {"data.nodata_value": f"{Counter(markers).most_common(1)[0][0]:g}"} if markers else {}
+    answers = (
+        Answer({**value, "data.nodata": "drop"}, "images with invalid pixels are left out"),
+        Answer({**value, "data.nodata": "zero"}, "they stay, and their invalid pixels are 0"),
+    )
+    return Question("Some images have invalid pixels.", "nodata", answers)
 
 
 def option_word(name: str, value: Any) -> str:

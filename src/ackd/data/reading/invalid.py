@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from ackd.errors import ImageError
+from ackd.errors import ImageError, counted
 
 __all__ = [
     "MARKERS",
@@ -24,6 +24,7 @@ __all__ = [
     "data_bands",
     "invalid_by_value",
     "mask_of",
+    "refuse_invalid",
     "unstated_marker",
 ]
 
@@ -118,6 +119,7 @@ def blank_invalid(
     invalid: NDArray[np.bool_] | None,
     bands: Sequence[str],
     policy: str,
+    masked: NDArray[np.bool_] | None = None,
 ) -> NDArray[Any]:
     """Do what ``data.nodata`` says.
 
@@ -127,25 +129,51 @@ def blank_invalid(
         invalid: (C, H, W) True where invalid; None where every pixel is valid.
         bands: The names of the C bands.
         policy: ``zero`` makes the image float32 with NaN where invalid; any other refuses it.
+        masked: (C, H, W) True where a mask says that a pixel is invalid, whatever its value.
 
     Raises:
         ImageError: If a pixel is invalid and the policy is not ``zero``; it names the file, the
-            share and the value.
+            share and the value, or the mask.
     """
     if policy == "zero":
         return np.where(False if invalid is None else invalid, np.nan, pixels).astype(np.float32)
-    if invalid is None or not invalid.any():
-        return pixels
+    if invalid is not None:
+        refuse_invalid(path, pixels, invalid, bands, masked)
+    return pixels
+
+
+def refuse_invalid(
+    path: Path,
+    pixels: NDArray[Any],
+    invalid: NDArray[np.bool_],
+    bands: Sequence[str],
+    masked: NDArray[np.bool_] | None = None,
+) -> None:
+    """Raise ImageError where a pixel is invalid.
+
+    Args:
+        path: The file.
+        pixels: (C, H, W) as stored.
+        invalid: (C, H, W) True where invalid.
+        bands: The names of the C bands.
+        masked: (C, H, W) True where a mask says so.
+    """
+    if not invalid.any():
+        return
     where = [name for name, band in zip(bands, invalid, strict=True) if band.any()]
     anywhere = invalid.any(axis=0)
     count = int(anywhere.sum())
-    values = np.unique(pixels[invalid])[:_NAMED].tolist()
+    by_value = invalid if masked is None else invalid & ~masked
+    values = np.unique(pixels[by_value])[:_NAMED].tolist()
+    why = [", ".join(f"{value:g}" for value in values)] if values else []
+    if by_value is not invalid and masked is not None and masked.any():
+        why.append("excluded by the mask or alpha band of the file")
     raise ImageError(
-        f"{path} has {count:,} invalid pixel{'' if count == 1 else 's'} ({_percent(anywhere)} of "
-        f"the image) in band{'' if len(where) == 1 else 's'} {', '.join(where)}: "
-        f"{', '.join(f'{value:g}' for value in values)}. data.nodata=drop leaves such images out; "
-        "data.nodata=zero keeps them, and their invalid pixels are 0 after normalization.",
-        "NaN" if np.isnan(values).all() else "nodata",
+        f"{path} has {counted(count, 'invalid pixel')} ({_percent(anywhere)} of the image) in "
+        f"band{'' if len(where) == 1 else 's'} {', '.join(where)}: {'; others '.join(why)}. "
+        "data.nodata=drop leaves such images out; data.nodata=zero keeps them, and their invalid "
+        "pixels are 0 after normalization.",
+        "NaN" if values and np.isnan(values).all() else "nodata",
     )
 
 

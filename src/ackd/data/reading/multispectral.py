@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from ackd.data.reading.invalid import (
     mask_of,
     unstated_marker,
 )
-from ackd.errors import DataError, ImageError, unknown
+from ackd.errors import DataError, ImageError, SizesError, counted, unknown
 from ackd.utils.progress import Progress
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "plain_tifs",
     "read_ms",
     "resize_bands",
+    "unlike",
     "unreadable",
 ]
 
@@ -50,6 +51,7 @@ _MEND = (
 )
 #: Number types that images are stored in as they are; wider ones become float32.
 _STORED: Final = frozenset({"uint8", "uint16", "int16", "float32"})
+_SAMPLE: Final = 64  # files that tell the most common size
 
 
 def read_ms(
@@ -99,7 +101,7 @@ def read_ms(
             indexes = data_bands(dataset)
             if len(indexes) != len(file_bands):
                 raise ImageError(
-                    f"{path} has {_count(len(indexes), 'band')}; expected {len(file_bands)} "
+                    f"{path} has {counted(len(indexes), 'band')}; expected {len(file_bands)} "
                     f"({', '.join(file_bands)}, in this order). data.bands chooses among these by "
                     "name, so the whole file is needed.",
                     "wrong bands",
@@ -174,7 +176,7 @@ def measured(
             "unstated nodata",
             marker=marker,
         )
-    found = blank_invalid(path, pixels, invalid, bands, options.nodata)
+    found = blank_invalid(path, pixels, invalid, bands, options.nodata, masked)
     return found if found.dtype.name in _STORED else found.astype(np.float32)
 
 
@@ -258,8 +260,44 @@ def unreadable(path: Path, expected: str, error: Exception | None) -> ImageError
     )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def unlike(
+    path: Path,
+    image: NDArray[Any],
+    paths: Sequence[Path],
+    first: NDArray[Any],
+    reader: Callable[[Path], NDArray[Any]],
+) -> DataError:
+    """Build the error for an image that does not fit into one array with the first one.
+
+    Args:
+        path: Its file.
+        image: (C, H, W).
+        paths: All files.
+        first: The first image of ``paths``.
+        reader: Reads one file; some, evenly spread, are read to find the most common size.
+
+    Returns:
+        A SizesError where nothing but the size differs: one option resizes all of them.
+    """
+    if image.dtype != first.dtype or len(image) != len(first):
+        return DataError(
+            f"{path} is {image.dtype} {image.shape}; expected {first.dtype} {first.shape} like "
+            f"{paths[0]}."
+        )
+    sizes: Counter[tuple[int, ...]] = Counter()
+    for other in paths[:: max(1, len(paths) // _SAMPLE)]:
+        with suppress(DataError):
+            sizes[reader(other).shape[1:]] += 1
+    usual = min(sizes.most_common(1)[0][0] if sizes else first.shape[1:])
+    return SizesError(
+        f"{path} is {_size(image)} pixels and {paths[0]} is {_size(first)}; data.size={usual} "
+        "resizes all images of both sides to the most common size.",
+        usual,
+    )
+
+
+def _size(image: NDArray[Any]) -> str:
+    return "x".join(map(str, image.shape[1:]))
 
 
 def decode(
@@ -301,11 +339,7 @@ def decode(
                 if images is None:
                     images = np.empty((len(paths), *image.shape), image.dtype)
                 if image.shape != images.shape[1:] or image.dtype != images.dtype:
-                    raise DataError(
-                        f"{path} is {image.dtype} {image.shape}; expected {images.dtype} "
-                        f"{images.shape[1:]} like {paths[0]}. Where only the size differs, "
-                        "data.size=N resizes all images."
-                    )
+                    raise unlike(path, image, paths, images[0], reader)
                 images[done] = image
                 if progress is not None:
                     progress(done + 1, len(paths))

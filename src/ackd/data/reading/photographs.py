@@ -21,7 +21,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from ackd.data.options import AS_STORED, PixelOptions
-from ackd.data.reading.invalid import blank_invalid, invalid_by_value, mask_of
+from ackd.data.reading.invalid import blank_invalid, invalid_by_value, mask_of, refuse_invalid
 from ackd.data.reading.multispectral import plain_tifs, resize_bands, unreadable
 from ackd.errors import ConfigError, ImageError
 
@@ -71,7 +71,7 @@ def read_rgb(path: Path, size: int | None, options: PixelOptions = AS_STORED) ->
         found, invalid = _raster(path, options)
     else:
         found, invalid = _photograph(path)
-    pixels = blank_invalid(path, found, invalid, _CHANNELS, options.nodata)
+    pixels = blank_invalid(path, found, invalid, _CHANNELS, options.nodata, masked=invalid)
     if size is None or pixels.shape[1:] == (size, size):
         return np.ascontiguousarray(pixels)
     if pixels.dtype != np.uint8:
@@ -212,6 +212,8 @@ def _raster(path: Path, options: PixelOptions) -> tuple[NDArray[Any], NDArray[np
         masked = mask_of(dataset, indexes)
     if masked is not None:
         invalid |= masked
+    if options.nodata != "zero":
+        refuse_invalid(path, pixels, invalid, _CHANNELS, masked)
     if pixels.dtype == np.uint8:
         return pixels, invalid
     if options.rgb_max is None:
@@ -238,7 +240,7 @@ def _color_bands(path: Path, dataset: Any) -> list[int]:
     raise ImageError(
         f"{path} has {len(plain)} bands, and it does not say which are red, green and blue; "
         "expected three, or one gray band. An infrared band can be taken out by "
-        "gdal_translate -b 1 -b 2 -b 3 -colorinterp red,green,blue.",
+        "gdal_translate -b 1 -b 2 -b 3 -colorinterp red,green,blue IN OUT.",
         "wrong bands",
     )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ackd.data.benchmark import SceneSet
 from ackd.data.reading.invalid import MARKERS
 from ackd.data.sensors import SENSORS, Sensor
-from ackd.errors import DataError
+from ackd.errors import DataError, ImageError
 
 __all__ = ["Verdict", "check_values", "judge_values", "verdict_on"]
 
@@ -77,6 +77,8 @@ def check_values(scenes: SceneSet, scaled: bool = True) -> tuple[str, ...]:
             mark nodata.
     """
     verdict = verdict_on(scenes, scaled)
+    if verdict.marker is not None:
+        raise ImageError(" ".join(verdict.errors), "unstated nodata", marker=verdict.marker)
     if verdict.errors:
         raise DataError(" ".join(verdict.errors))
     return verdict.warnings

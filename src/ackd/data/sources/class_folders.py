@@ -16,7 +16,14 @@ from ackd.data.reading.photographs import read_rgb
 from ackd.data.sensors import RGB, Sensor
 from ackd.data.sources.base import Record
 from ackd.data.sources.folders import is_image, visible
-from ackd.errors import DataError, ImageError, MissingClassError, did_you_mean, nearest
+from ackd.errors import (
+    DataError,
+    ImageError,
+    MissingClassError,
+    did_you_mean,
+    nearest,
+    nearest_path,
+)
 
 __all__ = ["ClassFolders"]
 
@@ -129,7 +136,7 @@ class ClassFolders:
             advice = (
                 f"Put the right file in its place, or take it out of the folder ({self.option})."
             )
-            raise ImageError(error.text, error.kind, advice) from error
+            raise ImageError(error.text, error.kind, advice, error.marker) from error
 
     def _locate(self, root: Path) -> Path:
         """Find the folder that holds the class folders, also when unpacked one level deeper."""
@@ -140,8 +147,8 @@ class ClassFolders:
             )
         if not root.is_dir():
             raise DataError(
-                f"There is no folder {root} to look for {self.folder} in. Set {self.option}=DIR"
-                f"{self._variable()} to the folder that holds it. {self._get()}"
+                f"There is no folder {root} to look for {self.folder} in.{nearest_path(root)} Set "
+                f"{self.option}=DIR{self._variable()} to the folder that holds it. {self._get()}"
             )
         names = (self.folder, *self.aliases)
         outer = next((root / name for name in names if (root / name).is_dir()), None)
