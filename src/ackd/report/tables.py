@@ -64,8 +64,9 @@ def overview(data: DataSet) -> Table:
     if images:
         head = data.task[images].head
         notes.append(
-            f"{head} 95 % interval: over the choice of test images, of the mean {head}; the "
-            "networks are taken as given."
+            f"{head} 95 % interval: of the mean {head} over the choice of test images; Wilson's "
+            "where an image is right or wrong, otherwise a BCa bootstrap. The networks are taken "
+            "as given."
         )
     if data.together:
         notes.append(
