@@ -47,7 +47,7 @@ def two_classes(monkeypatch: pytest.MonkeyPatch, counts: Any = None) -> ClassMap
     """Let ``s2s_eu`` be a benchmark of two classes from EuroSAT alone, which takes milliseconds."""
     small = small_archives.class_map(counts)
     class_map = ClassMap("s2s_eu", small.classes, small.ms, small.rgb, small.paper_counts)
-    for place in ("ackd.data.datasets.benchmarks", "ackd.prepare.check", "ackd.prepare.prepared"):
+    for place in ("ackd.data.datasets.benchmarks", "ackd.prepare.check"):
         monkeypatch.setattr(f"{place}.load_class_map", lambda _: class_map)
     return class_map
 

@@ -23,7 +23,7 @@ def test_as_a_subprocess(tmp_path: Path) -> None:
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     script = (
-        "import sys; from ackd.prepare.options import parser; import ackd.prepare.commands; "
+        "import sys; from ackd.prepare.options import parser; import ackd.prepare.cli; "
         "parser().print_help(); assert not {'torch', 'rasterio'} & set(sys.modules)"
     )
     done = run("-c", script, cwd=tmp_path)

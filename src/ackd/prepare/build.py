@@ -10,20 +10,30 @@ from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.table import Table
 
 from ackd.config.location import config_dir
-from ackd.data import MANIFEST, Selection, find_benchmark, is_pack, pack, read_manifest, select
+from ackd.data import (
+    MANIFEST,
+    Selection,
+    find_benchmark,
+    is_pack,
+    pack,
+    read_manifest,
+    select,
+    write_manifest,
+)
 from ackd.data.benchmark import Modality
 from ackd.data.cache.store import INDEX, read_index
 from ackd.data.drop_invalid import without_invalid
 from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.splits import check_split_options
+from ackd.data.splits.manifest import read_head
 from ackd.data.splits.selection import bands_of
 from ackd.errors import ConfigError, DataError, nearest_path
-from ackd.prepare.found import Found, look_for
-from ackd.prepare.manifest import adopt, is_current, renew
+from ackd.prepare.found import Found, found_table, look_for, missing_text
 from ackd.prepare.options import flag_of
-from ackd.prepare.tables import counts_table, found_table, missing_text
+from ackd.utils.io import write_bytes
 from ackd.utils.progress import bar
 
 __all__ = ["Request", "build"]
@@ -91,7 +101,7 @@ def build(request: Request, console: Console) -> bool:
     selection = _from_manifest(request, console) if listed else _from_archives(request, console)
     notes = selection.notes
     images = [len(selection.side(side).records) for side in ("ms", "rgb")]
-    console.print(counts_table(notes, selection.class_map.classes, images))
+    console.print(_counts_table(notes, selection.class_map.classes, images))
     # what the counts fall short by stands in the table
     told = [reason for reason in notes["partial_reasons"] if "Table 10" not in reason]
     for reason in (*told, *notes["unverified"]):
@@ -123,11 +133,11 @@ def build(request: Request, console: Console) -> bool:
     fresh = before != read_index(request.out)["id"]
     path = request.out / MANIFEST
     if request.manifest is not None:
-        written = adopt(request.manifest, path)
+        written = _adopt(request.manifest, path)
     else:
-        written = not is_current(path, request.out / INDEX, options.protocol)
+        written = not _is_current(path, request.out / INDEX, options.protocol)
         if written:
-            renew(path, selection, options.protocol)
+            _renew(path, selection, options.protocol)
     shape = packed.images["ms"].shape
     console.print(
         f"{'prepared' if fresh or written else 'up to date'}: {request.out} holds {images[0]:,} MS "
@@ -275,3 +285,79 @@ def _next_command(request: Request, selection: Selection) -> str:
     if made["seed"] != defaults.split_seed:
         words.append(f"data.split_seed={made['seed']}")
     return f"train on it: python -m ackd.train {' '.join(words)}"
+
+
+def _counts_table(notes: Mapping[str, Any], classes: Sequence[str], images: Sequence[int]) -> Table:
+    """Images a class and side: found, used, in Table 10, and of which RGB source.
+
+    Args:
+        notes: `Selection.notes`.
+        classes: The benchmark's classes.
+        images: The number of images used, MS and RGB; less than the sum of the classes where an
+            image bears several.
+    """
+    counts = notes["counts"]
+    paper = bool(counts["paper"]["ms"])
+    sources = counts["rgb_used_by_source"]
+    table = Table(title=f"{notes['class_map']}: images a class")
+    table.add_column("class", no_wrap=True)
+    for side in ("MS", "RGB"):
+        for what in ("found", "used", *(("Table 10",) if paper else ())):
+            table.add_column(f"{side}\n{what}", justify="right")
+    for source in sources:
+        table.add_column(f"of\n{source}", justify="right")
+    for label in classes:
+        cells = []
+        for side in ("ms", "rgb"):
+            cells += [counts["found"][side][label], counts["used"][side][label]]
+            if paper:
+                cells.append(counts["paper"][side].get(label, 0))
+        cells += [by_class[label] for by_class in sources.values()]
+        table.add_row(label, *(f"{cell:,}" for cell in cells))
+    table.add_section()
+    cells = []
+    for side, used in zip(("ms", "rgb"), images, strict=True):
+        cells += ["", f"{used:,}"]
+        if paper:
+            cells.append(f"{sum(counts['paper'][side].values()):,}")
+    cells += [f"{sum(by_class.values()):,}" for by_class in sources.values()]
+    table.add_row("images", *cells)
+    return table
+
+
+def _is_current(path: Path, index: Path, protocol: str) -> bool:
+    """Whether a manifest was written after its pack and has the splits of ``protocol``.
+
+    A manifest that is older belongs to an earlier pack: a run was stopped between the two.
+    """
+    try:
+        if path.stat().st_mtime_ns < index.stat().st_mtime_ns:
+            return False
+        return bool(read_head(path)["splits"]["protocol"] == protocol)
+    except (OSError, KeyError, DataError):
+        return False
+
+
+def _renew(path: Path, selection: Selection, protocol: str) -> None:
+    """Write the manifest of a selection; every file is read for its checksum."""
+    with bar("checksums") as report:
+        write_manifest(path, selection, protocol=protocol, progress=report)
+
+
+def _adopt(given: Path, path: Path) -> bool:
+    """Put the manifest that a set was rebuilt from beside its pack.
+
+    Returns:
+        Whether there was another one, or none.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    text = given.read_bytes()
+    if path.is_file() and path.read_bytes() == text:
+        return False
+    try:
+        write_bytes(path, text)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return True

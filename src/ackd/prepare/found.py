@@ -1,17 +1,19 @@
-"""What of a benchmark lies under a folder: the sources found, missing, or still zipped."""
+"""What of a benchmark is under a folder: the sources found, missing, or still zipped."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.table import Table
 
 from ackd.data.datasets.class_map import ClassMap
 from ackd.data.sources import Record, Source
 from ackd.errors import DataError, MissingClassError
 from ackd.prepare.unpack import archives_in, stem
 
-__all__ = ["Found", "home_of", "look_for", "scan_present", "zipped"]
+__all__ = ["Found", "found_table", "home_of", "look_for", "missing_text", "scan_present", "zipped"]
 
 
 @dataclass(frozen=True)
@@ -108,3 +110,47 @@ def zipped(source: Source, root: Path) -> list[Path]:
 def _names(source: Source) -> list[str]:
     stacked = getattr(source, "stacked", "")  # BigEarthNet v2's other layout
     return [name for name in (stacked, source.folder, *getattr(source, "aliases", ())) if name]
+
+
+def found_table(name: str, root: Path, found: Sequence[Found]) -> Table:
+    """A row a source: side, folder, images, what is wrong."""
+    table = Table(title=f"{name}: sources")
+    for column in ("source", "side", "folder", "images", ""):
+        table.add_column(column, justify="right" if column == "images" else "left")
+    for one in found:
+        where = "not found" if one.home is None else str(one.home.relative_to(root))
+        table.add_row(
+            one.source.name,
+            one.source.modality.upper(),
+            where,
+            "" if one.home is None else f"{len(one.records):,}",
+            _remark(one),
+        )
+    return table
+
+
+def _remark(one: Found) -> str:
+    if one.archives:
+        return f"still packed: {', '.join(path.name for path in one.archives)}"
+    if one.fault:
+        return "wrong, see below"
+    return f"without {', '.join(one.absent)}" if one.absent else ""
+
+
+def missing_text(found: Sequence[Found], root: Path) -> list[str]:
+    """Say of each source that is not there where it is published, and what to do."""
+    said = []
+    for one in found:
+        if one.home is not None:
+            continue
+        if one.archives:
+            said.append(
+                f"{one.source.name}: {one.archives[0]} is not unpacked; "
+                f"python -m ackd.prepare unpack {one.archives[0]} --raw {root}"
+            )
+        else:
+            said.append(
+                f"{one.source.name}: {one.source.title} is missing. {one.source.published} "
+                f"Unpack it so that {root / one.source.folder} exists."
+            )
+    return said

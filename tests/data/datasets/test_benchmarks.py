@@ -15,7 +15,7 @@ from ackd.config.location import about, config_dir
 from ackd.config.schema.data import DATA_NAMES, DataConfig
 from ackd.data.options import BENCHMARKS, CLASS_MAPS
 from ackd.data.sources import SOURCES, ClassFolders, registry
-from ackd.prepare.commands import COMMANDS
+from ackd.prepare.cli import COMMANDS
 from ackd.report.published import is_published
 
 PACKAGE = Path(ackd.__file__).parent

@@ -14,8 +14,7 @@ from ackd.data.own_folders.questions import Answer, Question, command, commands,
 from ackd.data.sensors import rgb_bands
 from ackd.data.sources import Record, Source
 from ackd.errors import DataError
-from ackd.prepare.findings import Report
-from ackd.prepare.inspect import Seen, inspect_source
+from ackd.prepare.check_images import Report, Seen, inspect_source
 from ackd.utils.progress import bar
 
 __all__ = ["check_own"]
