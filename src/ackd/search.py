@@ -1,4 +1,4 @@
-"""``python -m ackd.search``: a search with Optuna where a grid is too dear.
+"""``python -m ackd.search``: a search with Optuna where a grid is too expensive.
 
 Every trial is a run of ``ackd.train`` in a process tree of its own, on the pool of
 ``hydra/launcher=local_pool``. Runs that fall behind on validation images are ended early. The same
@@ -150,7 +150,7 @@ def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Wat
 
 
 def _settle(study: Study, record: Record, job: Job, watching: Watched) -> int:
-    """Tell of a trial that needs no run: its options cannot be, or were tried before."""
+    """Report a trial that needs no run: its options are wrong, or were tried before."""
     record.settle(job)
     study.report(watching, job.folder / "metrics.csv")
     watching.pruned = False

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.command_line import readable
 from ackd.config.help import help_text
-from ackd.config.location import anchored, config_dir
+from ackd.config.location import anchored, config_dir, remove_new_folders
 from ackd.config.messages.cli_errors import friendly_errors, unread
 from ackd.config.messages.removed import known_words
 from ackd.config.run_names import (
@@ -58,7 +58,7 @@ def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
         The content of ``result.json``.
 
     Raises:
-        AckdError: Something that the user can mend.
+        AckdError: Something that the user can fix.
     """
     from ackd.tracking.logbook import logbook
 
@@ -95,7 +95,7 @@ def _run(
     if folder != fresh_folder.absolute() and fresh_folder.is_dir():
         if Path.cwd() == fresh_folder.absolute():  # hydra.job.chdir
             os.chdir(folder)
-        _remove_if_empty(fresh_folder)
+        remove_new_folders(fresh_folder)
     os.environ[RUN_FOLDER] = str(folder)
     with claimed(place, config, context.benchmark.fingerprints):
         if not place.replaces:
@@ -163,13 +163,6 @@ def _take_over_batches(cfg: DictConfig, config: Config) -> None:
         OmegaConf.update(cfg, f"{stage}.batch_size", getattr(config, stage).batch_size)
 
 
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        log.debug("left %s, it is not empty", folder)
-
-
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Run one job; a sweeper gets the student's validation OA (macro F1 where there is none)."""
@@ -184,7 +177,7 @@ def main(cfg: DictConfig) -> float | None:
             cfg = anchored(cfg, Path(HydraConfig.get().runtime.cwd))
         result = train(cfg, folder)
     except Exception as error:
-        _remove_if_empty(folder)
+        remove_new_folders(folder)
         if not sweeps or (isinstance(error, BrokenPipeError) and unread()):
             if isinstance(error, AckdError):
                 # Hydra would print the overrides before any other exception.
@@ -224,8 +217,8 @@ def _job_shown(folder: Path) -> Callable[..., None]:
     return ended
 
 
-def _sweep_told() -> None:
-    """Print what the jobs of Hydra's own launcher came to; other launchers tell it themselves."""
+def _print_sweep() -> None:
+    """Print what the jobs of Hydra's own launcher came to; other launchers print it themselves."""
     if ENDED:
         from ackd.sweeps.table import print_table
 
@@ -238,7 +231,7 @@ def _refuse_several_devices(cfg: DictConfig) -> None:
     if devices not in (1, "1", "auto") and cfg.trainer.get("accelerator") != "tpu":
         raise ConfigError(
             f"trainer.devices={devices} in a sweep: every extra process would run the whole sweep "
-            "anew. Give each job a process tree of its own: hydra/launcher=local_pool"
+            "again. Give each job a process tree of its own: hydra/launcher=local_pool"
         )
 
 
@@ -247,14 +240,14 @@ def cli() -> None:
     with friendly_errors([]):
         sys.argv[1:] = readable(known_words(sys.argv[1:]))
     with friendly_errors(sys.argv[1:]):
-        told = help_text(sys.argv[1:])
-        if told is not None:
-            print(told)
+        text = help_text(sys.argv[1:])
+        if text is not None:
+            print(text)
             return
         try:
             main()
         finally:
-            _sweep_told()
+            _print_sweep()
     if FAILURES:
         sys.exit(f"ackd: {len(FAILURES)} of the jobs failed:\n" + "\n".join(FAILURES))
 

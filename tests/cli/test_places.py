@@ -10,7 +10,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ackd.config.location import anchored, config_dir, folder
+from ackd.config.location import (
+    anchored,
+    config_dir,
+    folder,
+    note_new_folders,
+    remove_new_folders,
+)
 from ackd.errors import ConfigError
 from ackd.runs.folder import IDENTITY, RESULT
 from ackd.train import check
@@ -90,6 +96,24 @@ def test_a_place_without_a_name_is_refused_and_never_the_root() -> None:
     for option in ("outputs", "artifacts"):
         with pytest.raises(ConfigError, match=option):
             check(composed(f"{option}=''"))
+
+
+def test_a_refused_run_takes_the_folders_with_it_that_were_made_for_it(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    for outputs, left in ((there / "outputs", there), (there, there)):
+        run = outputs / "embedded" / "kd-s0" / "now"
+        note_new_folders(run)
+        run.mkdir(parents=True)
+        remove_new_folders(run)
+        assert list(tmp_path.rglob("*")) == [left]
+    # What somebody has put there stays, and so does the way to it.
+    note_new_folders(run)
+    run.mkdir(parents=True)
+    (run.parent / "other").touch()
+    remove_new_folders(run)
+    assert not run.exists()
+    assert (run.parent / "other").exists()
 
 
 def test_relative_places_stay_where_they_were_meant(tmp_path: Path) -> None:

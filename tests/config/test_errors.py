@@ -53,7 +53,7 @@ MISTAKES = [
     ("~teacher.optimizer._target_", ["teacher.optimizer", "_target_"]),
     (
         "~teacher.optimizer.lr teacher.optimizer._target_=collections.Counter",
-        ["teacher.optimizer", "collections.Counter", "no optimiser"],
+        ["teacher.optimizer", "collections.Counter", "not an optimizer"],
     ),
     (
         "loss.kd.vanilla.loss._target_=ackd.losses.VanilaKD",

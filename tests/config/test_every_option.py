@@ -31,7 +31,9 @@ DATA = {
     "s2s_eu": ("data.root=x",),
     "folders": ("data.ms=x", "data.rgb=y"),
 }
-SENTENCE = re.compile(r"cannot be: expected |There is no option |is missing; give it as |is not a")
+SENTENCE = re.compile(
+    r"is not valid: expected |There is no option |is missing; give it as |is not a"
+)
 PYDANTIC = re.compile(r"Input should|validation error|pydantic|unable to|valid (string|int|dict)")
 
 
@@ -92,7 +94,7 @@ def test_a_value_that_fits_no_member_of_a_union_has_one_sentence() -> None:
     with pytest.raises(ConfigError) as raised:
         parse(tree)
     assert str(raised.value).startswith(
-        "student.backbone.pretrained=7 cannot be: expected true or false or a text"
+        "student.backbone.pretrained=7 is not valid: expected true or false or a text"
     )
 
 

@@ -42,6 +42,7 @@ def test_the_command_line_asks_before_torch_is_imported(tmp_path: Path) -> None:
     done: Done = run("-m", "ackd.train", *words, "student.max_epochs=3", cwd=tmp_path)
     assert done.code == 1
     assert "torch was imported" not in done.err
+    assert not (tmp_path / "outputs").exists()
     assert "These data cannot train yet: one thing must be said first." in done.err
     commands = [line for line in done.err.splitlines() if "python -m ackd.train" in line]
     assert len(commands) == 3

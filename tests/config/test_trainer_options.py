@@ -76,7 +76,7 @@ REFUSED = [
     ("plugins", ["a"], r"trainer\.precision"),
     ("model_registry", "x", "by ackd itself"),
     # Devices that are not there.
-    ("devices", 0, r"trainer\.devices=0 cannot be: expected a number of processes"),
+    ("devices", 0, r"trainer\.devices=0 is not valid: expected a number of processes"),
     ("devices", -1, "number of processes"),
     ("devices", 1.5, r"devices=1\.5"),
     ("devices", "abc", "devices=abc"),

@@ -12,7 +12,7 @@ import pytest
 import wandb
 
 from ackd.callbacks import lenient as lenient_module
-from ackd.tracking.wandb_run import failure_noted, run_name, tags_of, wandb_run
+from ackd.tracking.wandb_run import cache_folder, failure_noted, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.dashboard.offline import OfflineRun, find_runs, read_run
 from tests.stages import toy
@@ -166,6 +166,22 @@ def test_a_home_that_cannot_be_written_to_costs_no_training(
     result = train(toy.composed(tmp_path, *options), tmp_path / "run")
     assert result["student"]["metrics"]["oa"] is not None
     assert {run.exit_code for run in ended(tmp_path)} == {0}
+
+
+def test_wandb_writes_its_own_log_where_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it cannot, it prints some fifteen lines of it for each stage."""
+    outputs = tmp_path / "outputs"
+    for name in ("XDG_CACHE_HOME", "WANDB_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_folder(outputs) is None
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    assert cache_folder(outputs) == outputs / "wandb" / "cache"
+    monkeypatch.setenv("WANDB_CACHE_DIR", "mine")
+    assert cache_folder(outputs) is None
 
 
 def test_what_a_run_prints_is_one_line(

@@ -35,10 +35,10 @@ def test_the_words_are_parted() -> None:
     [
         ([], "Say what to search"),
         ([SPACE, "search.trails=3"], "Did you mean 'search.trials'"),
-        ([SPACE, "search.trials=0"], r"search\.trials=0 cannot be"),
+        ([SPACE, "search.trials=0"], r"search\.trials=0 is not valid"),
         (["search.space={a: {low: 2, high: 1}}"], r"search\.space\.a=.*low below high"),
         (["search.space={a: {low: 0, high: 1, log: true}}"], "low above 0"),
-        (["search.space={a: 3}"], r"search\.space\.a=3 cannot be: expected a list"),
+        (["search.space={a: 3}"], r"search\.space\.a=3 is not valid: expected a list"),
         (["search.space={a: [1"], "in quotes"),
         ([SPACE, "search.metric=test/oa"], r"search\.metric=test/oa .*val/oa"),
     ],

@@ -106,7 +106,7 @@ def _days(text: str) -> float:
     except ValueError:
         days = -1.0
     if not 0 <= days < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} cannot be: expected a number of days from 0")
+        raise argparse.ArgumentTypeError(f"{text} is not valid: expected a number of days from 0")
     return days
 
 

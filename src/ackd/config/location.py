@@ -9,7 +9,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["about", "anchored", "config_dir", "folder", "from_environment"]
+__all__ = [
+    "about",
+    "anchored",
+    "config_dir",
+    "folder",
+    "from_environment",
+    "note_new_folders",
+    "remove_new_folders",
+]
+
+_new: list[Path] = []  # folders that Hydra is about to make, the innermost first
 
 
 def config_dir() -> Path:
@@ -51,6 +61,21 @@ def from_environment(name: str, default: str) -> str:
 def folder(text: str) -> str:
     """What paths can be put behind: ``.`` where the text is empty, which alone would mean ``/``."""
     return text or "."
+
+
+def note_new_folders(run: Path) -> None:
+    """Remember which of a run's folder and the folders above it do not exist yet."""
+    whole = run.absolute()
+    _new[:] = takewhile(lambda path: not path.exists(), (whole, *whole.parents))
+
+
+def remove_new_folders(run: Path) -> None:
+    """Remove the folder of a run that was refused, and those made for it, where they are empty."""
+    for path in dict.fromkeys((run.absolute(), *_new)):
+        try:
+            path.rmdir()
+        except OSError:  # not empty, or not there
+            return
 
 
 def anchored(cfg: DictConfig, start: Path) -> DictConfig:

@@ -151,7 +151,7 @@ class PixelOptions:
         for name in ("rgb_max", "scale"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise ConfigError(f"data.{name}={value:g} cannot be: expected a number above 0.")
+                raise ConfigError(f"data.{name}={value:g} is not valid: expected a number above 0.")
 
 
 #: Of a file about which nothing was said.

@@ -17,7 +17,7 @@ def write_report(root: Path, out: Path) -> list[Path]:
     """Write the report of all runs under a folder.
 
     Args:
-        root: Searched for run folders, however deep they lie.
+        root: Searched for run folders, at any depth.
         out: Gets ``report.html``, ``report.md``, ``report.tex`` and ``tables/*.csv``; made if
             need be. Files of an earlier report are replaced.
 
@@ -43,7 +43,7 @@ def write_report(root: Path, out: Path) -> list[Path]:
     if not runs:
         raise DataError(
             f"There are no runs under {root}: a run folder holds run.json or result.json. "
-            "python -m ackd.train makes one; by default they lie under outputs."
+            "python -m ackd.train makes one; by default they are under outputs."
         )
     require_drawing()
     report = build(runs, root.resolve().name)

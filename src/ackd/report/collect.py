@@ -39,7 +39,7 @@ class Run:
     """One run folder.
 
     Attributes:
-        folder: Where it lies.
+        folder: Where it is.
         name: The folder relative to the one that was searched.
         state: ``finished``, ``unfinished`` or ``cannot be read``.
         config: The resolved configuration; empty where it is missing or corrupt.
@@ -158,14 +158,14 @@ def _mapping(content: Any) -> Mapping[str, Any]:
 def _json(path: Path) -> Mapping[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, Mapping) or not content:
-        raise ValueError("is no JSON object with something in it")
+        raise ValueError("is not a JSON object with something in it")
     return content
 
 
 def _yaml(path: Path) -> Mapping[str, Any]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, Mapping):
-        raise ValueError("is no YAML mapping")
+        raise ValueError("is not a YAML mapping")
     return content
 
 

@@ -143,7 +143,7 @@ def _table(
         "Reading: better or worse, on these images, where Holm's p over images is below 0.05; "
         "otherwise unclear.",
         f"Holm: p adjusted for the {len(done)} comparisons of this table. Several tables ask "
-        "several questions; a p just below 0.05 in one of many is no discovery.",
+        "several questions; a p just below 0.05 in one of many is not a discovery.",
     ]
     reasons = sorted({found.why_no_images for _, found in done if found.why_no_images})
     if reasons:

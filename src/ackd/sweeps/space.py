@@ -157,7 +157,7 @@ def _sentences(error: ValidationError, given: dict[str, Any]) -> list[str]:
                 "step or log: true (low above 0)"
             )
             value = given["space"][place[1]]
-            found.append(f"search.space.{place[1]}={value} cannot be: expected {expected}.")
+            found.append(f"search.space.{place[1]}={value} is not valid: expected {expected}.")
         else:
             others.append(item | {"loc": ("search", *item["loc"])})
     known = [f"search.{name}" for name in (*SearchOptions.model_fields, *POOL)]

@@ -16,7 +16,7 @@ from ackd.config.schema import Config
 from ackd.runs.ranks import first_rank
 from ackd.tracking.lenient import LenientWandbLogger
 
-__all__ = ["failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
+__all__ = ["cache_folder", "failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
 
 log = logging.getLogger("ackd")
 
@@ -101,6 +101,9 @@ def _fresh(
     options = config.logger.wandb
     if options is None:
         raise ValueError("wandb_run needs logger.wandb")
+    cache = cache_folder(Path(config.outputs).expanduser())
+    if cache is not None:
+        os.environ["WANDB_CACHE_DIR"] = str(cache)
     mode: str = options.mode
     if mode == "auto":
         mode = "online" if has_account() else "offline"
@@ -119,6 +122,22 @@ def _fresh(
         mode=os.environ.get("WANDB_MODE", mode),
         settings=_settings(),
     )
+
+
+def cache_folder(outputs: Path) -> Path | None:
+    """Where W&B can keep its cache and its own log; None where its default will do.
+
+    Where it cannot write its log, it prints every line of it to the terminal. The default is in the
+    user's cache folder, which a container without a home does not have.
+    """
+    if os.environ.get("WANDB_CACHE_DIR"):
+        return None
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "wandb"
+    try:
+        usual.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return (outputs / "wandb" / "cache").absolute()
+    return None if os.access(usual, os.W_OK) else (outputs / "wandb" / "cache").absolute()
 
 
 def _settings() -> Any:

@@ -1,4 +1,4 @@
-"""Sweeps that cannot go well are refused before their first job."""
+"""Sweeps that cannot go well are refused before their first job; refused runs leave no folder."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-__all__ = ["SweepGuard"]
+__all__ = ["NewFolders", "SweepGuard"]
 
 OWN_PROCESSES = "hydra_plugins.ackd_local_pool"
+
+
+class NewFolders(Callback):
+    """Notes which folders Hydra makes for a run, so that one that is refused leaves none behind."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Look before the run's folder is made."""
+        del kwargs
+        from ackd.config.location import note_new_folders
+
+        note_new_folders(Path(str(config.hydra.run.dir)))
 
 
 class SweepGuard(Callback):

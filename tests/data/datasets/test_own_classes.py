@@ -176,7 +176,9 @@ def test_embedded_scenes_of_chosen_classes_are_those_of_the_whole() -> None:
     assert f"Did you mean '{CLASSES[1]}'?" in refused(
         "data=synthetic", f"data.classes=[{CLASSES[0]},{CLASSES[1]}s]"
     )
-    assert "data.classes=1 cannot be: expected null" in refused("data=synthetic", "data.classes=1")
+    assert "data.classes=1 is not valid: expected null" in refused(
+        "data=synthetic", "data.classes=1"
+    )
 
 
 def test_a_class_map_of_embedded_scenes(tmp_path: Path) -> None:

@@ -64,14 +64,15 @@ def _check_optimizer(node: dict[str, Any], option: str) -> Callable[..., Any]:
     except TypeError as error:
         words = [f"{option}.{k}={v!r}" for k, v in node.items() if _is_word(k, v)]
         if words:
-            raise ConfigError(f"{', '.join(words)} cannot be: expected a number.") from error
+            verb = "is" if len(words) == 1 else "are"
+            raise ConfigError(f"{', '.join(words)} {verb} not valid: expected a number.") from error
         raise ConfigError(f"{option}: {error}{_got(node)}") from error
     except Exception as error:
         # Whatever a constructor raises about its arguments is about this option.
         raise ConfigError(f"{option}: {error}{_got(node)}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(
-            f"{option}._target_={node['_target_']} is no optimiser; name a subclass of "
+            f"{option}._target_={node['_target_']} is not an optimizer; name a subclass of "
             "torch.optim.Optimizer, e.g. torch.optim.Adam."
         )
     return factory
@@ -89,8 +90,9 @@ def _check_loss(node: dict[str, Any], option: str) -> None:
         raise ConfigError(f"{error}{_got(node)}") from error
     if not isinstance(loss, nn.Module):
         raise ConfigError(
-            f"{option}._target_={node['_target_']} is no distillation loss; name a torch.nn.Module "
-            "that takes (student, teacher, target, epoch), e.g. ackd.losses.VanillaKD."
+            f"{option}._target_={node['_target_']} is not a distillation loss; name a "
+            "torch.nn.Module that takes (student, teacher, target, epoch), e.g. "
+            "ackd.losses.VanillaKD."
         )
 
 

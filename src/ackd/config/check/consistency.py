@@ -33,13 +33,14 @@ def check_consistency(config: Config) -> None:
 def _consistent_matching(config: Config) -> None:
     twins = getattr(config.data, "twins", None)
     if config.matching.initial == "twins" and twins != "paired":
+        found = twins or f"not an option of {config.data.name}"
         raise ConfigError(
             f"matching=twins pairs an RGB image with the MS image of the same scene, which needs "
-            f"data.twins=paired, but data.twins is {twins or f'no option of {config.data.name}'}."
+            f"data.twins=paired, but data.twins is {found}."
         )
     if config.matching.redraw and config.matching.initial != "random":
         raise ConfigError(
-            f"matching.redraw=true draws random pairs anew each epoch, which needs "
+            f"matching.redraw=true draws new random pairs in each epoch, which needs "
             f"matching=random, but matching.initial is {config.matching.initial}."
         )
     if config.matching.redraw and config.dynm.enabled:
@@ -53,8 +54,9 @@ def _consistent_teacher(config: Config) -> None:
     student = config.student
     if config.distils and config.data.augment and student.augment_ms and student.teacher != "live":
         raise ConfigError(
-            "student.augment_ms=true turns the teacher's images anew each epoch, so its outputs "
-            f"cannot be stored (student.teacher={student.teacher}); use student.teacher=live."
+            "student.augment_ms=true augments the teacher's images differently in each epoch, so "
+            f"its outputs cannot be stored (student.teacher={student.teacher}); use "
+            "student.teacher=live."
         )
 
 
@@ -112,6 +114,6 @@ def _known_environment(config: Config) -> None:
     if config.logger.wandb is not None and mode is not None and mode not in WANDB_MODES:
         meant = did_you_mean(mode, WANDB_MODES, "WANDB_MODE={}")
         raise ConfigError(
-            f"The environment variable WANDB_MODE={mode} cannot be: expected one of "
+            f"The environment variable WANDB_MODE={mode} is not valid: expected one of "
             f"{', '.join(WANDB_MODES)}.{meant} Unset it, and logger.wandb.mode decides."
         )

@@ -83,7 +83,7 @@ def pseudo_rgb_question(own: OwnData, bands: Sequence[str] | None = None) -> Que
     try:
         rgb_bands(own.camera.sensor, names)
     except AckdError as error:
-        none = Answer({"matching": "random"}, "random pairs of a class, without pseudo-RGB")
+        none = Answer({"matching": "random"}, "random pairs within a class, without pseudo-RGB")
         three = Answer({"data.pseudo_rgb_bands": list(names[:3])}, "three bands of your choice")
         return Question(
             str(error), "red, green, blue", (three, none) if len(names) > 2 else (none,)

@@ -175,7 +175,7 @@ def check_trainer(options: Mapping[str, Any]) -> None:
             meant = ""
             if isinstance(value, str):
                 meant = did_you_mean(value, _words(name), f"trainer.{name}={{}}")
-            raise ConfigError(f"trainer.{name}={text} cannot be: {rule.why}.{meant}")
+            raise ConfigError(f"trainer.{name}={text} is not valid: {rule.why}.{meant}")
     _refuse_environment()
     check_launch(processes(options), nodes=int(options.get("num_nodes", 1)))
 
@@ -252,7 +252,7 @@ def _refused(options: Mapping[str, Any], error: Exception) -> str:
         there = "a number of processes from 1 on, on the CPU"
         if gpus and accelerator != "cpu":
             there = f"a number of GPUs from 1 to {gpus}, a list of their indices from 0, or auto"
-        return f"trainer.devices={devices} cannot be: expected {there}. (Lightning: {text})"
+        return f"trainer.devices={devices} is not valid: expected {there}. (Lightning: {text})"
     named = [name for name in options if name in text or str(options[name]) in text]
     given = " ".join(f"trainer.{name}={options[name]}" for name in named or options)
     return f"Lightning's Trainer refuses {given}: {text}"

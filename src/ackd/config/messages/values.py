@@ -168,7 +168,7 @@ def _stranger(option: str, known: Iterable[str]) -> str:
 
 def _said(option: str, value: object) -> str:
     text = repr(value)
-    return f"{option}={text if len(text) <= 200 else text[:199] + '…'} cannot be"
+    return f"{option}={text if len(text) <= 200 else text[:199] + '…'} is not valid"
 
 
 def _or(choices: Sequence[str]) -> str:
