@@ -31,7 +31,7 @@ MISTAKES = [
     ("+trainer.precison=16", ["trainer.precison", "trainer.precision?"]),
     ("+trainer.max_epochs=3", ["trainer.max_epochs", "student.max_epochs"]),
     ("+trainer.logger=false", ["trainer.logger", "logger=csv"]),
-    ("+trainer.callbacks=[x]", ["trainer.callbacks", "in Python"]),
+    ("+trainer.callbacks=[x]", ["trainer.callbacks", "+callbacks.NAME._target_="]),
     ("+student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
     ("+trainer.early_stopping.patience=3", ["trainer.early_stopping", "Known"]),
     ("student.early_stopping=true", ["student.early_stopping=True", "group of options"]),
@@ -40,7 +40,35 @@ MISTAKES = [
     ("student.ema=0.99", ["student.ema=0.99", "group of options"]),
     ("teacher.ema.warmup=true", ["teacher.ema.warmup=true has no effect", "teacher.ema.decay"]),
     ("student.early_stopping.mode=mx", ["student.early_stopping.mode=max?"]),
-    ("+callbacks.mine._target_=a.B", ["'callbacks'", "in Python"]),
+    ("+callbacks.mine._target_=a.B", ["callbacks.mine._target_=a.B", "cannot be imported"]),
+    ("+callbacks.mine._target_=torch.nn.ReLU", ["callbacks.mine", "is not a callback"]),
+    ("+callbacks.mine.patience=3", ["callbacks.mine._target_", "missing"]),
+    (
+        "+callbacks.mine._target_=lightning.pytorch.callbacks.Timer +callbacks.mine.durtion=1",
+        ["callbacks.mine.durtion", "callbacks.mine.duration?"],
+    ),
+    (
+        "+callbacks.mine._target_=lightning.pytorch.callbacks.EarlyStopping",
+        ["callbacks.mine", "monitor"],
+    ),
+    (
+        "+callbacks.mine._target_=lightning.pytorch.callbacks.Timer +callbacks.mine._stages_=[all]",
+        ["callbacks.mine._stages_[0]='all'", "'student'"],
+    ),
+    (
+        "+callbacks.mine._target_=lightning.pytorch.callbacks.EMAWeightAveraging",
+        ["callbacks.mine", "student.ema.decay=0.999"],
+    ),
+    (
+        "+callbacks.c._target_=lightning.pytorch.callbacks.ModelCheckpoint "
+        "+callbacks.c.save_last=true +callbacks.c.monitor=val/loss",
+        ["callbacks.c", "last.ckpt", "callbacks.c.save_last"],
+    ),
+    (
+        "+callbacks.c._target_=lightning.pytorch.callbacks.ModelCheckpoint",
+        ["callbacks.c and checkpoints/last.ckpt", "one name"],
+    ),
+    ("+student.callbacks.mine._target_=a.B", ["student.callbacks", "+callbacks.NAME._target_="]),
     (
         "+loss.kd.vanilla.loss.temprature=2",
         ["loss.kd.vanilla.loss.temprature", "loss.kd.vanilla.loss.temperature?"],
@@ -196,7 +224,9 @@ REFUSED = [
     ("trainer.precison=16", ["'trainer.precision'"]),
     ("scheduler=cosine", ["STAGE.scheduler=none", "warmup_cosine"]),
     ("student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
-    ("trainer.callbacks=[x]", ["'trainer.callbacks'", "in Python"]),
+    ("trainer.callbacks=[x]", ["'trainer.callbacks'", "+callbacks.NAME._target_="]),
+    ("callbacks.mine._target_=a.B", ["+callbacks.mine._target_=package.module.Class"]),
+    ("callbacks=mine", ["'mine'", "callbacks/mine.yaml", "--config-dir", "_target_"]),
     ("student.early_stop=5", ["'student.early_stop'", "STAGE.early_stopping.patience=N"]),
     ("early_stopping.patience=5", ["'early_stopping.patience'", "STAGE.early_stopping.pat"]),
     ("student.ema_decay=0.9", ["'student.ema_decay'", "STAGE.ema.decay=0.999"]),

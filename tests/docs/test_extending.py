@@ -45,9 +45,9 @@ def run(tmp_path: Path, command: str) -> dict[str, Any]:
 
 def test_there_is_a_command_for_each_kind() -> None:
     kinds = ["student.backbone._target_", "loss.kd.cosine", "warmup_cosine", "ExponentialLR",
-             "class_weights", "early_stopping", "ema"]  # fmt: skip
+             "class_weights", "early_stopping", "ema", "callbacks"]  # fmt: skip
     assert [kind in c for kind, c in zip(kinds, COMMANDS, strict=True)] == [True] * len(kinds)
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
 
 
 def test_a_network_of_ones_own_trains_and_is_built_from_its_export(
@@ -97,6 +97,14 @@ def test_an_average_of_the_weights_is_exported(tmp_path: Path) -> None:
     name, exported = next(iter(student["state_dict"].items()))
     assert torch.equal(best["state_dict"][f"backbone.{name}"], exported)
     assert not torch.equal(best["current_model_state"][f"backbone.{name}"], exported)
+
+
+def test_a_callback_of_ones_own_joins_the_student(tmp_path: Path) -> None:
+    run(tmp_path, f"{COMMANDS[7]} method=kd")
+    rows = toy.rows(tmp_path / "run" / "metrics.csv")
+    assert [row for row in rows if float(row.get("weight_norm", 0)) > 0]
+    (teacher,) = (tmp_path / "artifacts" / "teacher").glob("*/metrics.csv")
+    assert "weight_norm" not in teacher.read_text()
 
 
 def test_every_loss_of_the_project_has_a_title() -> None:

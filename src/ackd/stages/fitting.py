@@ -19,6 +19,7 @@ from ackd.callbacks import (
     EMA,
     BestEpoch,
     Clock,
+    EndsEarly,
     EpochSeed,
     Finite,
     Patience,
@@ -27,6 +28,7 @@ from ackd.callbacks import (
     progress,
     why_ended,
 )
+from ackd.config.launch.callbacks import callbacks_of
 from ackd.config.launch.processes import cluster_environment
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
@@ -135,9 +137,13 @@ def fit(
     options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
     options.setdefault("enable_model_summary", False)
     clock = Clock()
-    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, Finite(stage)]
-    ours += progress(stage, bar=bool(options.get("enable_progress_bar", True)))
-    ours += [*callbacks, EpochRow(), *_asked_for(module, config, stage, monitor, mode), best, last]
+    users = callbacks_of(config, stage)
+    bar = not any(isinstance(callback, pl.callbacks.ProgressBar) for callback in users)
+    # After the user's, whose numbers of an epoch they show and keep, and whose weights they see.
+    ours = [SameConfig(identity(config)), EpochSeed(seed), clock, *users, Finite(stage)]
+    ours += progress(stage, bar=bar and bool(options.get("enable_progress_bar", True)))
+    ours += [*callbacks, EpochRow(), *_asked_for(module, config, stage, monitor, mode)]
+    ours += [*([EndsEarly()] if users else []), best, last]
     options.setdefault(
         "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
     )

@@ -8,7 +8,11 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
-from ackd.config.schema.identity import shaping_trainer_options, weights_digest
+from ackd.config.schema.identity import (
+    shaping_callbacks,
+    shaping_trainer_options,
+    weights_digest,
+)
 from ackd.data.normalise import rgb_normaliser
 from ackd.data.pseudo_rgb import pseudo_rgb_bands
 from ackd.matching.matcher import Matcher
@@ -43,6 +47,7 @@ class MatcherStage:
             "options": config.matcher.model_dump(mode="json"),
             **weights_digest(config.matcher.backbone),
             "trainer": shaping_trainer_options(config.trainer),
+            **shaping_callbacks(config, self.name),
         }
 
     def _pseudo_rgb(self) -> dict[str, Any]:

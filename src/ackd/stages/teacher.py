@@ -8,7 +8,11 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
-from ackd.config.schema.identity import shaping_trainer_options, weights_digest
+from ackd.config.schema.identity import (
+    shaping_callbacks,
+    shaping_trainer_options,
+    weights_digest,
+)
 from ackd.data.benchmark import TEST
 from ackd.modules import TeacherModule
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
@@ -43,6 +47,7 @@ class TeacherStage:
             "options": config.teacher.model_dump(mode="json"),
             **weights_digest(config.teacher.backbone),
             "trainer": shaping_trainer_options(config.trainer),
+            **shaping_callbacks(config, self.name),
         }
 
     def build(self, *, fresh: bool = True) -> Backbone:

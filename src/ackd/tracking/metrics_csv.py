@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class ContinuedCSVLogger(CSVLogger):
         """
         super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
         self.kept: list[dict[str, Any]] = []
+        self.epoch: Callable[[], int] | None = None
         if not first_rank():
             return  # the file belongs to rank 0
         path = folder / ExperimentWriter.NAME_METRICS_FILE
@@ -45,6 +47,12 @@ class ContinuedCSVLogger(CSVLogger):
         else:
             path.unlink(missing_ok=True)
         self._experiment = writer
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Write a row; one of a callback that does not name the epoch has it all the same."""
+        if self.epoch is not None and "epoch" not in metrics:
+            metrics = {**metrics, "epoch": self.epoch()}
+        super().log_metrics(metrics, step)
 
 
 class EpochRow(pl.Callback):
@@ -60,6 +68,13 @@ class EpochRow(pl.Callback):
         """Nothing is known yet."""
         self.row: dict[str, float] = {}
         self.step = 0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Tell the file which epoch it is: rows without one are not kept when a run goes on."""
+        del pl_module, stage
+        for logger in trainer.loggers:
+            if isinstance(logger, ContinuedCSVLogger):
+                logger.epoch = lambda: trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note what Lightning is about to log; checkpoints come after this."""

@@ -16,6 +16,7 @@ from torch import nn
 
 from ackd.alignment import SKA
 from ackd.backbones import build_backbone
+from ackd.config.launch.callbacks import check_callbacks
 from ackd.config.launch.schedules import check_schedule
 from ackd.config.launch.targets import check_target, instantiate
 from ackd.config.launch.trainer import check_trainer
@@ -26,7 +27,7 @@ __all__ = ["check_buildable"]
 
 
 def check_buildable(config: Config) -> None:
-    """Check optimizers, schedules, losses, Trainer arguments, networks and the Planner.
+    """Check optimizers, schedules, losses, Trainer arguments, callbacks, networks, the Planner.
 
     Raises:
         ConfigError: One of them cannot be built; the option is named.
@@ -39,6 +40,7 @@ def check_buildable(config: Config) -> None:
         for name, term in config.loss.kd.items():
             _check_loss(term.loss, f"loss.kd.{name}.loss")
         check_trainer(config.trainer)
+        check_callbacks(config)
         # all of the files' bands, however many (data.bands=null), change no width that is checked
         bands = {"teacher": len(config.data.bands or "RGB"), "matcher": 3, "student": 3}
         side = getattr(config.data, "size", None)

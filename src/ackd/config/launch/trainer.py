@@ -32,7 +32,7 @@ EPOCHS = "teacher.max_epochs, matcher.max_epochs and student.max_epochs"
 FILLED = {
     "max_epochs": EPOCHS,
     "logger": "logger=csv, wandb or tensorboard",
-    "callbacks": "ackd.modules and ackd.callbacks, which work with a Trainer of your own in Python",
+    "callbacks": "+callbacks.NAME._target_=package.module.Class for those of your own",
     "default_root_dir": "outputs and artifacts",
     "use_distributed_sampler": "",
     "enable_checkpointing": "",

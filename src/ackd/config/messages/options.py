@@ -26,6 +26,8 @@ ON_DEMAND = ("experiment", "sweep", "compared")
 OPEN = {
     r"loss\.kd\.(?P<name>\w+).*": "a distillation loss of your own is added with a plus: "
     "+loss.kd.{name}.loss._target_=package.module.Class",
+    r"callbacks\.(?P<name>\w+).*": "a callback of your own is added with a plus: "
+    "+callbacks.{name}._target_=package.module.Class",
     r"trainer\.(?P<name>\w+)": "an argument of lightning.Trainer is added with a plus: "
     "+trainer.{name}=VALUE",
     r"(?P<name>(teacher|matcher|student)\.optimizer\.\w+)": "an argument of the optimizer is added "
@@ -41,8 +43,9 @@ ABSENT = {
     r"(\w+\.)?(lr_?)?schedul\w*": "A schedule of the learning rate is an option of a "
     "stage: STAGE.scheduler=none, cosine, step, poly or warmup_cosine, with further options "
     "in STAGE.scheduler (--help student.scheduler).",
-    r"(trainer\.)?callbacks(\..*)?": "The command line takes no callbacks of your own; in "
-    "Python, ackd.modules and ackd.callbacks work with a Trainer of your own.",
+    r"(trainer|teacher|matcher|student)\.callbacks(\..*)?": "A callback of your own is added with "
+    "a plus: +callbacks.NAME._target_=package.module.Class, in some of the stages with "
+    "+callbacks.NAME._stages_=[student].",
     r"(\w+\.)?(?!early_stopping\.)early_?stop\w*(\..*)?|(trainer\.)?early_stopping\..*": "Early "
     "stopping is an option of a stage: STAGE.early_stopping.patience=N "
     "(--help student.early_stopping).",
@@ -53,6 +56,7 @@ ABSENT = {
 
 # Groups that a user extends, and what such a file holds.
 OWN_FILES = {
+    "callbacks": ", with {name}: {{_target_: package.module.Class}}",
     "kd": ", with '# @package loss.kd' in its first line and below it {name}: {{loss: {{_target_: "
     "package.module.Class}}, weight: 1.0}}",
 }

@@ -182,7 +182,8 @@ def _groups() -> list[str]:
 
 def _is_open(path: str) -> bool:
     """Whether an option stands in a mapping that the schema leaves to what it configures."""
-    return ".optimizer." in path or ".scheduler." in path or path.startswith("trainer.")
+    beginnings = ("trainer.", "callbacks.")
+    return ".optimizer." in path or ".scheduler." in path or path.startswith(beginnings)
 
 
 def _name_of(tree: Mapping[str, Any]) -> object:

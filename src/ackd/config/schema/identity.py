@@ -24,6 +24,7 @@ __all__ = [
     "is_silent",
     "marked",
     "planned_identity",
+    "shaping_callbacks",
     "shaping_options",
     "shaping_trainer_options",
     "weights_digest",
@@ -88,6 +89,12 @@ def shaping_trainer_options(options: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if name not in NEUTRAL_TRAINER_OPTIONS and usual.get(name) != value
     }
+
+
+def shaping_callbacks(config: Config, stage: str) -> dict[str, Any]:
+    """The user's callbacks of a stage, which may change what comes out; nothing without any."""
+    found = config.callbacks_of(stage)
+    return {"callbacks": found} if found else {}
 
 
 def weights_digest(options: BackboneConfig) -> dict[str, str]:

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from ackd.config.schema.data import DataConfig, Mark, PathText, Seed
 from ackd.config.schema.stages import (
     BackboneConfig,
+    CallbackConfig,
     MatcherConfig,
     Name,
     PositiveFloat,
@@ -173,6 +182,13 @@ class LoggerConfig(Section):
     tensorboard: TensorBoardConfig | None = None
 
 
+def _switched_on(value: Any) -> Any:
+    """Leave out what is null: so a file that is built on another one switches a callback off."""
+    if not isinstance(value, dict):
+        return value
+    return {name: one for name, one in value.items() if one is not None}
+
+
 class Config(Section):
     """The whole configuration of one run."""
 
@@ -198,7 +214,22 @@ class Config(Section):
     loader: Annotated[LoaderConfig, Mark.FREE]
     execution: ExecutionConfig = ExecutionConfig()
     trainer: dict[str, Any]
+    callbacks: Annotated[dict[str, CallbackConfig], BeforeValidator(_switched_on)] = Field(
+        default_factory=dict
+    )
     logger: Annotated[LoggerConfig, Mark.FREE]
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Options of a later version that are off leave runs what they were."""
+        content: dict[str, Any] = dump(self)
+        if not self.callbacks:
+            del content["callbacks"]
+        return content
+
+    def callbacks_of(self, stage: str) -> dict[str, dict[str, Any]]:
+        """The user's callbacks that join a stage: name -> class and arguments."""
+        return {name: one.node for name, one in self.callbacks.items() if one.joins(stage)}
 
     @property
     def distils(self) -> bool:

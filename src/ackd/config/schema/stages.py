@@ -25,6 +25,7 @@ from ackd.config.schema.data import PathText, Seed
 __all__ = [
     "SWITCHES",
     "BackboneConfig",
+    "CallbackConfig",
     "ClassifierConfig",
     "EMAConfig",
     "EarlyStoppingConfig",
@@ -179,6 +180,31 @@ class EMAConfig(Section):
     def is_on(self) -> bool:
         """Whether there is one."""
         return self.decay is not None
+
+
+class CallbackConfig(Section):
+    """A callback of the user's own: its class, its arguments, and the stages that it joins."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    target: Annotated[str, Field(min_length=1, alias="_target_")]
+    stages: Annotated[
+        list[Literal["teacher", "matcher", "student"]] | None,
+        Field(min_length=1, alias="_stages_"),
+    ] = None
+
+    def joins(self, stage: str) -> bool:
+        """Whether it takes part in a stage; in each of them where none is named."""
+        return self.stages is None or stage in self.stages
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The class and its arguments."""
+        return {"_target_": self.target, **(self.__pydantic_extra__ or {})}
+
+    @model_serializer(mode="plain")
+    def _as_written(self) -> dict[str, Any]:
+        return self.node | ({} if self.stages is None else {"_stages_": self.stages})
 
 
 # Sections of a stage that are off as long as one of their options is null.
