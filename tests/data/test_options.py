@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -13,12 +13,15 @@ from ackd.config.location import config_dir
 from ackd.config.schema.data import ArchivesConfig, FoldersConfig
 from ackd.data.cache.pack import _key
 from ackd.data.options import (
+    _IMAGES,
     BENCHMARKS,
     ArchiveOptions,
     FileOptions,
     FolderOptions,
     from_plain,
+    image_options,
     pixel_options,
+    recorded,
 )
 from ackd.prepare.build import Request
 from ackd.stages.benchmark import build_benchmark
@@ -64,19 +67,19 @@ def test_every_option_that_shapes_pixels_is_in_the_key(
     archives: Path, options: FileOptions, narrowed: type[FileOptions]
 ) -> None:
     types = get_type_hints(type(options))
-    for field in fields(options):
-        if not field.init:
+    for item in fields(options):
+        if not item.init:
             continue
-        changed = replace(options, **{field.name: another(types[field.name], field.default)})
-        assert changed != options, field.name
-        if field.name in {"sources", "twins", "draw", "missing_classes", "split_seed"}:
-            if field.name != "sources":  # named or not, they are the same images
+        changed = replace(options, **{item.name: another(types[item.name], item.default)})
+        assert changed != options, item.name
+        if item.name in image_options(ArchiveOptions):
+            if item.name != "sources":  # named or not, they are the same images
                 one, other = (selected(archives, **chosen(of)) for of in (options, changed))
-                assert _key(one, options) != _key(other, changed), field.name
+                assert _key(one, options) != _key(other, changed), item.name
             continue
         selection = selected(archives)
         same = _key(selection, options) == _key(selection, changed)
-        assert same == (field.name in NOT_IN_THE_KEY), field.name
+        assert same == (item.name in NOT_IN_THE_KEY), item.name
     # the schema narrows some types, and must not thereby change what shapes pixels
     given = (
         {"name": "s2s_eu", "root": ""} if narrowed is ArchivesConfig else {"ms": "a", "rgb": "b"}
@@ -86,8 +89,25 @@ def test_every_option_that_shapes_pixels_is_in_the_key(
 
 
 def chosen(options: FileOptions) -> dict[str, Any]:
-    names = ("twins", "draw", "missing_classes", "split_seed")
+    names = set(image_options(ArchiveOptions)) - {"sources"}
     return {name: getattr(options, name) for name in names}
+
+
+def test_packs_and_manifests_keep_the_names_of_the_first_version() -> None:
+    found = recorded(ArchiveOptions(name="two", root=""), ["eurosat"])
+    assert found == {
+        "sources": ["eurosat"], "twins": "split", "draw": "paper", "missing": "error", "seed": 0,
+    }  # fmt: skip
+
+
+def test_a_new_option_that_chooses_images_is_recorded_unasked() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Newer(ArchiveOptions):
+        cloud: float = field(default=0.1, metadata=_IMAGES)
+
+    options = Newer(name="two", root="")
+    assert recorded(options, None)["cloud"] == 0.1
+    assert "cloud" not in pixel_options(options)
 
 
 def test_a_new_option_is_in_the_key_unasked() -> None:
@@ -104,9 +124,9 @@ def test_the_defaults_are_those_of_the_yaml(name: str) -> None:
     own = {"name", "root", "packs", "size", "bands"}
     bare = ArchiveOptions(name=name, root="raw")
     differing = [
-        field.name
-        for field in fields(bare)
-        if field.name not in own and getattr(bare, field.name) != getattr(found, field.name)
+        item.name
+        for item in fields(bare)
+        if item.name not in own and getattr(bare, item.name) != getattr(found, item.name)
     ]
     assert not differing
     assert found.size in {64, 120, 128}

@@ -13,7 +13,7 @@ from ackd.data.cache.index import SideIndex
 from ackd.data.datasets.class_map import ClassMap
 from ackd.data.datasets.own_classes import OwnClassMap, partial_by_choice, regroup
 from ackd.data.drop_invalid import without_invalid
-from ackd.data.options import FileOptions, pixel_options
+from ackd.data.options import FileOptions, pixel_options, recorded
 from ackd.data.reading.multispectral import Progress, decode
 from ackd.data.reading.value_range import check_values
 from ackd.data.sources import SOURCES, Source
@@ -149,14 +149,11 @@ def load_prepared(
     asked = pixel_options(options)
     if options.size == pack.images["rgb"].shape[2]:
         del asked["size"]
-    check_options(
-        pack,
-        sources=None if chosen is None else list(chosen),
-        twins=options.twins,
-        draw=options.draw,
-        missing=options.missing_classes if pack.notes.get("dropped_classes") else None,
-        **asked,
-    )
+    images = recorded(options, None if chosen is None else list(chosen))
+    del images["seed"]  # that of when it was prepared
+    if not pack.notes.get("dropped_classes"):
+        del images["missing"]
+    check_options(pack, **images, **asked)
     benchmark, rows = regroup(
         understood(pack.benchmark(options.bands), options), class_map, options.classes
     )

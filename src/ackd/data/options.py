@@ -8,7 +8,7 @@ that reads it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +21,7 @@ __all__ = [
     "AS_STORED",
     "BENCHMARKS",
     "CLASS_MAPS",
+    "RECORDED",
     "ArchiveOptions",
     "DataOptions",
     "FileOptions",
@@ -31,6 +32,7 @@ __all__ = [
     "from_plain",
     "image_options",
     "pixel_options",
+    "recorded",
 ]
 
 #: Where the class maps of the benchmarks are.
@@ -260,6 +262,22 @@ def pixel_options(options: FileOptions) -> dict[str, Any]:
 def image_options(kind: type[FileOptions]) -> tuple[str, ...]:
     """The names of the options that choose which images there are."""
     return tuple(one.name for one in fields(kind) if _role(kind, one.name) == "images")
+
+
+#: Options that packs and manifests have under another name, since their first version.
+RECORDED: Final = MappingProxyType({"missing_classes": "missing", "split_seed": "seed"})
+
+
+def recorded(options: FileOptions, sources: Sequence[str] | None) -> dict[str, Any]:
+    """The options that choose which images there are, as packs and manifests have them.
+
+    Args:
+        options: What is wanted.
+        sources: The RGB sources that ``options.sources`` comes to.
+    """
+    names = image_options(type(options))
+    found = {RECORDED.get(name, name): getattr(options, name) for name in names}
+    return {**found, "sources": sources}
 
 
 def choices_of(option: str) -> tuple[str, ...]:

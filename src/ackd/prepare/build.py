@@ -26,7 +26,7 @@ from ackd.data import (
 from ackd.data.benchmark import Modality
 from ackd.data.cache.store import INDEX, read_index
 from ackd.data.drop_invalid import without_invalid
-from ackd.data.options import ArchiveOptions, from_plain, image_options, pixel_options
+from ackd.data.options import RECORDED, ArchiveOptions, from_plain, image_options, pixel_options
 from ackd.data.splits import check_split_options
 from ackd.data.splits.manifest import read_head
 from ackd.data.splits.selection import bands_of
@@ -270,9 +270,11 @@ def _next_command(request: Request, selection: Selection) -> str:
     words = [f"data={request.name}", f"data.root={request.out}"]
     if selection.notes["dropped_classes"]:
         words.append("data.missing_classes=drop")
-    for key in ("twins", "draw"):
-        if made[key] != getattr(defaults, key):
-            words.append(f"data.{key}={made[key]}")
+    for key in image_options(ArchiveOptions):
+        value = made.get(RECORDED.get(key, key), getattr(defaults, key))
+        # which sources and classes there are, the folder says itself
+        if key not in ("sources", "missing_classes") and value != getattr(defaults, key):
+            words.append(f"data.{key}={_plain(value)}")
     own = pixel_options(defaults)
     words += [
         f"data.{key}={_plain(value)}"
@@ -282,8 +284,6 @@ def _next_command(request: Request, selection: Selection) -> str:
     if "bands" in request.given:
         bands = "null" if options.bands is None else f"[{','.join(options.bands)}]"
         words.append(f"data.bands={bands}")
-    if made["seed"] != defaults.split_seed:
-        words.append(f"data.split_seed={made['seed']}")
     return f"train on it: python -m ackd.train {' '.join(words)}"
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.cache.images import PackedImages
 from ackd.data.cache.index import SideIndex
+from ackd.data.options import RECORDED
 from ackd.errors import ConfigError, DataError, unknown
 
 __all__ = [
@@ -186,7 +187,7 @@ def check_options(pack: Pack, **asked: Any) -> None:
             continue
         made = pack.options[option]
         if value is not None and value != made:
-            key = "missing_classes" if option == "missing" else option
+            key = next((name for name, old in RECORDED.items() if old == option), option)
             raise ConfigError(
                 f"{pack.folder} was prepared with data.{key}={_plain(made)}, but data.{key} is "
                 f"{_plain(value)}; give data.{key}={_plain(made)}, or prepare another folder."

@@ -24,7 +24,7 @@ from ackd.data.datasets.listing import (
     list_side,
     present,
 )
-from ackd.data.options import FileOptions, PixelOptions, choices_of
+from ackd.data.options import FileOptions, PixelOptions, choices_of, recorded
 from ackd.data.reading.photographs import with_rgb_max
 from ackd.data.sensors import GENERIC, RGB_BANDS
 from ackd.data.sources import SOURCES, Source
@@ -52,8 +52,7 @@ class Selection:
         roots: The folder that each side's files are relative to.
         ms: The MS images.
         rgb: The RGB images.
-        options: What the choice was made with, fit for JSON: ``sources``, ``twins``, ``draw``,
-            ``missing``, ``seed``.
+        options: What the choice was made with, fit for JSON; see `ackd.data.options.recorded`.
         notes: What a result must say about its data, fit for JSON; see `Benchmark.notes`.
     """
 
@@ -135,13 +134,6 @@ def select(
     if draw == "paper":
         ms, rgb = _draw(ms, rgb, class_map, twins, seed)
     reasons = partial_reasons(class_map, chosen, all_ms, all_rgb, dropped, absent)
-    applied = {
-        "sources": chosen,
-        "twins": twins,
-        "draw": draw,
-        "missing": missing,
-        "seed": seed,
-    }
     notes: dict[str, Any] = {
         "class_map": class_map.name,
         "sources": {"ms": list(class_map.ms), "rgb": chosen},
@@ -160,7 +152,7 @@ def select(
         "counts": count_notes(class_map, all_ms, all_rgb, ms, rgb),
         "unverified": _unverified(ms),
     }
-    return Selection(class_map, dict(roots), ms, rgb, applied, notes)
+    return Selection(class_map, dict(roots), ms, rgb, recorded(options, chosen), notes)
 
 
 def _chosen_sources(class_map: ClassMap, sources: Sequence[str] | None) -> list[str]:
