@@ -95,9 +95,9 @@ def chosen(options: FileOptions) -> dict[str, Any]:
 
 def test_packs_and_manifests_keep_the_names_of_the_first_version() -> None:
     found = recorded(ArchiveOptions(name="two", root=""), ["eurosat"])
-    assert found == {
+    assert found.items() >= {
         "sources": ["eurosat"], "twins": "split", "draw": "paper", "missing": "error", "seed": 0,
-    }  # fmt: skip
+    }.items()  # fmt: skip
 
 
 def test_a_new_option_that_chooses_images_is_recorded_unasked() -> None:

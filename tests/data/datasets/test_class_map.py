@@ -61,9 +61,10 @@ def test_every_class_of_every_map_has_a_giver_on_both_sides(name: str) -> None:
 
 
 def test_the_table_sums_to_what_the_papers_text_does_not_say() -> None:
-    counts = [load_class_map(name).paper_counts.values() for name in BENCHMARKS]
+    names = ("m2s_gl", "s2s_cn", "s2s_eu")
+    counts = [load_class_map(name).paper_counts.values() for name in names]
     sums = [tuple(sum(pair[side] for pair in pairs) for side in (0, 1)) for pairs in counts]
-    assert sums == [(24_904, 26_293), (0, 0), (20_000, 15_459), (27_000, 26_797)]
+    assert sums == [(24_904, 26_293), (20_000, 15_459), (27_000, 26_797)]
     assert tuple(map(sum, zip(*sums, strict=True))) == (71_904, 68_549)
 
 
