@@ -33,7 +33,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delitem(sys.modules, name[1], raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda _: toy.benchmark())
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda *_: toy.benchmark())
 
 
 def run(tmp_path: Path, command: str) -> dict[str, Any]:

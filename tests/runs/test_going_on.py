@@ -172,7 +172,7 @@ def test_what_is_not_to_go_on_from_says_why(tmp_path: Path) -> None:
 def test_a_wrong_checkpoint_is_found_before_images_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unwanted(_: object) -> None:
+    def unwanted(*_: object) -> None:
         raise AssertionError("images were read")
 
     monkeypatch.setattr("ackd.stages.context.build_benchmark", unwanted)

@@ -68,7 +68,7 @@ def test_other_images_make_another_run(tmp_path: Path) -> None:
 
 
 def test_missing_images_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(_: object) -> None:
+    def nothing(*_: object) -> None:
         raise DataError("no images")
 
     monkeypatch.setattr("ackd.stages.context.build_benchmark", nothing)

@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from ackd.backbones import Outputs
 from ackd.data.benchmark import Benchmark
+from ackd.data.reading.photographs import read_rgb
 from ackd.errors import ConfigError
+from ackd.stages import trial
 from ackd.stages.context import Context, open_context
 from ackd.stages.trial import try_run
 from tests.config.composing import options_of
+from tests.data.layouts import write_jpg, write_tif
+from tests.data.patch_layouts import numbered_pixels
 from tests.stages import toy
 
 HERE = "tests.stages.test_trial"
@@ -152,7 +156,7 @@ def test_an_own_network_that_breaks_the_contract(
 def test_an_own_network_or_a_file_that_cannot_be_had_is_told_without_pixels(
     overrides: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_pixels(_: object) -> Benchmark:
+    def no_pixels(*_: object) -> Benchmark:
         raise AssertionError("pixels were read")
 
     monkeypatch.setattr("ackd.stages.context.build_benchmark", no_pixels)
@@ -211,10 +215,45 @@ def test_the_trial_draws_from_no_generator(tmp_path: Path) -> None:
     assert (before[2] == np.random.get_state()[1]).all()  # type: ignore[index]
 
 
+def test_networks_are_tried_before_all_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label in ("field", "wood"):
+        for number in range(5):
+            write_tif(tmp_path / "ms" / label / f"{number}.tif", numbered_pixels(4, 16))
+            write_jpg(tmp_path / "rgb" / label / f"{number}.jpg", number, 16)
+    words = (
+        "data=folders", f"data.ms={tmp_path}/ms", f"data.rgb={tmp_path}/rgb",
+        f"data.packs={tmp_path}/packs", "method=baseline", "student.batch_size=4",
+    )  # fmt: skip
+    tried: list[str] = []
+    once = trial.try_network
+
+    def counted_try(context: Context, role: trial.Role) -> Outputs:
+        tried.append(role.option)
+        return once(context, role)
+
+    monkeypatch.setattr(trial, "try_network", counted_try)
+    open_context(toy.config(tmp_path, *words))
+    assert tried == ["student.backbone"]  # and not again when all images are there
+    read: list[Path] = []
+
+    def counted_read(path: Path, *rest: Any) -> Any:
+        read.append(path)
+        return read_rgb(path, *rest)
+
+    monkeypatch.setattr("ackd.data.sources.class_folders.read_rgb", counted_read)
+    with pytest.raises(ConfigError, match=r"vgg11 cannot serve for RGB images of 16x16 pixels"):
+        open_context(
+            toy.config(tmp_path, *words, "student.backbone.name=vgg11", "data.packed=false")
+        )
+    assert len(read) == 1
+
+
 def test_open_context_tries_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda _: sized(16))
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda *_: sized(16))
     with pytest.raises(ConfigError, match=r"student\.backbone\.name=vgg11 cannot serve"):
         open_context(toy.config(tmp_path, "student.backbone.name=vgg11", "method=baseline"))
     assert list(tmp_path.iterdir()) == []

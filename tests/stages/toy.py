@@ -100,7 +100,7 @@ def small(monkeypatch: pytest.MonkeyPatch, bench: Benchmark | None = None) -> No
         return ToyBackbone(bands, classes, width=6 if (bands, classes) == (3, 3) else 8)
 
     monkeypatch.setattr("ackd.stages.context.build_backbone", build)
-    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda _: bench or benchmark())
+    monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda *_: bench or benchmark())
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ackd.data.benchmark import Benchmark, Modality
 from ackd.data.cache import check_options, open_pack, pack_among
@@ -19,7 +21,7 @@ from ackd.data.reading.value_range import check_values
 from ackd.data.sources import SOURCES, Source
 from ackd.data.splits import assign_splits, check_split_options
 from ackd.data.splits.selection import Selection, bands_of, reader_of, select
-from ackd.errors import ConfigError
+from ackd.errors import AckdError, ConfigError
 from ackd.utils.progress import part_of
 
 __all__ = ["load_benchmark", "load_prepared", "read_directly"]
@@ -35,6 +37,7 @@ def load_benchmark(
     workers: int | None = None,
     progress: Progress | None = None,
     known: Mapping[str, Source] = SOURCES,
+    first: Callable[[Benchmark], None] | None = None,
 ) -> Benchmark:
     """Read a benchmark from the archives, packed or directly (``packed``).
 
@@ -47,6 +50,8 @@ def load_benchmark(
         workers: Reading threads; chosen by the machine where None.
         progress: Called as ``progress(done, total)`` after each image, MS ones first.
         known: The sources by name; own ones beside the publishers' come in here.
+        first: Called with a benchmark of one image per side before all others are read, which may
+            take minutes: bands, size and number of classes are known by then.
 
     Returns:
         The benchmark, split, with `notes` on counts, twins, draw and what is missing.
@@ -64,6 +69,8 @@ def load_benchmark(
     selection = select(roots, class_map, options, known)
     options = replace(options, bands=bands_of(selection, options.bands)["ms"])
     selection.splits(*split)  # too few images per class: said before reading
+    if first is not None and (small := _first_images(selection, options)) is not None:
+        first(small)
     packs = options.pack_folder
     if options.nodata == "drop":
         selection = without_invalid(selection, options, packs, workers, progress)
@@ -76,6 +83,16 @@ def load_benchmark(
     benchmark = understood(benchmark, options)
     published = {side.modality: side.splits for side in (selection.ms, selection.rgb)}
     return assign_splits(benchmark, *split, published)
+
+
+def _first_images(selection: Selection, options: FileOptions) -> Benchmark | None:
+    """The first image of each side; None where one cannot be read, which reading all will say."""
+    one = np.zeros(1, dtype=np.int64)
+    small = replace(selection, ms=selection.ms.take(one), rgb=selection.rgb.take(one))
+    try:
+        return read_directly(small, options, workers=1)
+    except AckdError:
+        return None
 
 
 def read_directly(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,30 +27,26 @@ __all__ = ["build_benchmark"]
 log = logging.getLogger("ackd")
 
 
-def build_benchmark(options: DataConfig) -> Benchmark:
+def build_benchmark(
+    options: DataConfig, first: Callable[[Benchmark], None] | None = None
+) -> Benchmark:
     """Read or make both modalities, and split them.
+
+    Args:
+        options: Of the data set.
+        first: Called before images are decoded or drawn, which may take minutes, with a benchmark
+            that has a few of them; not called where they are at hand already.
 
     Raises:
         DataError: A folder or file is not what it should be.
         ConfigError: An option of the data set cannot be.
     """
     if isinstance(options, SyntheticConfig):
-        own = own_class_map(options)
-        names = options.classes if isinstance(options.classes, tuple) else None
-        made = names if own is None else None
-        scenes = _synthetic_scenes(
-            options.seed, options.ms_per_class, options.rgb_per_class, options.size,
-            options.bands, options.classes if isinstance(options.classes, int) else made,
-            # Where the test images choose the epoch, they stay the fifth that is split off.
-            *(0, 0) if options.protocol in VALIDATES_ON_TEST
-            else (options.ms_test_per_class, options.rgb_test_per_class), options.pack_folder,
-        )  # fmt: skip
-        scenes, _ = regroup(scenes, own, names)
-        return assign_splits(
-            scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
-        )
+        return _synthetic(options, first)
     try:
-        return _own_folders(options) if isinstance(options, FoldersConfig) else _archives(options)
+        if isinstance(options, FoldersConfig):
+            return _own_folders(options, first)
+        return _archives(options, first)
     except SizesError as error:
         answer = Answer({"data.size": error.size}, "the most common size")
         question = Question(str(error), "several sizes", (answer,))
@@ -61,7 +58,31 @@ def build_benchmark(options: DataConfig) -> Benchmark:
         raise DataError(questions_text([question], given_words(options))) from error
 
 
-def _archives(options: ArchivesConfig) -> Benchmark:
+def _synthetic(options: SyntheticConfig, first: Callable[[Benchmark], None] | None) -> Benchmark:
+    own = own_class_map(options)
+    names = options.classes if isinstance(options.classes, tuple) else None
+    made = names if own is None else None
+    shown = options.classes if isinstance(options.classes, int) else made
+    if first is not None:
+        few = make_synthetic(
+            seed=options.seed, ms_per_class=1, rgb_per_class=1, size=options.size,
+            bands=options.bands, classes=shown, ms_test_per_class=0, rgb_test_per_class=0,
+        )  # fmt: skip
+        first(regroup(few, own, names)[0])
+    scenes = _synthetic_scenes(
+        options.seed, options.ms_per_class, options.rgb_per_class, options.size,
+        options.bands, shown,
+        # Where the test images choose the epoch, they stay the fifth that is split off.
+        *(0, 0) if options.protocol in VALIDATES_ON_TEST
+        else (options.ms_test_per_class, options.rgb_test_per_class), options.pack_folder,
+    )  # fmt: skip
+    scenes, _ = regroup(scenes, own, names)
+    return assign_splits(
+        scenes, protocol=options.protocol, split_seed=options.split_seed, fold=options.fold
+    )
+
+
+def _archives(options: ArchivesConfig, first: Callable[[Benchmark], None] | None) -> Benchmark:
     root = Path(options.root).expanduser()
     if is_pack(root):
         return load_prepared(root, options, own_class_map(options))
@@ -70,11 +91,13 @@ def _archives(options: ArchivesConfig) -> Benchmark:
     class_map = choose_classes(class_map, own, options.classes)
     roots: dict[Modality, Path] = {"ms": root, "rgb": root}
     with bar("reading images") as report:
-        benchmark = load_benchmark(roots, class_map, options, progress=report, known=known)
+        benchmark = load_benchmark(
+            roots, class_map, options, progress=report, known=known, first=first
+        )
     return partial_by_choice(benchmark, own, options.classes)
 
 
-def _own_folders(options: FoldersConfig) -> Benchmark:
+def _own_folders(options: FoldersConfig, first: Callable[[Benchmark], None] | None) -> Benchmark:
     own = ready(look_at_own(options))
     for said in own.remarks:
         log.info("%s", said)
@@ -86,6 +109,7 @@ def _own_folders(options: FoldersConfig) -> Benchmark:
             options.with_rgb_size(own.size),
             progress=report,
             known=own.sources,
+            first=first,
         )
 
 

@@ -32,11 +32,14 @@ __all__ = ["Context", "open_context"]
 
 log = logging.getLogger("ackd")
 
+Shapes = tuple[int, ...]
+
 
 def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
     """Read or make the images, and see that batches, networks and losses of the run fit them.
 
-    Pretrained weights are looked for first: that needs no images.
+    What costs least comes first: pretrained weights are looked for without an image, and networks
+    and losses are tried when the first image of each side is known.
 
     Args:
         config: The options; the context has them with batches that the images fill.
@@ -47,7 +50,13 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
         ConfigError: The options do not fit the images.
     """
     fetch_weights(config)
-    benchmark = build_benchmark(config.data)
+    tried: list[Shapes] = []
+
+    def try_first(few: Benchmark) -> None:
+        try_run(Context(config, few))
+        tried.append(_shapes(few))
+
+    benchmark = build_benchmark(config.data, try_first)
     context = Context(fitting_batches(config, benchmark, chosen), benchmark)
     _require_several_labels(context)
     for stage in config.stages:
@@ -62,8 +71,15 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
         said = pseudo_rgb_remark(benchmark.ms, data.pseudo_rgb_bands, data.pseudo_rgb)
         if said:
             log.warning("%s", said)
-    try_run(context)
+    if _shapes(benchmark) not in tried:
+        try_run(context)
     return context
+
+
+def _shapes(benchmark: Benchmark) -> Shapes:
+    """What networks and losses are tried on: bands and size of each side, and the classes."""
+    ms, rgb = (side.images.shape[1:] for side in (benchmark.ms, benchmark.rgb))
+    return (*ms, *rgb, len(benchmark.classes))
 
 
 def _require_a_step(context: Context, data: UnpairedDataModule) -> None:
