@@ -187,6 +187,13 @@ def test_all_mistakes_of_a_configuration_are_told_at_once() -> None:
     assert all(any(word in line for line in lines) for word in ("seed", "gamma", "batch_size"))
 
 
+def test_a_loss_of_ones_own_at_the_wrong_place_is_told_the_right_one() -> None:
+    with pytest.raises(ConfigError) as raised:
+        checked("+loss.kd.mine._target_=a.B")
+    assert "+loss.kd.mine.loss._target_=package.module.Class" in str(raised.value)
+    assert "Did you mean" not in str(raised.value)
+
+
 def test_a_misspelt_key_in_an_experiment_file(tmp_path: Path) -> None:
     write(tmp_path, "experiment/typo", "loss: {lamda1: 0.3}")
     with pytest.raises(ConfigError, match=r"'loss\.lamda1'.*'loss\.lambda1'"):

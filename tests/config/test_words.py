@@ -16,6 +16,7 @@ from ackd.config.schema import Config
 from ackd.config.schema.data import Mark
 from ackd.config.schema.options import marked_options, option_paths
 from ackd.demo import STUDENTS
+from ackd.errors import ConfigError
 from ackd.search import _compose
 from tests.config.composing import compose_config
 
@@ -129,3 +130,14 @@ def test_other_options_are_told_how_to_be_written(word: str, advice: str) -> Non
 def test_the_demo_and_the_search_read_paths_alike() -> None:
     assert STUDENTS
     assert _compose(readable(["outputs=a (1)"])).outputs == "a (1)"
+
+
+@pytest.mark.parametrize("word", ["--data.ms=DIR", "--seed=3", "--kd@loss.kd=dkd"])
+def test_options_with_dashes_are_told_to_have_none(word: str) -> None:
+    with pytest.raises(ConfigError, match=f"written without dashes: {word[2:]} for {word}"):
+        readable(["method=kd", word])
+
+
+def test_flags_of_hydra_have_dashes() -> None:
+    flags = ["--cfg=job", "--package=student", "--config-dir=DIR", "--help=data"]
+    assert readable([*flags, "seed=1"]) == [*flags, "seed=1"]

@@ -227,7 +227,11 @@ def test_a_wrong_ckpt_path_is_refused_before_images_are_read(
     for words, match in (
         ((first,), "has finished.*To train it longer give"),
         ((first, "student.max_epochs=3"), "has trained its student for 5 epochs"),
-        ((first, "seed=1"), "other options: seed was 0, now 1"),
+        (
+            (first, "seed=1", "data.augment=true", "student.max_epochs=9"),
+            r"data\.augment was False, now True; seed was 0, now 1; student\.max_epochs was 5, now "
+            r"9\. Give the same options to go on: data\.augment=false seed=0 \(",
+        ),
         ((unfinished, "seed=7", "student.optimizer.lr=0.5"), "student.optimizer.lr was 0.01"),
     ):
         with pytest.raises(ConfigError, match=match):

@@ -63,7 +63,7 @@ def test_other_images_make_another_run(tmp_path: Path) -> None:
     (folder / "checkpoints").mkdir()
     last = folder / "checkpoints" / "last.ckpt"
     last.touch()
-    with pytest.raises(ConfigError, match=r"images\.ms was"):
+    with pytest.raises(ConfigError, match="the MS and RGB images, or their classes, are"):
         choose_place(*run(tmp_path, f"ckpt_path={last}", seed=1), tmp_path / "fresh")
 
 

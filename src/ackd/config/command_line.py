@@ -24,6 +24,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from ackd.config.location import config_dir
+from ackd.errors import ConfigError
 
 __all__ = [
     "escaped",
@@ -44,6 +45,7 @@ NOT_TEXT = re.compile(r"(?i)[+-]?(inf|nan|[\d._]+(e[+-]?\d+)?)")
 IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)", re.DOTALL)
 OVERRIDE = re.compile(r"(?P<key>\+{0,2}(?P<option>[\w./@]+))=(?P<value>.+)", re.DOTALL)
+DASHED = re.compile(r"--(?P<option>(?!(cfg|info|package|help)=)[\w./@]+=.*)", re.DOTALL)
 BY_NAME = re.compile(r"\+{0,2}(teacher|matcher|student)\.scheduler=[^{$].*", re.DOTALL)
 BETWEEN_CHOICES = re.compile(rf"((?:{IN_QUOTES.pattern}|[^,])*)(?:,|$)", re.DOTALL)
 
@@ -56,7 +58,14 @@ def readable(arguments: Sequence[str]) -> list[str]:
 
     Returns:
         Hydra's flags, then the overrides, whose paths are quoted.
+
+    Raises:
+        ConfigError: An option has dashes, as with argparse.
     """
+    for word in arguments:
+        found = DASHED.fullmatch(word)
+        if found:
+            raise ConfigError(f"Options are written without dashes: {found['option']} for {word}.")
     overrides, _ = split_words(arguments)
     flags = flags_first(arguments)[: len(arguments) - len(overrides)]
     sweep = any(flag == "--multirun" or re.fullmatch(r"-\w*m\w*", flag) for flag in flags)

@@ -5,7 +5,9 @@ Nothing here needs torch, so that a wrong folder is found in the first second.
 
 from __future__ import annotations
 
+import json
 import logging
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ __all__ = [
     "only_longer",
     "refuse_occupied",
     "runs_under",
+    "same_options",
     "say_differences",
 ]
 
@@ -168,7 +171,28 @@ def only_longer(differing: Differences) -> bool:
 
 def say_differences(differing: Differences) -> str:
     """E.g. ``loss.lambda1 was 0.4, now 0.2``."""
-    return "; ".join(f"{name} was {old}, now {new}" for name, (old, new) in differing.items())
+    said = [
+        f"{name} was {old}, now {new}"
+        for name, (old, new) in differing.items()
+        if not _is_of_images(name)
+    ]
+    sides = [name.rpartition(".")[2].upper() for name in differing if _is_of_images(name)]
+    if sides:
+        said.append(f"the {' and '.join(sides)} images, or their classes, are other ones")
+    return "; ".join(said)
+
+
+def same_options(differing: Differences) -> str:
+    """The overrides that make a run the other one again, but for its images and its length."""
+    return " ".join(
+        shlex.quote(f"{name}={old if isinstance(old, str) else json.dumps(old)}")
+        for name, (old, _) in differing.items()
+        if not _is_of_images(name) and name not in LENGTHS and not isinstance(old, dict)
+    )
+
+
+def _is_of_images(name: str) -> bool:
+    return name.partition(".")[0] == "images"
 
 
 def named_by(ckpt_path: str) -> RunFolder:

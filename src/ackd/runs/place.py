@@ -27,6 +27,7 @@ from ackd.runs.folder import (
     only_longer,
     refuse_occupied,
     runs_under,
+    same_options,
     say_differences,
 )
 from ackd.runs.lengths import length_notes
@@ -152,10 +153,12 @@ def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Pla
 def _refuse_others(config: Config, run: RunFolder, differing: Differences) -> None:
     asked = config.ckpt_path
     if differing:
+        same = same_options(differing)
         raise ConfigError(
             f"ckpt_path={asked} belongs to a run with other options: "
-            f"{say_differences(differing)}. Give the same options to go on (student.max_epochs "
-            "may be longer), or leave ckpt_path out to start again."
+            f"{say_differences(differing)}. Give the same options to go on"
+            f"{f': {same}' if same else ''} (student.max_epochs may be longer), or leave ckpt_path "
+            "out to start again."
         )
     if run.finished:
         raise ConfigError(

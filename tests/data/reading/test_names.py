@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -72,3 +74,20 @@ def test_names_that_are_not_utf8_are_refused_readably(
 def test_one_class_is_said_to_be_too_few(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="have one class folder, Eau; expected at least two"):
         write_sides(tmp_path, ("Eau",), ("Eau",))
+
+
+def test_a_locale_that_is_not_utf8_is_not_blamed_on_the_files(tmp_path: Path) -> None:
+    (tmp_path / "Été").mkdir()
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from ackd.data.sources.folders import visible\n"
+        "visible(Path(sys.argv[1]))"
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=os.environ | ascii_only, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "is UTF-8, but the locale of this shell" in done.stderr
+    assert "PYTHONUTF8=1" in done.stderr
+    assert "convmv" not in done.stderr

@@ -8,7 +8,7 @@ from typing import Any
 
 from ackd.config.command_line import in_shell
 from ackd.config.location import config_dir
-from ackd.config.messages.options import unknown_option
+from ackd.config.messages.options import how_to_add, unknown_option
 from ackd.config.messages.removed import MOVED, moved
 from ackd.config.schema import Config
 from ackd.config.schema.data import DATA_NAMES
@@ -163,7 +163,7 @@ def _stranger(option: str, known: Iterable[str]) -> str:
             f"A file of the group '{option}' puts its options under '{option}', where none is "
             "known; its first line should be: # @package _global_"
         )
-    return unknown_option(option, known)
+    return unknown_option(option, known, add=how_to_add(option))
 
 
 def _said(option: str, value: object) -> str:

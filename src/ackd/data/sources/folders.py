@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -28,6 +29,12 @@ def visible(folder: Path) -> list[Path]:
     shown = [path for path in entries if not path.name.startswith((".", "__MACOSX"))]
     for path in shown:
         if not _is_utf8(path):
+            if sys.getfilesystemencoding() != "utf-8" and _is_utf8_on_disk(path):
+                raise DataError(
+                    f"The name {as_text(path)} is UTF-8, but the locale of this shell makes Python "
+                    f"read names as {sys.getfilesystemencoding()}. Set LC_ALL=C.UTF-8, or "
+                    "PYTHONUTF8=1, and start again."
+                )
             raise DataError(
                 f"The name {as_text(path)} is not valid UTF-8 (perhaps Latin-1), and image files "
                 "of such names cannot be opened. Rename it, or all of them at once: "
@@ -45,6 +52,14 @@ def _is_utf8(path: Path) -> bool:
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_utf8_on_disk(path: Path) -> bool:
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
         return False
     return True
 
