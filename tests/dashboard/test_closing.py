@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 import wandb
 
 from ackd.callbacks import lenient as lenient_module
-from ackd.tracking.wandb_run import cache_folder, failure_noted, run_name, tags_of, wandb_run
+from ackd.tracking.wandb_run import failure_noted, own_folders, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.dashboard.offline import OfflineRun, find_runs, read_run
 from tests.stages import toy
@@ -154,34 +155,40 @@ def test_a_run_that_breaks_in_the_middle_costs_no_training(
     assert log.count(said) == 1, "told, and only once"
 
 
-def test_a_home_that_cannot_be_written_to_costs_no_training(
+def test_a_home_that_cannot_be_written_to_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Neither the training nor what W&B keeps in a home: tables, and the log of its server."""
     toy.small(monkeypatch)
     (tmp_path / "file").touch()
-    for name in ("XDG_DATA_HOME", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
+    own = ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR")
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", *own):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
     options = ("logger=wandb", "method=kd", "student.max_epochs=2")
     result = train(toy.composed(tmp_path, *options), tmp_path / "run")
     assert result["student"]["metrics"]["oa"] is not None
     assert {run.exit_code for run in ended(tmp_path)} == {0}
+    assert "could not take" not in (tmp_path / "run" / "train.log").read_text()
+    for name in own:
+        assert os.environ[name].startswith(str(tmp_path / "outputs" / "wandb"))
 
 
-def test_wandb_writes_its_own_log_where_it_can(
+def test_wandb_keeps_its_own_files_where_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it cannot, it prints some fifteen lines of it for each stage."""
     outputs = tmp_path / "outputs"
-    for name in ("XDG_CACHE_HOME", "WANDB_CACHE_DIR"):
+    own = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", *own):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_folder(outputs) is None
+    assert own_folders(outputs) == {}
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
-    assert cache_folder(outputs) == outputs / "wandb" / "cache"
+    assert own_folders(outputs) == dict.fromkeys(own, str(outputs / "wandb" / "home"))
     monkeypatch.setenv("WANDB_CACHE_DIR", "mine")
-    assert cache_folder(outputs) is None
+    assert "WANDB_CACHE_DIR" not in own_folders(outputs)
 
 
 def test_what_a_run_prints_is_one_line(

@@ -13,6 +13,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from ackd.callbacks import BestEpoch
 from ackd.runs.result import read_result, score, validation_of_epoch
 from ackd.tasks import SceneClassification
 from ackd.train import train
@@ -57,6 +58,38 @@ def test_validation_is_that_of_the_chosen_epoch(finished: tuple[Path, dict[str, 
         for key, ends in told["interval"].items():
             assert ends is None or ends[0] <= told["metrics"][key] <= ends[1]
     assert json.loads((folder / "result.json").read_text()) == result
+
+
+@pytest.mark.parametrize("stage", ["teacher", "student"])
+def test_what_is_tested_and_exported_has_the_weights_of_the_chosen_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Here that is the second of four, whatever the numbers."""
+    candidates = BestEpoch._monitor_candidates
+
+    def second(self: Any, trainer: Any) -> Any:
+        found = candidates(self, trainer)
+        oa = torch.tensor([0.5, 0.9, 0.4, 0.3][trainer.current_epoch])
+        return {**found, "val/oa": oa} if "val/oa" in found else found
+
+    monkeypatch.setattr(BestEpoch, "_monitor_candidates", second)
+    cfg = toy.composed(tmp_path, "method=kd", "teacher.max_epochs=4", "student.max_epochs=4")
+    folder = tmp_path / "run"
+    result = train(cfg, folder)
+    told = result[stage]
+    assert told["best_epoch"] == 1
+    home = folder if stage == "student" else folder / told["artifact"]
+    parts = {
+        name: torch.load(home / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        for name in ("best", "last")
+    }
+    kept: Any = torch.load(
+        home / ("student.pt" if stage == "student" else "weights.pt"), weights_only=True
+    )
+    kept = kept["state_dict"] if stage == "student" else kept
+    for name, tensor in kept.items():
+        assert torch.equal(tensor, parts["best"][f"backbone.{name}"]), name
+    assert any(not torch.equal(kept[n], parts["last"][f"backbone.{n}"]) for n in kept)
 
 
 def test_a_sweeper_is_told_of_validation_images(finished: tuple[Path, dict[str, Any]]) -> None:

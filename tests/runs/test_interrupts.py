@@ -73,6 +73,15 @@ def test_a_signal_in_training_ends_the_run_and_leads_on(
     assert not (folder / RESULT).exists()
 
 
+def test_a_signal_after_the_last_step_is_not_in_an_epoch_that_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DistillModule, "on_train_end", sends(signal.SIGUSR1), raising=False)
+    assert toy.in_child(run, tmp_path, "run", "method=baseline") == 138
+    log = (tmp_path / "outputs" / "run" / "train.log").read_text()
+    assert "The student was interrupted after its last epoch; the same command with" in log
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGUSR1, 138), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("module", [TeacherModule, DistillModule])
 def test_a_signal_in_the_test_ends_the_run_as_well(

@@ -51,7 +51,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     assert steps == ["sync of file", "rename", "sync of folder"]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_said_with_the_bytes_and_the_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

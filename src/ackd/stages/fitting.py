@@ -167,9 +167,9 @@ def fit(
                 raise SystemExit
         except SystemExit as leaving:
             # Lightning's answer to Ctrl-C and to SIGTERM; it also ends a sweep, as it should.
-            log.error(
-                "The %s was interrupted in epoch %d; %s", stage, trainer.current_epoch + 1, GOES_ON
-            )
+            done = trainer.current_epoch
+            where = f"in epoch {done + 1}" if done < max_epochs else "after its last epoch"
+            log.error("The %s was interrupted %s; %s", stage, where, GOES_ON)
             # Lightning leaves with 0 after SIGTERM, and a scheduler would take the run for
             # finished.
             number = received.number or (SIGTERM if trainer.received_sigterm else SIGINT)

@@ -16,7 +16,7 @@ from ackd.config.schema import Config
 from ackd.runs.ranks import first_rank
 from ackd.tracking.lenient import LenientWandbLogger
 
-__all__ = ["cache_folder", "failure_noted", "has_account", "run_name", "tags_of", "wandb_run"]
+__all__ = ["failure_noted", "has_account", "own_folders", "run_name", "tags_of", "wandb_run"]
 
 log = logging.getLogger("ackd")
 
@@ -98,12 +98,11 @@ def _fresh(
             "W&B gets nothing of it; call wandb.finish() first.", wandb.run.name, stage,
         )  # fmt: skip
         return None
+    outputs = Path(config.outputs).expanduser()
+    os.environ.update(own_folders(outputs))
     options = config.logger.wandb
     if options is None:
         raise ValueError("wandb_run needs logger.wandb")
-    cache = cache_folder(Path(config.outputs).expanduser())
-    if cache is not None:
-        os.environ["WANDB_CACHE_DIR"] = str(cache)
     mode: str = options.mode
     if mode == "auto":
         mode = "online" if has_account() else "offline"
@@ -114,7 +113,7 @@ def _fresh(
         entity=options.entity,
         name=run_name(config, stage),
         # One place for all stages of all runs, as W&B has it; a stage's own folder is renamed.
-        save_dir=Path(config.outputs).expanduser(),
+        save_dir=outputs,
         group=options.group or config.name,
         job_type=stage,
         tags=tags_of(config, partial=partial),
@@ -124,20 +123,37 @@ def _fresh(
     )
 
 
-def cache_folder(outputs: Path) -> Path | None:
-    """Where W&B can keep its cache and its own log; None where its default will do.
+def own_folders(outputs: Path) -> dict[str, str]:
+    """Variables that let W&B keep its own files beside its runs, where its defaults will not do.
 
-    Where it cannot write its log, it prints every line of it to the terminal. The default is in the
-    user's cache folder, which a container without a home does not have.
+    They are in the user's home, which a container may not have. Where W&B cannot write its own log
+    it prints every line of it to the terminal, and it takes no tables.
+
+    Args:
+        outputs: Of the run.
     """
-    if os.environ.get("WANDB_CACHE_DIR"):
-        return None
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "wandb"
+    from wandb import env
+
+    usual = {
+        env.CACHE_DIR: env.get_cache_dir(),
+        env.DATA_DIR: Path(env.get_data_dir()),
+        env.CONFIG_DIR: Path("~/.config/wandb"),
+    }
+    beside = str((outputs / "wandb" / "home").absolute())
+    return {
+        name: beside
+        for name, folder in usual.items()
+        if not os.environ.get(name) and not _writable(folder)
+    }
+
+
+def _writable(folder: Path) -> bool:
     try:
-        usual.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return (outputs / "wandb" / "cache").absolute()
-    return None if os.access(usual, os.W_OK) else (outputs / "wandb" / "cache").absolute()
+        place = folder.expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # no home at all
+        return False
+    return os.access(place, os.W_OK)
 
 
 def _settings() -> Any:

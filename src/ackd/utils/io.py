@@ -44,7 +44,7 @@ __all__ = [
 #: What a file is called while it is written: ``.NAME.PID.part``, beside its place.
 DRAFT_SUFFIX = ".part"
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -237,8 +237,8 @@ def _full(path: Path, error: OSError, needed: int | None) -> str:
         left = "is full"
     return (
         f"{path} could not be written ({error.strerror}): it needs {needs}, and the disk of "
-        f"{path.parent} {left}, if no quota says otherwise. Make room there or choose another "
-        "place; what was there before is untouched."
+        f"{path.parent} {left}, if no quota or limit on files (ulimit -f) says otherwise. Make "
+        "room there or choose another place; what was there before is untouched."
     )
 
 
