@@ -24,6 +24,7 @@ from ackd.data.sensors import EUROSAT_BANDS, SENSORS, SENTINEL2, rgb_bands
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import write_jpg, write_tif
 from tests.data.patch_layouts import numbered_pixels, rgb_pixels
+from tests.data.small_archives import load_own
 
 
 def write_own(
@@ -287,6 +288,16 @@ def test_every_file_must_name_its_bands_as_the_first_does(
     order = ["B02", "B03", "B04", "B08", "B8A"]
     told = look(tmp_path, file_bands=order, sensor="sentinel2").sources["ms"]
     assert told.read(odd, ("B02",), None)[0, 0, 0] // 1000 == 1
+
+
+def test_an_order_that_the_user_set_is_not_taken_from_the_packs(tmp_path: Path) -> None:
+    names = ["B02", "B03", "B04", "B08", "B8A"]
+    write_own(tmp_path, names=names, images=6)
+    write_tif(tmp_path / "ms/wood/3.tif", numbered_pixels(5), descriptions=names[::-1])
+    packs = tmp_path / "packs"
+    assert load_own(look(tmp_path, file_bands=names, sensor="sentinel2"), packs)
+    with pytest.raises(DataError, match=r"3\.tif names its bands B8A"):
+        load_own(look(tmp_path), packs)
 
 
 def test_names_with_dates_contradict_nothing(tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def _key(selection: Selection, options: FileOptions) -> str:
 def _reads(source: Source) -> list[Any]:
     """What a source takes its files for: the same files under another sensor are other images."""
     sensor = source.sensor
-    return [source.name, sensor.name, sensor.names, list(getattr(source, "file_bands", ()))]
+    reads = [source.name, sensor.name, sensor.names, list(getattr(source, "file_bands", ()))]
+    # files that must name their bands alike are not those of which a user has said the order
+    return [*reads, "described"] if getattr(source, "described", False) else reads
 
 
 def _fresh(folder: Path, key: str, wanted: dict[Modality, tuple[str, ...]]) -> Pack | None:
