@@ -68,6 +68,23 @@ MISTAKES = [
         "+callbacks.c._target_=lightning.pytorch.callbacks.ModelCheckpoint",
         ["callbacks.c and checkpoints/last.ckpt", "one name"],
     ),
+    ("+data.augmentation.rbg._target_=a.B", ["data.augmentation={'rbg'", "ms, rgb or both"]),
+    ("+data.augmentation.rgb.p=0.5", ["data.augmentation={'rgb'", "_target_"]),
+    ("+data.augmentation.rgb._target_=a.B", ["data.augmentation.rgb._target_=a.B", "imported"]),
+    (
+        "+data.augmentation.rgb._target_=torchvision.transforms.v2.ColorJitter "
+        "+data.augmentation.rgb.brightnes=1",
+        ["data.augmentation.rgb.brightnes", "data.augmentation.rgb.brightness?"],
+    ),
+    (
+        "+data.augmentation.ms._target_=collections.Counter",
+        ["data.augmentation.ms._target_=collections.Counter", "cannot be called"],
+    ),
+    (
+        "+data.augmentation.ms._target_=torch.nn.Identity student.augment_ms=true",
+        ["student.augment_ms=true", "student.teacher=live"],
+    ),
+    ("data.augment=flips", ["data.augment='flips'", "true or false"]),
     ("+student.callbacks.mine._target_=a.B", ["student.callbacks", "+callbacks.NAME._target_="]),
     (
         "+loss.kd.vanilla.loss.temprature=2",
@@ -232,6 +249,7 @@ REFUSED = [
     ("scheduler=cosine", ["STAGE.scheduler=none", "warmup_cosine"]),
     ("student.lr_scheduler=cosine", ["'student.lr_scheduler'", "STAGE.scheduler=none"]),
     ("trainer.callbacks=[x]", ["'trainer.callbacks'", "+callbacks.NAME._target_="]),
+    ("data.augmentation.ms._target_=a.B", ["+data.augmentation.ms._target_=package"]),
     ("callbacks.mine._target_=a.B", ["+callbacks.mine._target_=package.module.Class"]),
     ("callbacks=mine", ["'mine'", "callbacks/mine.yaml", "--config-dir", "_target_"]),
     ("student.early_stop=5", ["'student.early_stop'", "STAGE.early_stopping.patience=N"]),

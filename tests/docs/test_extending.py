@@ -45,9 +45,10 @@ def run(tmp_path: Path, command: str) -> dict[str, Any]:
 
 def test_there_is_a_command_for_each_kind() -> None:
     kinds = ["student.backbone._target_", "loss.kd.cosine", "warmup_cosine", "ExponentialLR",
-             "class_weights", "early_stopping", "ema", "callbacks"]  # fmt: skip
+             "class_weights", "early_stopping", "ema", "callbacks",
+             "data.augmentation"]  # fmt: skip
     assert [kind in c for kind, c in zip(kinds, COMMANDS, strict=True)] == [True] * len(kinds)
-    assert len(PYTHON) == 4
+    assert len(PYTHON) == 5
 
 
 def test_a_network_of_ones_own_trains_and_is_built_from_its_export(
@@ -105,6 +106,21 @@ def test_a_callback_of_ones_own_joins_the_student(tmp_path: Path) -> None:
     assert [row for row in rows if float(row.get("weight_norm", 0)) > 0]
     (teacher,) = (tmp_path / "artifacts" / "teacher").glob("*/metrics.csv")
     assert "weight_norm" not in teacher.read_text()
+
+
+def test_augmentations_of_ones_own_change_what_is_trained(tmp_path: Path) -> None:
+    results = [
+        run(tmp_path / name, f"{command} method=kd matching=random")
+        for name, command in (("plain", ""), ("augmented", COMMANDS[8]))
+    ]
+    prints = {result["teacher"]["fingerprint"] for result in results}
+    assert len(prints) == 2
+    losses = [
+        next(row["train/loss"] for row in toy.rows(tmp_path / name / "run" / "metrics.csv")
+             if "train/loss" in row)
+        for name in ("plain", "augmented")
+    ]  # fmt: skip
+    assert losses[0] != losses[1]
 
 
 def test_every_loss_of_the_project_has_a_title() -> None:

@@ -73,6 +73,8 @@ class DataOptions:
         pseudo_rgb_bands: See `ackd.data.pseudo_rgb.pseudo_rgb_bands`.
         pseudo_rgb_reflectance: The reflectance that becomes 255 in pseudo-RGB.
         augment: Whether training images are flipped and turned.
+        augmentation: ``"ms"``, ``"rgb"`` or both -> ``_target_`` and arguments of an augmentation
+            of the user's own; see `ackd.data.augmentation.Augmentation`.
         class_map: A file of the user's own classes; see `ackd.data.datasets.own_classes`.
         packed: Whether images are decoded or drawn once into packs; else in every run.
         packs: The folder for packs.
@@ -87,6 +89,7 @@ class DataOptions:
     pseudo_rgb_bands: tuple[str, ...] | Literal["first"] | None = field(default=None, metadata=_USE)
     pseudo_rgb_reflectance: float = field(default=0.275, metadata=_USE)
     augment: bool = field(default=False, metadata=_USE)
+    augmentation: dict[str, Any] = field(default_factory=dict, metadata=_USE)
     class_map: str | None = field(default=None, metadata=_CLASSES)
     packed: bool = field(default=True, metadata=_USE)
     packs: str = field(default="artifacts/packed", metadata=_USE)

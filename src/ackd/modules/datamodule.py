@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from ackd.data.augmentation import Augmentation
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
 from ackd.data.normalise import Normalisation, Normaliser, flips_and_turns, normalisers_of
 from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
@@ -20,7 +21,7 @@ from ackd.data.pseudo_rgb import PseudoRGB
 from ackd.errors import ConfigError
 from ackd.modules.loading import Batch, LateLoader, PartnerRows, Side, partner_index
 from ackd.modules.sharding import share_batches
-from ackd.tasks import Task, task_of
+from ackd.tasks import Augment, Task, task_of
 from ackd.utils.memory import out_of_memory
 
 __all__ = ["UnpairedDataModule"]
@@ -47,6 +48,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         stage: str = "student",
         augment: bool = False,
         augment_partners: bool = False,
+        augmentations: Mapping[Side, Augmentation] | None = None,
         normalise: Normalisation = "standard",
         pseudo_rgb: Callable[[Normaliser], PseudoRGB] | None = None,
         num_workers: int = 0,
@@ -63,7 +65,8 @@ class UnpairedDataModule(pl.LightningDataModule):
             seed: Of the order in training.
             stage: Whose ``batch_size`` option an error should name.
             augment: Flips and quarter turns in training, on the served side.
-            augment_partners: The same on the other side, drawn apart.
+            augment_partners: The same, and ``augmentations``, on the other side, drawn apart.
+            augmentations: Of the user's own, by side; after flips and turns.
             normalise: How digital numbers become what the networks see, see
                 :func:`ackd.data.normalise.normalisers_of`.
             pseudo_rgb: If given, MS batches also carry their pseudo-RGB; it is built with the
@@ -84,6 +87,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         self.seed = seed
         self.augment = augment
         self.augment_partners = augment_partners
+        self.augmentations: dict[Side, Augmentation] = dict(augmentations or {})
         self.loader_options: dict[str, Any] = {
             "num_workers": num_workers,
             "pin_memory": pin_memory,
@@ -227,10 +231,10 @@ class UnpairedDataModule(pl.LightningDataModule):
         """Turn stored integers into what the networks see, on the device."""
         del dataloader_idx
         training = self.trainer is not None and self.trainer.training
-        return self.prepare(batch, augment=self.augment and training)
+        return self.prepare(batch, augment=training)
 
     def prepare(self, batch: dict[str, Tensor], *, augment: bool = False) -> dict[str, Tensor]:
-        """Augment, derive pseudo-RGB, normalise."""
+        """Augment, as the options say, derive pseudo-RGB, normalise."""
         prepared = dict(batch)
         sides: tuple[Side, ...] = ("ms", "rgb")
         for side in sides:
@@ -240,13 +244,18 @@ class UnpairedDataModule(pl.LightningDataModule):
             images = batch[side].to(torch.float32)
             if augment and (side == self.side or self.augment_partners):
                 target = f"{side}_target"
-                images, prepared[target] = self.tasks[side].transform(
-                    images, batch[target], flips_and_turns
-                )
+                for change in self._changes(side):
+                    images, prepared[target] = self.tasks[side].transform(
+                        images, prepared[target], change
+                    )
             if side == "ms" and self.pseudo_rgb is not None:
                 prepared["pseudo_rgb"] = self.pseudo_rgb.to(images.device)(images)
             prepared[side] = self.normalisers[side].to(images.device)(images)
         return prepared
+
+    def _changes(self, side: Side) -> list[Augment]:
+        own = self.augmentations.get(side)
+        return [*([flips_and_turns] if self.augment else []), *([own] if own else [])]
 
     def sweep(
         self,

@@ -14,6 +14,7 @@ from ackd.config.launch.schedules import schedule_of
 from ackd.config.launch.targets import instantiate
 from ackd.config.launch.trainer import processes
 from ackd.config.schema import BackboneConfig, Config
+from ackd.data.augmentation import Augmentation
 from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 from ackd.data.normalise import Normaliser
 from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_remark
@@ -25,7 +26,7 @@ from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
 from ackd.stages.target_loss import supervised_task
-from ackd.stages.trial import fetch_weights, image_size, try_run
+from ackd.stages.trial import fetch_weights, image_size, try_augmentations, try_run
 from ackd.tasks import Task, task_of
 
 __all__ = ["Context", "open_context"]
@@ -65,10 +66,12 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
         side: Side = "rgb" if stage == "student" else "ms"
         if stage in ("teacher", "student"):
             context.task(stage)
-        _require_a_step(context, context.data(stage, side, pseudo_rgb=stage == "matcher"))
+        data = context.data(stage, side, pseudo_rgb=stage == "matcher")
+        _require_a_step(context, data)
+        try_augmentations(data)
     if "matcher" in config.stages:
-        data = config.data
-        said = pseudo_rgb_remark(benchmark.ms, data.pseudo_rgb_bands, data.pseudo_rgb)
+        options = config.data
+        said = pseudo_rgb_remark(benchmark.ms, options.pseudo_rgb_bands, options.pseudo_rgb)
         if said:
             log.warning("%s", said)
     if _shapes(benchmark) not in tried:
@@ -191,11 +194,24 @@ class Context:
             seed=getattr(options, "seed", self.config.seed),
             stage=stage,
             augment=data.augment,
-            augment_partners=data.augment and getattr(options, "augment_ms", False),
+            augment_partners=getattr(options, "augment_ms", False),
+            augmentations=self._augmentations(),
             normalise=data.normalise,
             pseudo_rgb=self.pseudo_rgb if pseudo_rgb else None,
             **self.config.loader.model_dump(),
         )
+
+    def _augmentations(self) -> dict[Side, Augmentation]:
+        """The user's own, by side."""
+        sides: tuple[Side, ...] = ("ms", "rgb")
+        given = self.config.data.augmentation
+        found: dict[Side, Augmentation] = {}
+        for side in sides:
+            if side in given:
+                option = f"data.augmentation.{side}"
+                augment = instantiate(given[side], option)
+                found[side] = Augmentation(augment, getattr(self.benchmark, side), option)
+        return found
 
     def pseudo_rgb(self, normaliser: Normaliser) -> PseudoRGB:
         """What turns raw MS images into pseudo-RGB; ``normaliser`` is that of real RGB."""

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
 from ackd.config.schema.identity import (
+    shaping_augmentation,
     shaping_callbacks,
     shaping_trainer_options,
     weights_digest,
@@ -44,6 +45,7 @@ class MatcherStage:
             "normalise": config.data.normalise,
             "pseudo_rgb": self._pseudo_rgb(),
             "augment": config.data.augment,
+            **shaping_augmentation(config, "ms"),
             "options": config.matcher.model_dump(mode="json"),
             **weights_digest(config.matcher.backbone),
             "trainer": shaping_trainer_options(config.trainer),

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 
 from ackd.backbones import Backbone
 from ackd.config.schema.identity import (
+    shaping_augmentation,
     shaping_callbacks,
     shaping_trainer_options,
     weights_digest,
@@ -44,6 +45,7 @@ class TeacherStage:
             "classes": list(benchmark.classes),
             "normalise": config.data.normalise,
             "augment": config.data.augment,
+            **shaping_augmentation(config, "ms"),
             "options": config.teacher.model_dump(mode="json"),
             **weights_digest(config.teacher.backbone),
             "trainer": shaping_trainer_options(config.trainer),

@@ -18,8 +18,10 @@ import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from ackd.backbones import Backbone, ImageSize, Outputs, build_backbone, checked_outputs
-from ackd.data.benchmark import SceneSet
+from ackd.data.benchmark import TRAIN, SceneSet
+from ackd.data.pairs import SceneBatches
 from ackd.errors import AckdError, ConfigError
+from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.loading import Side
 from ackd.runs.resources import shortages_told
 from ackd.stages.objective import try_losses
@@ -29,7 +31,15 @@ if TYPE_CHECKING:
     from ackd.config.schema import BackboneConfig, Config
     from ackd.stages.context import Context
 
-__all__ = ["Role", "fetch_weights", "image_size", "roles", "try_network", "try_run"]
+__all__ = [
+    "Role",
+    "fetch_weights",
+    "image_size",
+    "roles",
+    "try_augmentations",
+    "try_network",
+    "try_run",
+]
 
 log = logging.getLogger("ackd")
 
@@ -105,6 +115,38 @@ def fetch_weights(config: Config) -> None:
                 build_backbone(**options.model_dump(), bands=3, classes=2)
             except ConfigError as error:
                 raise ConfigError(f"{stage}.backbone: {error}") from error
+
+
+def try_augmentations(data: UnpairedDataModule) -> None:
+    """Try the user's augmentations of a stage on two of its training images.
+
+    Raises:
+        ConfigError: One fails, or gives something else than images of that shape.
+    """
+    for side, augmentation in data.augmentations.items():
+        rows = data.rows(TRAIN, side)[:BATCH]
+        batch = data.scenes[next(iter(SceneBatches(side, rows, len(rows))))]
+        images = batch[side].to(torch.float32)
+        try:
+            with isolate_rng(include_cuda=False):
+                changed, _ = data.tasks[side].transform(
+                    images, batch[f"{side}_target"], augmentation
+                )
+        except AckdError:
+            raise
+        except Exception as error:
+            # Whatever it raises about two of the images, it would raise about all of them.
+            said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+            raise ConfigError(
+                f"{augmentation.option}: {type(augmentation.augment).__name__} fails with "
+                f"{type(error).__name__}: {said.rstrip('.')}. It was given float32 of about 0..1 "
+                f"from {side.upper()} images {tuple(images.shape)}."
+            ) from error
+        if bool(images.isfinite().all()) and not bool(changed.isfinite().all()):
+            raise ConfigError(
+                f"{augmentation.option}: {type(augmentation.augment).__name__} returned values "
+                "that are not finite for two training images."
+            )
 
 
 def try_run(context: Context) -> None:

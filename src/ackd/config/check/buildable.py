@@ -27,7 +27,7 @@ __all__ = ["check_buildable"]
 
 
 def check_buildable(config: Config) -> None:
-    """Check optimizers, schedules, losses, Trainer arguments, callbacks, networks, the Planner.
+    """Check optimizers, schedules, losses, augmentations, Trainer arguments, callbacks, networks.
 
     Raises:
         ConfigError: One of them cannot be built; the option is named.
@@ -39,6 +39,8 @@ def check_buildable(config: Config) -> None:
             check_schedule(options, f"{stage}.scheduler", optimizer)
         for name, term in config.loss.kd.items():
             _check_loss(term.loss, f"loss.kd.{name}.loss")
+        for modality, node in config.data.augmentation.items():
+            _check_augmentation(node, f"data.augmentation.{modality}")
         check_trainer(config.trainer)
         check_callbacks(config)
         # all of the files' bands, however many (data.bands=null), change no width that is checked
@@ -95,6 +97,15 @@ def _check_loss(node: dict[str, Any], option: str) -> None:
             f"{option}._target_={node['_target_']} is not a distillation loss; name a "
             "torch.nn.Module that takes (student, teacher, target, epoch), e.g. "
             "ackd.losses.VanillaKD."
+        )
+
+
+def _check_augmentation(node: dict[str, Any], option: str) -> None:
+    check_target(node, option)
+    if not callable(instantiate(node, option)):
+        raise ConfigError(
+            f"{option}._target_={node['_target_']} cannot be called; name a class whose objects "
+            "take images (B, C, H, W), e.g. of torchvision.transforms.v2 or kornia.augmentation."
         )
 
 

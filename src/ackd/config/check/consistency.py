@@ -52,7 +52,8 @@ def _consistent_matching(config: Config) -> None:
 
 def _consistent_teacher(config: Config) -> None:
     student = config.student
-    if config.distils and config.data.augment and student.augment_ms and student.teacher != "live":
+    augments = config.data.augment or "ms" in config.data.augmentation
+    if config.distils and augments and student.augment_ms and student.teacher != "live":
         raise ConfigError(
             "student.augment_ms=true augments the teacher's images differently in each epoch, so "
             f"its outputs cannot be stored (student.teacher={student.teacher}); use "

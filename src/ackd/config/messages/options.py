@@ -26,6 +26,8 @@ ON_DEMAND = ("experiment", "sweep", "compared")
 OPEN = {
     r"loss\.kd\.(?P<name>\w+).*": "a distillation loss of your own is added with a plus: "
     "+loss.kd.{name}.loss._target_=package.module.Class",
+    r"data\.augmentation\.(?P<name>ms|rgb).*": "an augmentation of your own is added with a plus: "
+    "+data.augmentation.{name}._target_=package.module.Class",
     r"callbacks\.(?P<name>\w+).*": "a callback of your own is added with a plus: "
     "+callbacks.{name}._target_=package.module.Class",
     r"trainer\.(?P<name>\w+)": "an argument of lightning.Trainer is added with a plus: "

@@ -182,7 +182,7 @@ def _groups() -> list[str]:
 
 def _is_open(path: str) -> bool:
     """Whether an option stands in a mapping that the schema leaves to what it configures."""
-    beginnings = ("trainer.", "callbacks.")
+    beginnings = ("trainer.", "callbacks.", "data.augmentation.")
     return ".optimizer." in path or ".scheduler." in path or path.startswith(beginnings)
 
 

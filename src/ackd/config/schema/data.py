@@ -79,6 +79,17 @@ def _names(value: Any) -> Any:
     )
 
 
+def _of_sides(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) <= {"ms", "rgb"}:
+        given = {side: node for side, node in value.items() if node}
+        if all(isinstance(node, dict) and "_target_" in node for node in given.values()):
+            return given
+    raise ValueError(
+        "ms, rgb or both, each with the _target_ of an augmentation and its arguments, e.g. "
+        "+data.augmentation.rgb._target_=package.module.Class"
+    )
+
+
 def _is_names(value: Any) -> bool:
     # a folder that is called 1 comes as a number
     plain = isinstance(value, list | tuple) and all(isinstance(name, str | int) for name in value)
@@ -130,6 +141,7 @@ class _Common(DataOptions):
     fold: Fold
     pseudo_rgb_bands: ThreeBands
     pseudo_rgb_reflectance: Reflectance
+    augmentation: Annotated[dict[str, Any], PlainValidator(_of_sides)]
     class_map: Annotated[PathText | None, Mark.IMAGES]
     packed: Annotated[bool, Mark.FREE]
     packs: Annotated[PathText, Mark.FREE]

@@ -24,6 +24,7 @@ __all__ = [
     "is_silent",
     "marked",
     "planned_identity",
+    "shaping_augmentation",
     "shaping_callbacks",
     "shaping_options",
     "shaping_trainer_options",
@@ -95,6 +96,12 @@ def shaping_callbacks(config: Config, stage: str) -> dict[str, Any]:
     """The user's callbacks of a stage, which may change what comes out; nothing without any."""
     found = config.callbacks_of(stage)
     return {"callbacks": found} if found else {}
+
+
+def shaping_augmentation(config: Config, side: str) -> dict[str, Any]:
+    """The user's augmentation of a side; nothing without one."""
+    node = config.data.augmentation.get(side)
+    return {"augmentation": node} if node else {}
 
 
 def weights_digest(options: BackboneConfig) -> dict[str, str]:

@@ -225,6 +225,8 @@ class Config(Section):
         content: dict[str, Any] = dump(self)
         if not self.callbacks:
             del content["callbacks"]
+        if not self.data.augmentation:
+            del content["data"]["augmentation"]
         return content
 
     def callbacks_of(self, stage: str) -> dict[str, dict[str, Any]]:

@@ -275,9 +275,9 @@ class MatcherConfig(TrainingConfig):
 class StudentConfig(ClassifierConfig):
     """The RGB network; its seed is the run's.
 
-    ``augment_ms`` says whether ``data.augment`` also turns the MS images that the frozen teacher
-    looks at. If not, what it says of an image never changes, and ``teacher="stored"`` computes it
-    once.
+    ``augment_ms`` says whether ``data.augment`` and ``data.augmentation.ms`` also change the MS
+    images that the frozen teacher looks at. If not, what it says of an image never changes, and
+    ``teacher="stored"`` computes it once.
     """
 
     augment_ms: bool = False
