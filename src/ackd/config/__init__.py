@@ -8,8 +8,8 @@ The way of a run, from the command line to what it is started with:
    this run (``schema.identity``).
 4. ``check`` holds a composed configuration against the schema, looks for contradictions and for
    what is missing on this machine, and builds everything once.
-5. ``launch`` makes what a run is started with: Trainer arguments, processes, schedules, objects by
-   ``_target_``.
+5. ``launch`` makes what a run is started with: Trainer arguments, processes, schedules, callbacks
+   and other objects by ``_target_``.
 
 Every text about a wrong option is made in ``messages``, except where a rule and its text are one
 (``check.consistency``, ``launch.trainer``).
