@@ -44,7 +44,7 @@ def read(path: Path, options: PixelOptions = ZERO) -> NDArray[Any]:
 
 def marked_by_value(path: Path, pixels: NDArray[Any], holes: NDArray[np.bool_]) -> Path:
     """The tag differs from the pixels in the last digits, as after a float32 conversion."""
-    return write_tif(path, np.where(holes, np.float32(-9999.0), pixels), nodata=-9999.0001)
+    return write_tif(path, np.where(holes, np.float32(-9999.0), pixels), nodata=-9999.001)
 
 
 def marked_by_lowest(path: Path, pixels: NDArray[Any], holes: NDArray[np.bool_]) -> Path:

@@ -212,11 +212,11 @@ def test_one_unstated_marker_among_many_images_is_found(tmp_path: Path) -> None:
     for label in ("a", "b"):
         for number in range(50):
             pixels = numbers(number).astype(np.int16)
-            if (label, number) == ("b", 31):
+            if (label, number) == ("b", 15):  # row 57, which the sample leaves out
                 pixels[1, 0, :3] = -9999
             write_tif(tmp_path / "ms" / label / f"{number}.tif", pixels)
             write_jpg(tmp_path / "rgb" / label / f"{number}.jpg", number, 16)
-    with pytest.raises(DataError, match=r"b/31\.tif holds the number -9999.*data\.nodata_value"):
+    with pytest.raises(DataError, match=r"b/15\.tif holds the number -9999.*data\.nodata_value"):
         load(tmp_path, "sentinel2")
     ms = load(tmp_path, "sentinel2", nodata_value=-9999.0, nodata="drop").ms
     assert len(ms) == 99
