@@ -87,8 +87,13 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     pool = Pool(slots)
     with Record([], folder, command, pool) as record, signals_end_it(), pool:
         _run_trials(study, pool, record, shared)
-    FAILURES.extend(record.failures)
+    FAILURES.extend(_failures(record, study))
     _print_best(study, folder, cfg.data.get("protocol"))
+
+
+def _failures(record: Record, study: Study) -> list[str]:
+    """What the command fails with. A trial that diverged is an answer, unless there is no other."""
+    return record.failures if study.best() else record.failures + record.diverged
 
 
 def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> None:
@@ -165,7 +170,7 @@ def _end(study: Study, record: Record, outcome: Outcome, watching: Watched) -> i
     diverged = outcome.code == DivergedError.exit_code
     failed = outcome.code != 0 and not watching.pruned and not diverged
     value = study.tell(watching, failed=failed, diverged=diverged)
-    record.end(outcome, pruned=watching.pruned)
+    record.end(outcome, pruned=watching.pruned and not diverged, diverged=diverged)
     if value is not None:
         record.board.say(outcome.job, f"best {study.options.metric} {value:.4f}")
     return int(failed)

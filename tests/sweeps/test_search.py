@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ackd.errors import ConfigError
-from ackd.search import _next_job, _print_best, _run_trials
+from ackd.search import _failures, _next_job, _print_best, _run_trials
 from ackd.sweeps.pool import Pool
 from ackd.sweeps.run import Record
 from ackd.sweeps.space import Range, SearchOptions, read_search
@@ -152,9 +152,14 @@ def test_the_exit_code_of_a_diverged_run_is_told_apart(
         with Record([], tmp_path, [], pool) as record, pool:
             _run_trials(study, pool, record, [])
     assert study.diverged == study.counted == 2
-    assert all("has diverged" in line for line in record.failures)
+    assert len(record.diverged) == 2
+    assert all("has diverged" in line for line in record.diverged)
+    assert (record.failures, _failures(record, study)) == ([], record.diverged)
+    assert record.states.of(record.jobs[0])["state"] == "diverged"
     _print_best(study, tmp_path, "strict")
     assert "2 of 2 trials diverged" in capsys.readouterr().out
+    finish(study, tmp_path / "metrics.csv", 0.5)
+    assert _failures(record, study) == [], "the search has a best trial"
 
 
 def test_a_variable_that_no_trial_inherits_refuses_none(

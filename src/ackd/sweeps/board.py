@@ -21,7 +21,12 @@ from ackd.sweeps.table import Line, print_table
 __all__ = ["Board"]
 
 SHOWN = 24  # running and ended jobs at a time, on a terminal
-COLOURS = {State.FAILED: "red", State.FINISHED: "green", State.RUNNING: "cyan"}
+COLOURS = {
+    State.FAILED: "red",
+    State.DIVERGED: "red",
+    State.FINISHED: "green",
+    State.RUNNING: "cyan",
+}
 
 
 class Board:

@@ -97,12 +97,20 @@ class Record:
 
     @property
     def failures(self) -> list[str]:
-        """A sentence for every job that has no result."""
+        """A sentence for every job that has failed."""
+        return self._sentences(State.FAILED)
+
+    @property
+    def diverged(self) -> list[str]:
+        """A sentence for every trial of a search whose numbers were not finite."""
+        return self._sentences(State.DIVERGED)
+
+    def _sentences(self, state: State) -> list[str]:
         known = [(job, self.states.of(job)) for job in self.jobs]
         return [
             f"job {job.number} ({job.label}): {entry['error']}"
             for job, entry in known
-            if entry["state"] == State.FAILED
+            if entry["state"] == state
         ]
 
     def worth_starting(self) -> list[Job]:
@@ -132,17 +140,26 @@ class Record:
         self.states.attempt(job)
         self.board.say(job, text)
 
-    def end(self, outcome: Outcome, *, pruned: bool = False) -> None:
-        """Note how a job ended; ``pruned`` where it was ended because it fell behind."""
+    def end(self, outcome: Outcome, *, pruned: bool = False, diverged: bool = False) -> None:
+        """Note how a job ended.
+
+        Args:
+            outcome: Of the job.
+            pruned: It was ended because it fell behind.
+            diverged: It is a trial whose numbers were not finite, which is an answer and not a
+                failure.
+        """
         job, state = outcome.job, State.FAILED if outcome.code else State.FINISHED
         if pruned:
             state = State.PRUNED
+        elif diverged:
+            state = State.DIVERGED
         self.states.change(
             job, state, code=outcome.code, error=None if pruned else outcome.error,
             seconds=outcome.seconds,
         )  # fmt: skip
         if state != State.FINISHED:
-            why = f": {outcome.error}" if state == State.FAILED else ""
+            why = "" if state == State.PRUNED else f": {outcome.error}"
             self.board.say(job, f"{state} after {outcome.seconds:.0f} s{why}")
             return
         reached = score(read_result(job.folder / RESULT))

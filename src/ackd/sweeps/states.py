@@ -28,6 +28,7 @@ class State(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     PRUNED = "pruned"
+    DIVERGED = "diverged"
 
 
 class SweepStates:
