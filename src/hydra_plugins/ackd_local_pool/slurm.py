@@ -1,4 +1,19 @@
-"""``hydra/launcher=slurm``: jobs through submitit, on a Slurm cluster or as local processes."""
+"""``hydra/launcher=slurm``: jobs through submitit, on a Slurm cluster or as local processes.
+
+Why not hydra-submitit-launcher? Version 1.2.0 was tried with submitit 1.5 and a stand-in for the
+commands of Slurm:
+
+- A job on several devices did not start. It runs the job function itself in every task, so each
+  rank claims the run folder and all but the first are refused. Its one ``tasks_per_node`` holds for
+  the whole sweep, so ``trainer.devices`` cannot be swept either.
+- A job that was preempted was queued again, but then refused, because its folder already had its
+  own unfinished run; it would need ``ckpt_path=auto`` on every command line.
+- Such a refused job ended as completed with exit code 0, because failures are told at the end of
+  the sweep's own process.
+
+Here the task of a job starts a process of its own and tells it its rank and folder: with the same
+stand-in a preempted job went on with the epoch after its last checkpoint.
+"""
 
 from __future__ import annotations
 
