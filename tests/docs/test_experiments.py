@@ -4,57 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from tests.config.composing import checked
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb, write_nwpu
+from tests.docs.commands import EXPERIMENTS, ROOT, blocks, commands, first_job
 
-ROOT = Path(__file__).resolve().parents[2] / "experiments"
-READMES = sorted(ROOT.glob("*/README.md"))
-# Every Python that a block starts tells its words instead of running.
-TELL = "python() { printf '%s\\0' \"$@\"; printf '\\n\\0'; }\n"
+FOLDER = ROOT / "experiments"
 
 
-def blocks(readme: Path) -> list[str]:
-    return re.findall(r"^```bash\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
-
-
-def commands(readme: Path) -> list[list[str]]:
-    done = subprocess.run(
-        ["bash", "-euc", TELL + "\n".join(blocks(readme))],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return [line.strip("\0").split("\0") for line in done.stdout.split("\n\0") if line]
-
-
-def first_job(overrides: list[str]) -> list[str]:
-    """The overrides of a sweep's first job, without what is for the sweep itself."""
-    words = []
-    for word, read in zip(
-        overrides, OverridesParser.create().parse_overrides(overrides), strict=True
-    ):
-        if word.startswith(("+sweep=", "hydra")):
-            continue
-        if read.is_sweep_override():
-            start = word.partition("=")[0]
-            word = f"{start}={next(iter(read.sweep_string_iterator()))}"
-        words.append(word)
-    return words
-
-
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("readme", EXPERIMENTS, ids=lambda path: path.parent.name)
 def test_the_commands_are_taken_and_name_the_archives(
     readme: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert blocks(readme)[0].startswith("export ACKD_DATA=DIR\n")
     monkeypatch.setenv("ACKD_DATA", str(tmp_path))
     trained = 0
-    for module, *words in (words[1:] for words in commands(readme) if words[0] == "-m"):
+    for module, *words in (words[2:] for words in commands(readme) if words[1] == "-m"):
         assert module in ("ackd.train", "ackd.report")
         if module == "ackd.train":
             assert words[0] == "-m"
@@ -64,7 +33,7 @@ def test_the_commands_are_taken_and_name_the_archives(
     assert trained
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("readme", EXPERIMENTS, ids=lambda path: path.parent.name)
 def test_zsh_takes_them_too(readme: Path) -> None:
     """zsh takes brackets for file names and comments for words, and does not split variables."""
     for block in blocks(readme):
@@ -75,7 +44,7 @@ def test_zsh_takes_them_too(readme: Path) -> None:
 
 @pytest.fixture
 def images() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("images", ROOT / "images.py")
+    spec = importlib.util.spec_from_file_location("images", FOLDER / "images.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
