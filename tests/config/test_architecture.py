@@ -28,6 +28,7 @@ ROOMS = {
     "alignment": "transport plans and the semantic-aware alignment",
     "analysis": "what the paper draws, and statistics",
     "plots": "pictures of benchmarks",
+    "geo": "windows of large images",
     "tasks": "what the labels are: loss, metrics, predictions, and how they are shown",
     "modules": "LightningModules and LightningDataModules",
     "callbacks": "Lightning callbacks",
