@@ -32,7 +32,19 @@ from tests.stages.toy import config
 #: What neither chooses images nor shapes pixels: a pack serves whatever the value is. A new option
 #: is not in here, so a pack is made again for it unless somebody decides otherwise.
 NOT_IN_THE_KEY = {
-    *("name", "protocol", "fold", "normalise", "augment", "packed", "packs", "root", "ms", "rgb"),
+    *(
+        "name",
+        "protocol",
+        "fold",
+        "normalise",
+        "augment",
+        "augmentation",
+        "packed",
+        "packs",
+        "root",
+        "ms",
+        "rgb",
+    ),
     *("pseudo_rgb", "pseudo_rgb_bands", "pseudo_rgb_reflectance", "layout"),
     *("scale", "offset"),  # what the stored numbers mean
     *("class_map", "classes"),  # the class list and the labels are in it

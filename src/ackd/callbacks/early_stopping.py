@@ -121,7 +121,9 @@ def why_ended(trainer: pl.Trainer) -> str | None:
         if not isinstance(callback, EarlyStopping):
             continue
         if callback.stopping_reason is EarlyStoppingReason.PATIENCE_EXHAUSTED:
-            return f"{callback.monitor} has not improved for {callback.wait_count} epochs"
+            count = callback.wait_count
+            epochs = "epoch" if count == 1 else "epochs"
+            return f"{callback.monitor} has not improved for {count} {epochs}"
         if callback.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             return str(callback.stopping_reason_message)
     watched = any(isinstance(callback, EndsEarly) for callback in _callbacks(trainer))

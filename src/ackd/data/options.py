@@ -89,7 +89,7 @@ class DataOptions:
     pseudo_rgb_bands: tuple[str, ...] | Literal["first"] | None = field(default=None, metadata=_USE)
     pseudo_rgb_reflectance: float = field(default=0.275, metadata=_USE)
     augment: bool = field(default=False, metadata=_USE)
-    augmentation: dict[str, Any] = field(default_factory=dict, metadata=_USE)
+    augmentation: dict[str, Any] = field(default_factory=dict, metadata=_USE, hash=False)
     class_map: str | None = field(default=None, metadata=_CLASSES)
     packed: bool = field(default=True, metadata=_USE)
     packs: str = field(default="artifacts/packed", metadata=_USE)

@@ -6,6 +6,7 @@ what a type cannot say.
 
 from __future__ import annotations
 
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -141,7 +142,9 @@ class _Common(DataOptions):
     fold: Fold
     pseudo_rgb_bands: ThreeBands
     pseudo_rgb_reflectance: Reflectance
-    augmentation: Annotated[dict[str, Any], PlainValidator(_of_sides)]
+    augmentation: Annotated[dict[str, Any], PlainValidator(_of_sides)] = field(
+        default_factory=dict, hash=False
+    )
     class_map: Annotated[PathText | None, Mark.IMAGES]
     packed: Annotated[bool, Mark.FREE]
     packs: Annotated[PathText, Mark.FREE]
