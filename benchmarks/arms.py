@@ -24,6 +24,7 @@ from ackd.modules import UnpairedDataModule, open_store
 from ackd.stages.context import Context
 from ackd.stages.lesson import Lesson, make_lesson
 from ackd.stages.pairing import make_pairing
+from ackd.stages.stage import Done, StageResult
 from ackd.stages.store import StoreStage
 from ackd.stages.teacher import TeacherStage
 from ackd.train import check
@@ -98,22 +99,24 @@ def configure(pairing: str, folder: Path, *overrides: str) -> Config:
 def teacher_of(context: Context) -> Backbone:
     """A teacher as it was initialised: what it says costs the same."""
     torch.manual_seed(1)
-    return TeacherStage(context).build().eval()
+    return TeacherStage.of(context, Done()).training.network().eval()
 
 
 def make_arm(context: Context, folder: Path) -> Arm:
     """Build the student's training of a configuration with random first pairs."""
-    data = context.data("student", "rgb")
+    training = context.training("student")
+    data = training.data
     teacher = pairing = store = None
     if context.config.distils:
         teacher = teacher_of(context)
         if context.config.student.teacher == "stored":
             folder.mkdir(parents=True, exist_ok=True)
-            StoreStage(context, data, teacher, "noise").train(folder, resume=False)
+            done = Done({"teacher": StageResult(teacher, {}, fingerprint="noise")})
+            StoreStage.of(context, done).train(folder, resume=False)
             store = open_store(folder)
-        pairing = make_pairing(context, data, teacher, None, store)
+        pairing = make_pairing(context.config, data, context.networks, teacher, None, store)
     torch.manual_seed(context.config.seed)
-    return Arm(context, make_lesson(context, data, teacher, pairing, store), data)
+    return Arm(context, make_lesson(training, teacher, pairing, store), data)
 
 
 def step_of(arm: Arm, *, bf16: bool = False) -> Callable[[], None]:

@@ -29,9 +29,10 @@ import torch
 
 from ackd import train
 from ackd.runs.folder import LOCK
-from ackd.stages import pipeline
+from ackd.stages import pairing
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.store import StoreStage
+from ackd.stages.student import StudentStage
 from ackd.stages.teacher import TeacherStage
 from ackd.utils.io import DRAFT_SUFFIX, load_tensors, read_json, write_json
 from benchmarks.same_students import same_bits
@@ -52,8 +53,8 @@ STAGES: dict[str, tuple[Any, str]] = {
     "teacher": (TeacherStage, "train"),
     "matcher": (MatcherStage, "train"),
     "store": (StoreStage, "train"),
-    "galleries": (pipeline, "make_pairing"),
-    "student": (pipeline, "train_student"),
+    "galleries": (pairing, "make_pairing"),
+    "student": (StudentStage, "run"),
 }
 FILES = "files"
 MOST_KILLS = 3

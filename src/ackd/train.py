@@ -159,7 +159,7 @@ def check(cfg: DictConfig, *, look: bool = False) -> Config:
 
 def _take_over_batches(cfg: DictConfig, config: Config) -> None:
     """Let ``config.yaml`` show the batch sizes that the run has."""
-    for stage in ("teacher", "matcher", "student"):
+    for stage in config.stages:
         OmegaConf.update(cfg, f"{stage}.batch_size", getattr(config, stage).batch_size)
 
 

@@ -65,7 +65,7 @@ def test_everything_is_listed_with_who_uses_it(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = items(root)
-    assert [item.stage for item in found] == 3 * ["teacher"] + 3 * ["store"] + ["matcher"]
+    assert [item.stage for item in found] == 3 * ["teacher"] + ["matcher"] + 3 * ["store"]
     assert sorted(map(users, found)) == [[], [], ["one"], ["one"], ["one", "two"], ["two"], ["two"]]
     (matcher,) = (item for item in found if item.stage == "matcher")
     assert users(matcher) == ["one", "two"]

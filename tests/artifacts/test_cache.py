@@ -21,6 +21,7 @@ from ackd.data.benchmark import Benchmark
 from ackd.errors import DamagedError
 from ackd.stages.context import Context
 from ackd.stages.matcher import MatcherStage
+from ackd.stages.stage import Done, KeptStage
 from ackd.stages.teacher import TeacherStage
 from ackd.utils import locks
 from ackd.utils.values import digest
@@ -61,6 +62,9 @@ class FakeStage:
         if not found:
             raise DamagedError("the product is empty")
         return found
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        return {}
 
 
 def work(root: Path, behave: str) -> None:
@@ -208,8 +212,8 @@ def changed(config: Config, option: str, value: Any) -> Config:
     return Config.model_validate(tree)
 
 
-def shape(stage: type, config: Config, bench: Benchmark | None = None) -> str:
-    return digest(stage(Context(config, bench or toy.benchmark())).shaped_by())
+def shape(stage: type[KeptStage[Any]], config: Config, bench: Benchmark | None = None) -> str:
+    return digest(stage.of(Context(config, bench or toy.benchmark()), Done()).shaped_by())
 
 
 STAGES = pytest.mark.parametrize("stage", [TeacherStage, MatcherStage])

@@ -19,7 +19,7 @@ from tests.cli.running import TINY, run_folders, train
 # Exactly what a reader of result.json may rely on.
 RESULT = {
     "schema_version", "experiment", "method", "recipe", "seed", "data", "protocol", "teacher",
-    "student", "seconds", "device", "git", "versions",
+    "matcher", "student", "seconds", "device", "git", "versions",
 }  # fmt: skip
 SECONDS = {"teacher", "store", "matcher", "galleries", "distill", "dynm", "planner"}
 

@@ -13,6 +13,7 @@ import pytest
 import wandb
 
 from ackd.callbacks import lenient as lenient_module
+from ackd.errors import AckdError
 from ackd.tracking.wandb_run import failure_noted, own_folders, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.dashboard.offline import OfflineRun, find_runs, read_run
@@ -64,8 +65,8 @@ def test_a_job_that_fails_between_stages_has_one_failed_run(
     def fail(*_: object) -> None:
         raise MemoryError("too many pairs")
 
-    monkeypatch.setattr("ackd.stages.pipeline.make_pairing", fail)
-    with pytest.raises(MemoryError):
+    monkeypatch.setattr("ackd.stages.pairing.make_pairing", fail)
+    with pytest.raises(AckdError, match="pairing ran out of memory"):
         train(toy.composed(tmp_path, "logger=wandb", "method=kd"), tmp_path / "run")
     found = sorted((run.job_type, run.exit_code) for run in ended(tmp_path))
     assert found == [("student", 1), ("teacher", 0)]

@@ -41,6 +41,7 @@ from ackd.stages import context as stages_context
 from ackd.stages import store
 from ackd.stages.context import Context
 from ackd.stages.pairing import make_pairing
+from ackd.stages.stage import Done, StageResult
 from ackd.stages.store import StoreStage
 from tests.stages import toy
 
@@ -105,11 +106,12 @@ def prepared(folder: Path, initial: str) -> dict[str, Any]:
     teacher = toy.ToyBackbone(4, 3)
     matcher = Matcher(toy.ToyBackbone(4, 0), toy.ToyBackbone(3, 0), dim=8)
     served: UnpairedDataModule = toy.data()
-    stage = StoreStage(context, served, teacher, "fingerprint")
+    done = Done({"teacher": StageResult(teacher, {}, fingerprint="fingerprint")})
+    stage = StoreStage.of(context, done)
     opened = open_store(obtain(stage, folder / "artifacts").folder)
     found: dict[str, Any] = {}
     for name, given in (("stored", opened), ("live", None)):
-        made = make_pairing(context, served, teacher, matcher, given)
+        made = make_pairing(context.config, served, context.networks, teacher, matcher, given)
         assert made.gallery.logits is not None
         assert made.gallery.embeddings is not None
         found |= {

@@ -107,7 +107,7 @@ def built(config: Config, student_width: int = 6, **loss: Any) -> DistillModule:
         student,
         make_objective(context.config, student, teacher),
         teacher,
-        context.optimizer("student"),
+        context.training("student").optimizer(),
     )
 
 

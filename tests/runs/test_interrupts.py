@@ -100,7 +100,7 @@ def test_a_signal_between_stages_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "ackd.stages.pipeline.make_pairing", lambda *_: os.kill(os.getpid(), signal.SIGUSR1)
+        "ackd.stages.pairing.make_pairing", lambda *_: os.kill(os.getpid(), signal.SIGUSR1)
     )
     assert toy.in_child(run, tmp_path, "run", "method=kd") == 138
     log = (tmp_path / "outputs" / "run" / "train.log").read_text()

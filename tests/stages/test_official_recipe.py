@@ -19,6 +19,7 @@ from ackd.losses import soft_target_info_nce
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.stages.context import Context, open_context
 from ackd.stages.matcher import MatcherStage
+from ackd.stages.stage import Done, KeptStage
 from ackd.stages.teacher import TeacherStage
 from ackd.train import train
 from ackd.utils.values import digest
@@ -87,8 +88,8 @@ def test_it_runs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert exported["std"].flatten().tolist() == [127.5] * 3
 
 
-def shape(stage: type, config: Config, bench: Benchmark | None = None) -> str:
-    return digest(stage(Context(config, bench or toy.benchmark())).shaped_by())
+def shape(stage: type[KeptStage[Any]], config: Config, bench: Benchmark | None = None) -> str:
+    return digest(stage.of(Context(config, bench or toy.benchmark()), Done()).shaped_by())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ackd.data.pairs import Request
 from ackd.matching import match_by_distance
 from ackd.modules import DistillModule
 from ackd.stages import pairing
-from ackd.stages.context import Context
+from ackd.stages.context import Context, Networks
 from ackd.stages.pairing import make_pairing
 from ackd.train import train
 from tests.stages import toy
@@ -60,7 +60,7 @@ def test_pairs_are_the_nearest_teachers_of_the_class(
     torch.manual_seed(9)
     teacher = ToyBackbone(4, 3)
     state = torch.get_rng_state()
-    made = make_pairing(context, toy.data(), teacher, None)
+    made = make_pairing(context.config, toy.data(), context.networks, teacher, None)
     assert torch.equal(torch.get_rng_state(), state), "it drew from the training's generator"
 
     students, teachers, rgb_classes, ms_classes = searched[0]
@@ -84,9 +84,9 @@ def test_it_is_the_student_that_training_starts_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     students: list[Backbone] = []
-    build = Context.backbone
+    build = Networks.build
 
-    def watched(self: Context, *words: Any, fresh: bool = True, **more: Any) -> Backbone:
+    def watched(self: Networks, *words: Any, fresh: bool = True, **more: Any) -> Backbone:
         network = build(self, *words, fresh=fresh, **more)
         # not the one that is only tried on a small batch
         if words[-1] == "student.backbone" and fresh:
@@ -98,7 +98,7 @@ def test_it_is_the_student_that_training_starts_from(
     def at_start(self: DistillModule) -> None:
         start.update({k: v.clone() for k, v in self.backbone.state_dict().items()})
 
-    monkeypatch.setattr(Context, "backbone", watched)
+    monkeypatch.setattr(Networks, "build", watched)
     monkeypatch.setattr(DistillModule, "on_train_start", at_start)
     result = train(
         toy.composed(tmp_path, "matching=nearest_feature", "student.max_epochs=1", "seed=5"),
@@ -113,6 +113,6 @@ def test_it_is_the_student_that_training_starts_from(
 
 def test_random_pairs_need_no_embeddings(tmp_path: Path) -> None:
     context = Context(toy.config(tmp_path, "matching=random"), toy.benchmark())
-    made = make_pairing(context, toy.data(), ToyBackbone(4, 3), None)
+    made = make_pairing(context.config, toy.data(), context.networks, ToyBackbone(4, 3), None)
     assert made.gallery.embeddings is None
     assert made.gallery.logits is not None

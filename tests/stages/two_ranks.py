@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from ackd.modules import DistillModule
-from ackd.stages import pipeline
+from ackd.stages import pairing, pipeline
 from ackd.train import cli
 
 RANK = int(os.environ.get("LOCAL_RANK", "0"))
 seen: list[dict[str, Any]] = []
 
 step, pair, introduce = (
-    DistillModule.training_step, pipeline.make_pairing, pipeline._introduce
+    DistillModule.training_step, pairing.make_pairing, pipeline._introduce
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def odd_pairs(*args: Any) -> Any:
 if __name__ == "__main__":
     DistillModule.training_step = watched  # type: ignore[method-assign]
     pipeline._introduce = first_look
-    pipeline.make_pairing = odd_pairs  # type: ignore[assignment]
+    pairing.make_pairing = odd_pairs  # type: ignore[assignment]
     if RANK and "ACKD_TEST_ODD" in os.environ:
         sys.argv.append(os.environ["ACKD_TEST_ODD"])
     cli()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,7 +16,7 @@ from ackd.utils.io import remove_drafts, sync_folder, write_json
 from ackd.utils.locks import locked
 from ackd.utils.values import digest
 
-__all__ = ["DONE", "Artifact", "Stage", "obtain"]
+__all__ = ["DONE", "Artifact", "Storable", "obtain"]
 
 log = logging.getLogger("ackd")
 
@@ -25,14 +26,18 @@ DONE = "stage.json"
 P_co = TypeVar("P_co", covariant=True)
 
 
-class Stage(Protocol[P_co]):
+class Storable(Protocol[P_co]):
     """Something that is trained once and used by many runs."""
 
-    name: str
-    """Folder under the artifacts, and the word in the log."""
+    @property
+    def name(self) -> str:
+        """Folder under the artifacts, and the word in the log."""
+        ...
 
-    format_version: int
-    """Raised by one whenever the code changes what a finished stage holds or means."""
+    @property
+    def format_version(self) -> int:
+        """Raised by one whenever the code changes what a finished stage holds or means."""
+        ...
 
     def shaped_by(self) -> dict[str, Any]:
         """Everything that decides what comes out, as plain values: no paths, workers, devices."""
@@ -50,6 +55,14 @@ class Stage(Protocol[P_co]):
         """
         ...
 
+    def report(self, folder: Path) -> dict[str, Any]:
+        """Read what was measured when it was trained: ``seconds``, perhaps metrics.
+
+        Raises:
+            DamagedError: A file is cut off or damaged.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Artifact(Generic[P_co]):
@@ -59,17 +72,19 @@ class Artifact(Generic[P_co]):
         folder: Where it is.
         fingerprint: Of what shaped it.
         product: What its stage has loaded from there.
+        report: What was measured when it was trained.
         reused: Whether it was found, not trained.
     """
 
     folder: Path
     fingerprint: str
     product: P_co
+    report: Mapping[str, Any]
     reused: bool
 
 
 def obtain(
-    stage: Stage[P_co], root: Path, *, force: bool = False, resume: bool = False,
+    stage: Storable[P_co], root: Path, *, force: bool = False, resume: bool = False,
     usage: Usage | None = None,
 ) -> Artifact[P_co]:  # fmt: skip
     """Find a finished stage, or train it.
@@ -93,12 +108,15 @@ def obtain(
     if usage is not None:
         usage.begin(final)  # before the first look, so that it is not pruned after it
 
+    def at_hand(*, reused: bool) -> Artifact[P_co]:
+        return Artifact(final, name, stage.load(final), stage.report(final), reused)
+
     def found() -> Artifact[P_co] | None:
         """The finished stage, unless another one is asked for or it is damaged."""
         if force or not (final / DONE).is_file():
             return None
         try:
-            return Artifact(final, name, stage.load(final), reused=True)
+            return at_hand(reused=True)
         except (DamagedError, FileNotFoundError) as error:
             damage[:] = [str(error)]
             return None
@@ -106,7 +124,7 @@ def obtain(
     def reuse(artifact: Artifact[P_co] | None, when: str = "") -> Artifact[P_co]:
         hint = f"train it again with 'force=[{stage.name}]'"
         log.info("reusing %s %s%s (%s)", stage.name, name, when, hint)
-        return artifact or Artifact(final, name, stage.load(final), reused=True)
+        return artifact or at_hand(reused=True)
 
     damage: list[str] = []
     artifact = found()
@@ -145,7 +163,7 @@ def obtain(
             return reuse(None, ", just finished by another job")
         stage.train(draft, resume=resume)
     barrier()
-    return Artifact(final, name, stage.load(final), reused=False)
+    return at_hand(reused=False)
 
 
 def _replace(draft: Path, final: Path) -> None:

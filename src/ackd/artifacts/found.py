@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from ackd.artifacts.cache import DONE
 from ackd.artifacts.usage import use_lock
 from ackd.artifacts.uses import Name, RunFolder, Uses
+from ackd.config.schema.stages import kept_stages
 from ackd.data.cache import is_pack
 from ackd.data.cache.pack import LOCK as PACK_LOCK
 from ackd.runs.result import validation_of_epoch
@@ -25,7 +26,7 @@ from ackd.utils.values import dig
 __all__ = ["LOCKS", "STAGES", "Item", "Kind", "find", "free", "training_lock"]
 
 PACKED = "packed"
-STAGES = ("teacher", "store", "matcher", PACKED)
+STAGES = (*kept_stages(), PACKED)
 TRAINING, REPLACED, PRUNED = ".training", ".replaced", ".pruned"
 LOCKS = (".lock", ".use")
 
@@ -112,10 +113,7 @@ def _item(folder: Path, stage: str, uses: Uses) -> Item | None:
     if kind is Kind.INTERRUPTED and held:
         kind = Kind.TRAINING
     about = _json(folder / DONE)
-    base: Name | None = None
-    if stage == "store" and (teacher := dig(about, "shaped_by.teacher")) is not None:
-        base = ("teacher", str(teacher))
-    users = uses.of((stage, name), base)
+    users = uses.of((stage, name), _made_of(about))
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     written = max((path.stat().st_mtime for path in [*files, folder]), default=0.0)
     marks = [use_lock(artifact)] if use_lock(artifact).is_file() else []
@@ -142,18 +140,24 @@ def _kind(folder: Path, stage: str) -> tuple[str, Kind | None]:
     return name, Kind.FINISHED if (folder / DONE).is_file() else None
 
 
+def _made_of(about: Mapping[str, Any]) -> Name | None:
+    """The artifact that another one was made of, e.g. the teacher of its stored outputs."""
+    shape = dig(about, "shaped_by") or {}
+    return next(((base, str(shape[base])) for base in kept_stages() if base in shape), None)
+
+
 def _metric(folder: Path, stage: str, about: Mapping[str, Any]) -> str:
     report = _json(folder / "metrics.json")
-    if stage == "teacher" and report:
+    if (base := _made_of(about)) is not None:
+        return f"of {base[0]} {base[1][:8]}"
+    if report and (stage == "teacher" or "validation" in report):
         known = report.get("validation") or validation_of_epoch(
             folder / "metrics.csv", report.get("best_epoch")
         )
         task = task_of_result(report | {"validation": known})
         return next(iter(task.texts(known)), "")
-    if stage == "matcher" and report:
+    if report.get("metrics"):
         return ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
-    if stage == "store" and about:
-        return f"of teacher {str(dig(about, 'shaped_by.teacher'))[:8]}"
     if stage == PACKED:
         return str(_json(folder / "pack.json").get("name", ""))
     return ""

@@ -87,8 +87,9 @@ def anchored(cfg: DictConfig, start: Path) -> DictConfig:
     """
     from ackd.config.schema.data import Mark  # late: --cfg and --help need no schema
     from ackd.config.schema.identity import marked
+    from ackd.config.schema.stages import trained_stages
 
-    names = [*marked(Mark.PATH), *(f"{s}.backbone.pretrained" for s in ("teacher", "student"))]
+    names = [*marked(Mark.PATH), *(f"{s}.backbone.pretrained" for s in trained_stages())]
     given = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in names}
     found = cfg.copy()
     for name, value in given.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ackd.config.schema.stages import timed
 from ackd.report.conditions import Condition, DataSet
 from ackd.report.curves import metric_names
 from ackd.report.model import Cell, Row, Table, blank, of
@@ -9,8 +10,6 @@ from ackd.report.pairing import plain_of
 from ackd.report.published import Reference, published_row
 
 __all__ = ["loss_terms", "training_time"]
-
-STAGES = ("teacher", "matcher", "galleries", "distill")
 
 
 def training_time(data: DataSet, paper: Reference | None) -> Table:
@@ -25,9 +24,9 @@ def training_time(data: DataSet, paper: Reference | None) -> Table:
             share = 100 * ((_mean(dynm) or 0) + (_mean(planner) or 0)) / base
             longer = 100 * ((_mean(distill) or 0) / base - 1)
             printed, measured = (Cell(f"{value:+.1f}", value) for value in (share, longer))
-        stages = [of(_seconds(condition, name)) for name in STAGES]
-        cells = (of(dynm), of(planner), Cell(f"{base:.1f}", base) if base else blank())
-        rows.append(Row((Cell(condition.label), *stages, *cells, printed, measured)))
+        stages = [of(_seconds(condition, name)) for name in timed()]
+        alone = Cell(f"{base:.1f}", base) if base else blank()
+        rows.append(Row((Cell(condition.label), *stages, alone, printed, measured)))
     notes = [
         "Seconds, mean ± sample standard deviation over seeds. Δ by the definition of Table 8: "
         "(DynM + Planner) / distillation of the same loss without SemBridge. The last column is "
@@ -39,13 +38,11 @@ def training_time(data: DataSet, paper: Reference | None) -> Table:
         notes.append("Runs on different devices cannot be compared in time.")
     if paper and (values := paper.table(8)):
         dynm_, planner_, base_, share_ = (v * 60 for v in [*values[:3], values[3] / 60])
-        printed_row = [None, None, None, None, dynm_, planner_, base_, share_, None]
+        known = {"dynm": dynm_, "planner": planner_}
+        printed_row = [*(known.get(name) for name in timed()), base_, share_, None]
         rows.append(published_row(paper, "one 2080Ti, 200 epochs", printed_row, words=1))
         notes.append(paper.note)
-    columns = (
-        "Condition", "Teacher", "Matcher", "Galleries", "Distillation", "of it DynM",
-        "of it Planner", "Plain KD", "Δ %", "measured %",
-    )  # fmt: skip
+    columns = ("Condition", *timed().values(), "Plain KD", "Δ %", "measured %")
     return Table("time", "Table 8: training time", columns, tuple(rows), tuple(notes))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
+from ackd.config.schema.stages import trained_stages
 from ackd.errors import ConfigError
 from ackd.runs.checkpoints import ended_early, epoch_of, last_checkpoint
 from ackd.runs.folder import (
@@ -132,7 +133,7 @@ def check_asked(config: Config, chosen: Collection[str]) -> None:
     """
     run = named_by(str(config.ckpt_path))
     options = identity(config)
-    for stage in ("teacher", "matcher", "student"):
+    for stage in trained_stages():
         if f"{stage}.batch_size" not in chosen and stage in run.stamp["options"]:
             options[stage]["batch_size"] = run.stamp["options"][stage].get("batch_size")
     differing = run.differences({"options": options, "images": run.stamp.get("images")})

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from ackd.config.launch.processes import cluster_environment
 from ackd.utils.networks import together
 
-__all__ = ["agree", "barrier", "device_of", "first_rank", "meet", "part"]
+__all__ = ["agree", "barrier", "compute_device", "device_of", "first_rank", "meet", "part"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,19 @@ def device_of(accelerator: str) -> torch.device:
     device: torch.device = Fabric(
         accelerator=accelerator, devices=1, plugins=LightningEnvironment()
     ).device
+    return device
+
+
+def compute_device(trainer: Mapping[str, Any]) -> torch.device:
+    """The device that a Trainer would choose for this rank, for work outside of a Trainer.
+
+    Args:
+        trainer: The Trainer's arguments.
+    """
+    device = device_of(trainer.get("accelerator", "auto"))
+    if device.type == "cuda" and torch.distributed.is_initialized():
+        # Chosen when the ranks met.
+        return torch.device("cuda", torch.cuda.current_device())
     return device
 
 

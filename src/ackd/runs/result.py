@@ -38,9 +38,8 @@ def describe_run(
     config: Config,
     benchmark: Benchmark,
     *,
-    teacher: dict[str, Any] | None,
-    student: dict[str, Any] | None,
-    seconds: dict[str, float],
+    stages: Mapping[str, Mapping[str, Any] | None],
+    seconds: Mapping[str, float],
     reused: list[str],
     device: torch.device,
     artifacts: Mapping[str, str],
@@ -50,12 +49,12 @@ def describe_run(
     Args:
         config: Of the run.
         benchmark: The images.
-        teacher: ``{"backbone", "task", "metrics", "interval", "validation", "best_epoch",
-            "fingerprint"}``, None without a teacher. ``task`` says what the metrics are called;
-            ``metrics`` are those of the test images, with ``interval``; ``validation`` those of
-            the validation images, by which alone is to be chosen.
-        student: The same, and ``"transport"``, the curves of the transport cost or None; None
-            where ``until`` ends before it.
+        stages: What came out of each stage that trains a network, by name; None for one that the
+            run does not have. ``{"backbone", "task", "metrics", "interval", "validation",
+            "best_epoch"}``: ``task`` says what the metrics are called; ``metrics`` are those of
+            the test images, with ``interval``; ``validation`` those of the validation images, by
+            which alone is to be chosen. A stage that is kept also has ``"fingerprint"`` and
+            ``"artifact"``, the student ``"transport"``, the curves of the transport cost or None.
         seconds: Per stage. A reused stage counts what it took when it was trained;
             ``distill`` contains ``dynm`` and ``planner`` (its forward pass and the SKA losses').
         reused: Names of stages that were found instead of trained by the attempt that finished.
@@ -80,8 +79,7 @@ def describe_run(
             "partial": bool(benchmark.notes.get("partial", False)),
         },
         "protocol": config.data.protocol,
-        "teacher": teacher,
-        "student": student,
+        **stages,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "reused": reused,
         "artifacts": dict(artifacts),

@@ -12,7 +12,8 @@ import yaml
 from ackd.config.launch.trainer import processes
 from ackd.config.location import config_dir
 from ackd.config.schema import Config
-from ackd.data.benchmark import TRAIN, Benchmark
+from ackd.config.schema.stages import trained_stages
+from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
 
 __all__ = ["fitting_batches"]
 
@@ -37,7 +38,7 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
     lowered: dict[str, Any] = {}
     for stage in config.stages:
         options = getattr(config, stage)
-        side = benchmark.rgb if stage == "student" else benchmark.ms
+        side: SceneSet = getattr(benchmark, trained_stages()[stage].side)
         option = f"{stage}.batch_size"
         if option in chosen or options.batch_size != _default(config.recipe, stage):
             continue

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ackd.backbones import Backbone, build_backbone
-from ackd.config.launch.schedules import schedule_of
-from ackd.config.launch.targets import instantiate
-from ackd.config.launch.trainer import processes
-from ackd.config.schema import BackboneConfig, Config
-from ackd.data.augmentation import Augmentation
-from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
-from ackd.data.normalise import Normaliser
-from ackd.data.pseudo_rgb import PseudoRGB, pseudo_rgb_remark
+from ackd.config.schema import BackboneConfig, Config, ExecutionConfig
+from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.errors import ConfigError
-from ackd.modules.datamodule import UnpairedDataModule
-from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
+from ackd.modules.execution import memory_format_of, prepare
 from ackd.modules.loading import Side
-from ackd.modules.schedules import OptimizerFactory, Schedule
 from ackd.stages.batches import fitting_batches
 from ackd.stages.benchmark import build_benchmark
-from ackd.stages.target_loss import supervised_task
-from ackd.stages.trial import fetch_weights, image_size, try_augmentations, try_run
-from ackd.tasks import Task, task_of
+from ackd.stages.plan import plan
+from ackd.stages.training import Training
+from ackd.stages.trial import fetch_weights, image_size, try_run
+from ackd.tasks import task_of
 
-__all__ = ["Context", "open_context"]
-
-log = logging.getLogger("ackd")
+__all__ = ["Context", "Networks", "open_context"]
 
 Shapes = tuple[int, ...]
 
@@ -60,20 +48,8 @@ def open_context(config: Config, chosen: Collection[str] = ()) -> Context:
     benchmark = build_benchmark(config.data, try_first)
     context = Context(fitting_batches(config, benchmark, chosen), benchmark)
     _require_several_labels(context)
-    for stage in config.stages:
-        # It refuses a batch that the training images do not fill, before hours are spent.
-        # The matcher's bands are looked for as well.
-        side: Side = "rgb" if stage == "student" else "ms"
-        if stage in ("teacher", "student"):
-            context.task(stage)
-        data = context.data(stage, side, pseudo_rgb=stage == "matcher")
-        _require_a_step(context, data)
-        try_augmentations(data)
-    if "matcher" in config.stages:
-        options = config.data
-        said = pseudo_rgb_remark(benchmark.ms, options.pseudo_rgb_bands, options.pseudo_rgb)
-        if said:
-            log.warning("%s", said)
+    for stage in plan(context.config):
+        stage.check(context)
     if _shapes(benchmark) not in tried:
         try_run(context)
     return context
@@ -83,27 +59,6 @@ def _shapes(benchmark: Benchmark) -> Shapes:
     """What networks and losses are tried on: bands and size of each side, and the classes."""
     ms, rgb = (side.images.shape[1:] for side in (benchmark.ms, benchmark.rgb))
     return (*ms, *rgb, len(benchmark.classes))
-
-
-def _require_a_step(context: Context, data: UnpairedDataModule) -> None:
-    """See that an epoch has a step, with the processes and the share of batches asked for."""
-    options = context.config.trainer
-    count, images = processes(options), len(data.rows(TRAIN))
-    batches = images // (data.batch_size * count)
-    if not batches:
-        raise ConfigError(
-            f"{data.stage}.batch_size={data.batch_size} on {count} processes needs "
-            f"{data.batch_size * count} training images, but the {data.side.upper()} side has "
-            f"{images}; choose {data.stage}.batch_size={max(2, images // count)} or less, or fewer "
-            "trainer.devices."
-        )
-    share = options.get("limit_train_batches")
-    if isinstance(share, float) and int(share * batches) < 1:
-        raise ConfigError(
-            f"trainer.limit_train_batches={share} of the {batches} batches of the {data.stage} is "
-            f"less than one; give at least {math.ceil(100 / batches) / 100}, or a number of "
-            "batches: trainer.limit_train_batches=1"
-        )
 
 
 def _require_several_labels(context: Context) -> None:
@@ -117,23 +72,20 @@ def _require_several_labels(context: Context) -> None:
 
 
 @dataclass(frozen=True)
-class Context:
-    """The configuration and the data of a run."""
+class Networks:
+    """Builds networks for the images of a run.
 
-    config: Config
+    Attributes:
+        benchmark: The images, which decide bands and size.
+        execution: How networks are computed.
+        accelerator: The Trainer's.
+    """
+
     benchmark: Benchmark
+    execution: ExecutionConfig
+    accelerator: str | None
 
-    @property
-    def classes(self) -> int:
-        """How many classes the benchmark has."""
-        return len(self.benchmark.classes)
-
-    @property
-    def artifacts(self) -> Path:
-        """Where finished stages are kept."""
-        return Path(self.config.artifacts).expanduser()
-
-    def backbone(
+    def build(
         self,
         options: BackboneConfig,
         side: Side,
@@ -162,61 +114,34 @@ class Context:
             )
         except ConfigError as error:
             raise ConfigError(f"{option}: {error}") from error
-        execution = self.config.execution
-        layout = memory_format_of(execution.memory_format, self.config.trainer.get("accelerator"))
-        prepare(backbone, layout, compiled=execution.compile if compiled is None else compiled)
+        layout = memory_format_of(self.execution.memory_format, self.accelerator)
+        prepare(backbone, layout, compiled=self.execution.compile if compiled is None else compiled)
         return backbone
 
-    def optimizer(self, stage: str) -> OptimizerFactory:
-        """Build the factory of a stage's optimiser."""
-        node: dict[str, Any] = getattr(self.config, stage).optimizer
-        factory: OptimizerFactory = instantiate({**node, "_partial_": True}, f"{stage}.optimizer")
-        return fused_on_cpu(factory)
 
-    def task(self, stage: str) -> Task:
-        """What the labels of a stage are, with its loss, metrics and predictions."""
-        scenes = self.benchmark.ms if stage == "teacher" else self.benchmark.rgb
-        options = getattr(self.config, stage)
-        return supervised_task(options, scenes, self.benchmark.classes, stage)
+@dataclass(frozen=True)
+class Context:
+    """The configuration and the images of a run; stages take what they need from it."""
 
-    def schedule(self, stage: str) -> Schedule | None:
-        """How the learning rate of a stage changes; None if it stays."""
-        return schedule_of(getattr(self.config, stage), f"{stage}.scheduler")
+    config: Config
+    benchmark: Benchmark
 
-    def data(self, stage: str, side: Side, *, pseudo_rgb: bool = False) -> UnpairedDataModule:
-        """Serve a side to a stage."""
-        options = getattr(self.config, stage)
-        data = self.config.data
-        return UnpairedDataModule(
-            self.benchmark,
-            side,
-            options.batch_size,
-            seed=getattr(options, "seed", self.config.seed),
-            stage=stage,
-            augment=data.augment,
-            augment_partners=getattr(options, "augment_ms", False),
-            augmentations=self._augmentations(),
-            normalise=data.normalise,
-            pseudo_rgb=self.pseudo_rgb if pseudo_rgb else None,
-            **self.config.loader.model_dump(),
-        )
+    @property
+    def classes(self) -> int:
+        """How many classes the benchmark has."""
+        return len(self.benchmark.classes)
 
-    def _augmentations(self) -> dict[Side, Augmentation]:
-        """The user's own, by side."""
-        sides: tuple[Side, ...] = ("ms", "rgb")
-        given = self.config.data.augmentation
-        found: dict[Side, Augmentation] = {}
-        for side in sides:
-            if side in given:
-                option = f"data.augmentation.{side}"
-                augment = instantiate(given[side], option)
-                found[side] = Augmentation(augment, getattr(self.benchmark, side), option)
-        return found
+    @property
+    def artifacts(self) -> Path:
+        """Where finished stages are kept."""
+        return Path(self.config.artifacts).expanduser()
 
-    def pseudo_rgb(self, normaliser: Normaliser) -> PseudoRGB:
-        """What turns raw MS images into pseudo-RGB; ``normaliser`` is that of real RGB."""
-        data = self.config.data
-        return PseudoRGB(
-            self.benchmark.ms, data.pseudo_rgb_reflectance, normaliser,
-            kind=data.pseudo_rgb, bands=data.pseudo_rgb_bands,
-        )  # fmt: skip
+    @property
+    def networks(self) -> Networks:
+        """What builds its networks."""
+        config = self.config
+        return Networks(self.benchmark, config.execution, config.trainer.get("accelerator"))
+
+    def training(self, stage: str, *, pseudo_rgb: bool = False) -> Training:
+        """What a stage trains with; ``pseudo_rgb`` for MS batches that also carry theirs."""
+        return Training(stage, self.config, self.benchmark, self.networks, pseudo_rgb)

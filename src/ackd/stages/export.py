@@ -7,11 +7,11 @@ from typing import Any
 
 from ackd import __version__
 from ackd.backbones import Backbone
+from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
 from ackd.modules import UnpairedDataModule
 from ackd.runs.predictions import Measured
 from ackd.runs.result import active_losses, commit
-from ackd.stages.context import Context
 from ackd.stages.trial import image_size
 from ackd.utils.io import save_tensors
 
@@ -26,7 +26,7 @@ EIGHT_BITS = 255
 
 def export_student(
     path: Path,
-    context: Context,
+    config: Config,
     student: Backbone,
     data: UnpairedDataModule,
     *,
@@ -37,13 +37,13 @@ def export_student(
 
     Args:
         path: Of the file.
-        context: Of the run.
+        config: Of the run.
         student: With the weights of the chosen epoch.
-        data: Has the normaliser of the RGB images.
+        data: Has the RGB images and their normaliser.
         measured: What these weights reach.
         epoch: The chosen one, counted from 0.
     """
-    config, benchmark = context.config, context.benchmark
+    benchmark = data.benchmark
     normaliser = data.normalisers["rgb"].cpu()
     content: dict[str, Any] = {
         "format": FORMAT,

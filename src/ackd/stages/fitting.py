@@ -66,6 +66,10 @@ class Fitted:
     score: float
     stopped_early: dict[str, Any] | None = None
 
+    def entries(self) -> dict[str, Any]:
+        """The entries of ``result.json`` and of a stage's ``metrics.json``."""
+        return {"best_epoch": self.epoch, "stopped_early": self.stopped_early}
+
 
 def finite_weights(path: Path, stage: str) -> dict[str, Any]:
     """Read the weights of a finished stage.

@@ -18,13 +18,12 @@ from ackd.modules import (
     StoredTeacher,
     TeacherOutputs,
     TeacherStore,
-    UnpairedDataModule,
 )
 from ackd.runs.lengths import matching_epochs
-from ackd.stages.context import Context
 from ackd.stages.objective import make_objective
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch
+from ackd.stages.training import Training
 
 __all__ = ["Lesson", "make_lesson"]
 
@@ -52,37 +51,35 @@ class Lesson:
 
 
 def make_lesson(
-    context: Context,
-    data: UnpairedDataModule,
+    training: Training,
     teacher: Backbone | None,
     pairing: Pairing | None,
     store: TeacherStore | None,
 ) -> Lesson:
-    """Build an untrained student with its loss and callbacks, and give ``data`` its first pairs.
+    """Build an untrained student with its loss and callbacks, and give the data its first pairs.
 
     Args:
-        context: Of the run.
-        data: Serves RGB batches.
+        training: Of the student.
         teacher: None for the baseline.
         pairing: Its galleries and first pairs; None for the baseline.
         store: What the teacher says of the MS training images; without it, it looks at each batch.
     """
-    config = context.config
-    student = context.backbone(config.student.backbone, "rgb", context.classes, "student.backbone")
+    config = training.config
+    student = training.network()
     outputs: TeacherOutputs | None = None
     if teacher is not None:
         outputs = LiveTeacher(teacher) if store is None else StoredTeacher(store)
-        data.reads_partners = outputs.reads_images
+        training.data.reads_partners = outputs.reads_images
         if config.aligns and config.ska.ot1:
-            warn_of_a_single_patch(context.benchmark, teacher, student)
+            warn_of_a_single_patch(training.benchmark, teacher, student)
     objective = make_objective(config, student, outputs)
     module = DistillModule(
-        student, objective, outputs, context.optimizer("student"),
-        task=context.task("student"), schedule=context.schedule("student"),
+        student, objective, outputs, training.optimizer(),
+        task=training.task(), schedule=training.schedule(),
     )  # fmt: skip
     if pairing is None:
         return Lesson(module)
-    data.set_pairs(pairing.pairs, version=0)
+    training.data.set_pairs(pairing.pairs, version=0)
     callbacks: list[pl.Callback] = [NoiseFloor()]
     transport = dynm = None
     if config.transport.enabled:
@@ -91,7 +88,7 @@ def make_lesson(
         transport = TransportCost(options.sample, options.every, options.seed)
         callbacks.append(transport)
     if config.dynm.enabled:
-        dynm = _make_dynm(context, pairing)
+        dynm = _make_dynm(training, pairing)
         callbacks.append(dynm)
     if config.matching.redraw:
         gallery = pairing.gallery
@@ -101,8 +98,8 @@ def make_lesson(
     return Lesson(module, callbacks, dynm, transport)
 
 
-def _make_dynm(context: Context, pairing: Pairing) -> DynM:
-    options, length = context.config.dynm, context.config.student.max_epochs
+def _make_dynm(training: Training, pairing: Pairing) -> DynM:
+    options, length = training.config.dynm, training.options.max_epochs
     asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
     epochs = matching_epochs(options, length)
     if epochs != asked:
@@ -115,7 +112,7 @@ def _make_dynm(context: Context, pairing: Pairing) -> DynM:
     gallery = pairing.gallery
     if gallery.logits is not None:
         # Pairs by the very distributions that the losses compare.
-        reading = READINGS_OF_TEACHER_LOGITS[context.config.loss.teacher_logits]
+        reading = READINGS_OF_TEACHER_LOGITS[training.config.loss.teacher_logits]
         parts = torch.split(gallery.logits, ROWS_READ_AT_ONCE)
         gallery = replace(gallery, logits=torch.cat([reading(part) for part in parts]))
     return DynM(
@@ -124,5 +121,5 @@ def _make_dynm(context: Context, pairing: Pairing) -> DynM:
         options.gamma,
         options.direction,
         first=pairing.pairs,
-        class_names=context.benchmark.classes,
+        class_names=training.classes,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
@@ -12,7 +13,8 @@ from torch import Tensor
 from ackd.alignment import Projection
 from ackd.backbones import Backbone
 from ackd.callbacks.redraw import draw
-from ackd.data.benchmark import TRAIN
+from ackd.config.schema import Config
+from ackd.data.benchmark import TRAIN, Benchmark
 from ackd.errors import DataError
 from ackd.matching import (
     Gallery,
@@ -22,12 +24,22 @@ from ackd.matching import (
 from ackd.matching.matcher import Matcher
 from ackd.modules import TeacherStore, UnpairedDataModule
 from ackd.modules.loading import Side
-from ackd.runs.ranks import device_of
-from ackd.stages.context import Context
+from ackd.runs.ranks import compute_device
+from ackd.runs.resources import shortages_told
+from ackd.stages.matcher import MatcherStage
+from ackd.stages.stage import Done, Stage, StageResult, Workplace
+from ackd.stages.store import StoreStage
+from ackd.stages.teacher import TeacherStage
 from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 
-__all__ = ["Pairing", "compute_device", "make_pairing"]
+if TYPE_CHECKING:
+    from ackd.stages.context import Context, Networks
+
+__all__ = ["Pairing", "PairingStage", "make_pairing"]
+
+# One image at a time has been tried by then.
+SMALLER = "smaller images (data.size=N) or smaller networks (matcher.backbone.name=NAME)"
 
 Batch = dict[str, Tensor]
 Embed = Callable[[Tensor], Tensor]
@@ -51,19 +63,46 @@ class Pairing:
     seconds: float
 
 
-def compute_device(context: Context) -> torch.device:
-    """The device that the Trainer would choose for this rank, for work outside of a Trainer."""
-    accelerator = context.config.trainer.get("accelerator", "auto")
-    device = device_of(accelerator)
-    if device.type == "cuda" and torch.distributed.is_initialized():
-        # Chosen when the ranks met.
-        return torch.device("cuda", torch.cuda.current_device())
-    return device
+class PairingStage(Stage[Pairing]):
+    """Makes the first pairs; minutes at most, so that it is done in each run."""
+
+    name = "pairing"
+    requires = (TeacherStage.name, MatcherStage.name, StoreStage.name)
+
+    def __init__(
+        self,
+        config: Config,
+        data: UnpairedDataModule,
+        networks: Networks,
+        teacher: Backbone,
+        matcher: Matcher | None,
+        store: TeacherStore | None,
+    ) -> None:
+        self.parts = (config, data, networks, teacher, matcher, store)
+
+    @classmethod
+    def of(cls, context: Context, done: Done) -> Self:
+        """It needs the teacher; matcher and the teacher's outputs where the run has them."""
+        teacher = done.product(TeacherStage)
+        if teacher is None:
+            raise ValueError("pairs need a teacher")
+        return cls(
+            context.config, context.training("student").data, context.networks, teacher,
+            done.product(MatcherStage), done.product(StoreStage),
+        )  # fmt: skip
+
+    def run(self, work: Workplace) -> StageResult[Pairing]:
+        """Make the galleries and the pairs."""
+        del work
+        with shortages_told(self.parts[0], "student", doing="pairing", half=SMALLER):
+            pairing = make_pairing(*self.parts)
+        return StageResult(pairing, {"galleries": pairing.seconds})
 
 
 def make_pairing(
-    context: Context,
+    config: Config,
     data: UnpairedDataModule,
+    networks: Networks,
     teacher: Backbone,
     matcher: Matcher | None,
     store: TeacherStore | None = None,
@@ -73,8 +112,9 @@ def make_pairing(
     The ranks share the passes over images; galleries and pairs are the same on all of them.
 
     Args:
-        context: Says how to pair (``matching.initial``) and holds the images.
-        data: Serves them.
+        config: Says how to pair (``matching.initial``).
+        data: Serves the images.
+        networks: Builds the untrained student, whose features the nearest feature compares.
         teacher: Fills G2 where there is no store.
         matcher: Fills G1; needed for SSM only.
         store: What the teacher says of the MS training images, so that it need not look again.
@@ -85,18 +125,18 @@ def make_pairing(
         ValueError: SSM without a matcher.
     """
     began = time.perf_counter()
-    device = compute_device(context)
+    device = compute_device(config.trainer)
     rgb_rows = torch.from_numpy(data.rows(TRAIN, "rgb"))
-    rgb_classes = torch.from_numpy(context.benchmark.rgb.labels)[rgb_rows]
+    rgb_classes = torch.from_numpy(data.benchmark.rgb.labels)[rgb_rows]
     ms_rows = torch.from_numpy(data.rows(TRAIN, "ms"))
-    ms_classes = torch.from_numpy(context.benchmark.ms.labels)[ms_rows]
+    ms_classes = torch.from_numpy(data.benchmark.ms.labels)[ms_rows]
     if store is None:
         zbar, logits = _teacher_outputs(data, teacher.to(device), device)
     else:
         zbar, logits = store.zbar.float(), store.logits
     embeddings: Tensor | None = None
     students: Tensor | None = None
-    initial = context.config.matching.initial
+    initial = config.matching.initial
     if initial == "ssm":
         if matcher is None:
             raise ValueError("matching=ssm needs a matcher")
@@ -105,7 +145,9 @@ def make_pairing(
             students = _embed(data, "rgb", matcher.embed_rgb, device)
     elif initial == "nearest_feature":
         embeddings = zbar
-        students = _embed(data, "rgb", _initial_features(context, teacher, device), device)
+        students = _embed(
+            data, "rgb", _initial_features(config, data, networks, teacher, device), device
+        )
     for what, values in {
         "teacher": logits, "teacher's features": zbar, f"{initial} embeddings of MS": embeddings,
         f"{initial} embeddings of RGB": students,
@@ -116,9 +158,9 @@ def make_pairing(
         search = match_by_similarity if initial == "ssm" else match_by_distance
         pairs = ms_rows[search(students, embeddings, rgb_classes, ms_classes)]
     elif initial == "random":
-        pairs = draw(rgb_classes, ms_classes, ms_rows, context.config.seed, epoch=0)
+        pairs = draw(rgb_classes, ms_classes, ms_rows, config.seed, epoch=0)
     else:
-        pairs = _twins(context, rgb_rows, ms_rows)
+        pairs = _twins(data.benchmark, rgb_rows, ms_rows)
     return Pairing(gallery, pairs, rgb_classes, time.perf_counter() - began)
 
 
@@ -156,14 +198,19 @@ def _embed(data: UnpairedDataModule, side: Side, embed: Embed, device: torch.dev
     return torch.cat([part for (part,) in tracked(swept, "matching", data.sweep_length(rows))])
 
 
-def _initial_features(context: Context, teacher: Backbone, device: torch.device) -> Embed:
+def _initial_features(
+    config: Config,
+    data: UnpairedDataModule,
+    networks: Networks,
+    teacher: Backbone,
+    device: torch.device,
+) -> Embed:
     """The zbar of the student that training starts from, led to the teacher's width."""
-    config = context.config
     with torch.random.fork_rng(devices=[]):
         # The student's stage seeds in the same way and builds its network first: this is the one.
         torch.manual_seed(config.seed)
-        student = context.backbone(
-            config.student.backbone, "rgb", context.classes, "student.backbone"
+        student = networks.build(
+            config.student.backbone, "rgb", len(data.benchmark.classes), "student.backbone"
         )
         projection = Projection(
             (student.z_dim, student.zbar_dim), (teacher.z_dim, teacher.zbar_dim), z=False
@@ -179,8 +226,8 @@ def _initial_features(context: Context, teacher: Backbone, device: torch.device)
     return features
 
 
-def _twins(context: Context, rgb_rows: Tensor, ms_rows: Tensor) -> Tensor:
-    ms, rgb = context.benchmark.ms, context.benchmark.rgb
+def _twins(benchmark: Benchmark, rgb_rows: Tensor, ms_rows: Tensor) -> Tensor:
+    ms, rgb = benchmark.ms, benchmark.rgb
     row_of = {str(ms.scene_ids[row]): row for row in ms_rows.tolist()}
     lonely = [row for row in rgb_rows.tolist() if str(rgb.scene_ids[row]) not in row_of]
     if lonely:

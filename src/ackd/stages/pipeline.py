@@ -1,4 +1,4 @@
-"""One run from images to ``result.json``: teacher, matcher, galleries, student."""
+"""One run from images to ``result.json``: a loop over its stages."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from ackd.artifacts.cache import Artifact, Stage, obtain
 from ackd.artifacts.usage import Usage
+from ackd.config.schema import Config
+from ackd.config.schema.stages import timed, trained_stages
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.data.cache import PackedImages
 from ackd.modules.execution import runs_on_cpu
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible
-from ackd.runs.ranks import first_rank, meet, part
-from ackd.runs.resources import shortages_told
+from ackd.runs.ranks import compute_device, first_rank, meet, part
 from ackd.runs.result import describe_run
 from ackd.stages.context import Context
-from ackd.stages.matcher import MatcherStage
-from ackd.stages.pairing import compute_device, make_pairing
-from ackd.stages.store import StoreStage
-from ackd.stages.student import train_student
-from ackd.stages.teacher import TeacherStage
+from ackd.stages.plan import plan
+from ackd.stages.stage import Done, Workplace
 from ackd.tasks import task_of_result
 from ackd.tracking.loggers import bring_curves
 from ackd.utils.io import write_json
@@ -32,15 +29,6 @@ from ackd.utils.memory import keep_freed_memory
 __all__ = ["run_pipeline"]
 
 log = logging.getLogger("ackd")
-
-P = TypeVar("P")
-
-# One image at a time has been tried by then.
-SMALLER = "smaller images (data.size=N) or smaller networks (matcher.backbone.name=NAME)"
-
-# What a stage that learns from labels reports, see Measured.entries.
-PARTS = ("task", "metrics", "interval", "validation", "by_class")
-SECONDS = ("teacher", "store", "matcher", "galleries", "distill", "dynm", "planner")
 
 
 def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, Any]:
@@ -69,69 +57,56 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
         keep_freed_memory()
     meet(config.trainer)
     _introduce(context.benchmark)
-    seconds = dict.fromkeys(SECONDS, 0.0)
-    reused: list[str] = []
-
-    def finished(stage: Stage[P]) -> Artifact[P]:
-        force = stage.name in config.force
-        artifact = obtain(stage, context.artifacts, force=force, resume=resume, usage=usage)
-        if artifact.reused:
-            reused.append(stage.name)
-        bring_curves(config, artifact.folder, folder)
-        return artifact
-
-    teacher = store = matcher = pairing = None
-    fingerprint = ""
-    about_teacher: dict[str, Any] | None = None
-    about_student: dict[str, Any] | None = None
-    if "teacher" in config.stages:
-        artifact = finished(TeacherStage(context))
-        teacher, report = artifact.product
-        fingerprint = artifact.fingerprint
-        seconds["teacher"] = report["seconds"]
-        about_teacher = {
-            "backbone": config.teacher.backbone.name,
-            **{name: report.get(name) for name in PARTS if name in report},
-            "best_epoch": report["best_epoch"],
-            "stopped_early": report.get("stopped_early"),
-            "fingerprint": fingerprint,
-            "artifact": os.path.relpath(artifact.folder, folder),
-        }
-        log.info("teacher %s: %s", config.teacher.backbone.name, _say(about_teacher))
-    if "matcher" in config.stages:
-        matcher, report = finished(MatcherStage(context)).product
-        seconds["matcher"] = report["seconds"]
-    if "student" in config.stages:
-        data = context.data("student", "rgb")
-        if teacher is not None:
-            if config.student.teacher == "stored":
-                stage = StoreStage(context, data, teacher, fingerprint)
-                store, report = finished(stage).product
-                seconds["store"] = report["seconds"]
-            with shortages_told(config, "student", doing="pairing", half=SMALLER):
-                pairing = make_pairing(context, data, teacher, matcher, store)
-            seconds["galleries"] = pairing.seconds
-        student = train_student(
-            context, data, folder, teacher=teacher, pairing=pairing, resume=resume, store=store
-        )
-        seconds |= student.seconds
-        about_student = {
-            "backbone": config.student.backbone.name,
-            **student.measured.entries(),
-            "best_epoch": student.best_epoch,
-            "stopped_early": student.stopped_early,
-            "transport": student.transport,
-        }
-        log.info("student %s: %s", config.student.backbone.name, _say(about_student))
-    result = describe_run(
-        config, context.benchmark, teacher=about_teacher, student=about_student,
-        seconds=seconds, reused=reused, device=compute_device(context), artifacts=usage.used,
+    work = Workplace(folder, context.artifacts, resume, config.force, usage)
+    done = Done()
+    for stage in plan(config):
+        result = stage.of(context, done.only(stage.requires)).run(work)
+        done.add(stage.name, result)
+        if result.artifact is not None:
+            bring_curves(config, result.artifact, folder)
+        if result.report.get("validation"):
+            log.info("%s %s: %s", stage.name, _backbone(config, stage.name), _say(result.report))
+    described = describe_run(
+        config, context.benchmark, stages=_entries(config, done, folder),
+        seconds=_seconds(done), reused=[name for name, r in done.results.items() if r.reused],
+        device=compute_device(config.trainer), artifacts=usage.used,
     )  # fmt: skip
     if first_rank():
-        write_json(folder / RESULT, result)
+        write_json(folder / RESULT, described)
         log.info("result: %s", folder / RESULT)
     part()
-    return result
+    return described
+
+
+def _entries(config: Config, done: Done, folder: Path) -> dict[str, dict[str, Any] | None]:
+    """What result.json says of each stage that trains a network; None for one that is left out."""
+    entries: dict[str, dict[str, Any] | None] = {}
+    for name in trained_stages():
+        result = done.results.get(name)
+        if result is None:
+            entries[name] = None
+            continue
+        # What an earlier version of a kept stage did not know.
+        unknown = dict.fromkeys(("metrics", "interval", "validation", "stopped_early"))
+        entry = {"backbone": _backbone(config, name), **unknown, **result.report}
+        if result.artifact is not None:
+            entry["fingerprint"] = result.fingerprint
+            entry["artifact"] = os.path.relpath(result.artifact, folder)
+        entries[name] = entry
+    return entries
+
+
+def _seconds(done: Done) -> dict[str, float]:
+    """What each stage took; 0 for one that is left out."""
+    seconds = dict.fromkeys(timed(), 0.0)
+    for result in done.results.values():
+        seconds |= result.seconds
+    return seconds
+
+
+def _backbone(config: Config, stage: str) -> str:
+    name: str = getattr(config, stage).backbone.name
+    return name
 
 
 def _packs(context: Context) -> set[Path]:

@@ -6,22 +6,26 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
 from ackd.backbones import Backbone, Outputs
+from ackd.config.schema import Config
 from ackd.data.benchmark import TRAIN
 from ackd.modules import TeacherStore, UnpairedDataModule, open_store, write_store
-from ackd.runs.ranks import first_rank
+from ackd.runs.ranks import compute_device, first_rank
 from ackd.runs.resources import shortages_told
-from ackd.stages.context import Context
 from ackd.stages.objective import reads
-from ackd.stages.pairing import compute_device
-from ackd.utils.io import read_json, write_json
+from ackd.stages.stage import Done, KeptStage
+from ackd.stages.teacher import TeacherStage
+from ackd.utils.io import write_json
 from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
+
+if TYPE_CHECKING:
+    from ackd.stages.context import Context
 
 __all__ = ["StoreStage"]
 
@@ -29,7 +33,7 @@ __all__ = ["StoreStage"]
 SMALLER = "smaller images (data.size=N), or a smaller teacher.backbone.name"
 
 
-class StoreStage:
+class StoreStage(KeptStage[TeacherStore]):
     """Runs the teacher once over the MS training images: in eval mode, unaugmented, in float32.
 
     The ranks share the pass; the first one writes, so that any file system will do. Every student
@@ -38,49 +42,61 @@ class StoreStage:
     """
 
     name = "store"
-    format_version = 1
+    requires = (TeacherStage.name,)
 
     def __init__(
-        self, context: Context, data: UnpairedDataModule, teacher: Backbone, fingerprint: str
+        self,
+        config: Config,
+        data: UnpairedDataModule,
+        teacher: Backbone,
+        fingerprint: str,
     ) -> None:
         """Say what is stored.
 
         Args:
-            context: Of the run.
+            config: Of the run.
             data: Serves the MS images.
             teacher: Trained.
             fingerprint: Of the teacher's own stage.
         """
-        self.context = context
+        self.config = config
         self.data = data
         self.teacher = teacher
         self.fingerprint = fingerprint
+        self.patches = "z" in reads(config)
+
+    @classmethod
+    def of(cls, context: Context, done: Done) -> Self:
+        """It needs the teacher, and what the student's losses read of it."""
+        teacher = done.result(TeacherStage)
+        if teacher is None:
+            raise ValueError("the teacher's outputs need a teacher")
+        data = context.training("student").data
+        return cls(context.config, data, teacher.product, teacher.fingerprint)
 
     def shaped_by(self) -> dict[str, Any]:
         """The teacher to its last bit, for one trained anew has its name; images and format."""
-        config, benchmark = self.context.config, self.context.benchmark
         return {
             "teacher": self.fingerprint,
             "weights": _digest(self.teacher),
-            "ms": benchmark.ms.fingerprint,
-            "normalise": config.data.normalise,
-            "patches": "z" in reads(config),
+            "ms": self.data.benchmark.ms.fingerprint,
+            "normalise": self.config.data.normalise,
+            "patches": self.patches,
         }
 
     def train(self, folder: Path, *, resume: bool) -> None:
         """Compute and write the store; what an earlier attempt left is written over."""
         del resume
         began = time.perf_counter()
-        config = self.context.config
         rows = self.data.rows(TRAIN, "ms")
-        device = compute_device(self.context)
+        device = compute_device(self.config.trainer)
         told = shortages_told(
-            config, "teacher", doing="pass of the teacher over the MS images", half=SMALLER
+            self.config, "teacher", doing="pass of the teacher over the MS images", half=SMALLER
         )
         with told, eval_mode(self.teacher.to(device)):
             blocks = self._blocks(device)
             if first_rank():
-                write_store(folder, rows, blocks, patches="z" in reads(config))
+                write_store(folder, rows, blocks, patches=self.patches)
                 write_json(folder / "metrics.json", {"seconds": time.perf_counter() - began})
             else:
                 for _ in blocks:
@@ -88,23 +104,21 @@ class StoreStage:
 
     def _blocks(self, device: torch.device) -> Iterator[Outputs]:
         grids: list[tuple[int, int]] = []
-        patches = "z" in reads(self.context.config)
 
         def look(batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
             z, zbar, logits, grid = self.teacher(batch["ms"])
             grids.append(grid)
             # What is not kept does not travel either.
-            return z if patches else z[:, :0], zbar, logits
+            return z if self.patches else z[:, :0], zbar, logits
 
         rows = self.data.rows(TRAIN, "ms")
         swept = self.data.sweep("ms", rows, device, look)
         for z, zbar, logits in tracked(swept, "teacher's outputs", self.data.sweep_length(rows)):
             yield Outputs(z, zbar, logits, grids[-1])
 
-    @staticmethod
-    def load(folder: Path) -> tuple[TeacherStore, dict[str, Any]]:
-        """Open a finished store, and read what it took."""
-        return open_store(folder), read_json(folder / "metrics.json")
+    def load(self, folder: Path) -> TeacherStore:
+        """Open a finished store."""
+        return open_store(folder)
 
 
 def _digest(network: Backbone) -> str:

@@ -3,106 +3,114 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
-import lightning.pytorch as pl
-
-from ackd.backbones import Backbone
-from ackd.data.benchmark import TEST
-from ackd.modules import TeacherStore, UnpairedDataModule
-from ackd.runs.checkpoints import epoch_of, last_checkpoint
-from ackd.runs.predictions import Measured, measure, write_predictions
-from ackd.runs.resources import shortages_of_test_told
-from ackd.stages.context import Context
+from ackd.backbones import Backbone, Outputs
+from ackd.modules import TeacherStore
 from ackd.stages.export import export_student
-from ackd.stages.fitting import fit
 from ackd.stages.lesson import make_lesson
-from ackd.stages.pairing import Pairing
-from ackd.tracking.loggers import log_options, run_loggers, watchers
+from ackd.stages.objective import try_losses
+from ackd.stages.pairing import Pairing, PairingStage
+from ackd.stages.stage import Done, Stage, StageResult, Workplace
+from ackd.stages.store import StoreStage
+from ackd.stages.teacher import TeacherStage
+from ackd.stages.training import Training
+from ackd.stages.trial import Role
+from ackd.tracking.loggers import log_options, watchers
 
-__all__ = ["StudentResult", "train_student"]
+if TYPE_CHECKING:
+    from ackd.stages.context import Context
+
+__all__ = ["StudentStage"]
 
 log = logging.getLogger("ackd")
 
 
-@dataclass(frozen=True)
-class StudentResult:
-    """What was measured.
+class StudentStage(Stage[Backbone]):
+    """Trains the student in the run folder, and leaves it alone in ``student.pt``."""
 
-    Attributes:
-        measured: By the weights of the chosen epoch.
-        best_epoch: The chosen one, counted from 0.
-        stopped_early: See :class:`ackd.stages.fitting.Fitted`.
-        seconds: Of the stage and of its parts.
-        transport: Curves of the transport cost by name, and their ``"epoch"``; None where it was
-            not measured.
-    """
+    name = "student"
+    requires = (TeacherStage.name, StoreStage.name, PairingStage.name)
 
-    measured: Measured
-    best_epoch: int
-    stopped_early: dict[str, Any] | None
-    seconds: dict[str, float]
-    transport: dict[str, list[float]] | None
+    def __init__(
+        self,
+        training: Training,
+        *,
+        teacher: Backbone | None = None,
+        pairing: Pairing | None = None,
+        store: TeacherStore | None = None,
+    ) -> None:
+        """Say what is trained.
 
+        Args:
+            training: Serves RGB batches.
+            teacher: None for the baseline.
+            pairing: Its galleries and first pairs; None for the baseline.
+            store: What the teacher says of the MS training images; without it, it looks at each
+                batch.
+        """
+        self.training = training
+        self.teacher = teacher
+        self.pairing = pairing
+        self.store = store
 
-def train_student(
-    context: Context,
-    data: UnpairedDataModule,
-    folder: Path,
-    *,
-    teacher: Backbone | None,
-    pairing: Pairing | None,
-    resume: bool,
-    store: TeacherStore | None = None,
-) -> StudentResult:
-    """Train, choose the epoch by validation, test, and leave the student alone in ``student.pt``.
+    @classmethod
+    def check(cls, context: Context) -> None:
+        """See that labels and images fit."""
+        context.training(cls.name).check()
 
-    Args:
-        context: Of the run.
-        data: Serves RGB batches.
-        folder: Of the run.
-        teacher: None for the baseline.
-        pairing: Its galleries and first pairs; None for the baseline.
-        resume: Go on from the last checkpoint in ``folder``, if there is one.
-        store: What the teacher says of the MS training images; without it, it looks at each batch.
-    """
-    config, benchmark = context.config, context.benchmark
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    lesson = make_lesson(context, data, teacher, pairing, store)
-    module = lesson.module
-    task = module.task
-    checkpoint = last_checkpoint(folder) if resume else None
-    if checkpoint is not None:
-        log.info("going on from %s", checkpoint)
-    with run_loggers(
-        config, "student", folder,
-        keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
-        notes=benchmark.notes,
-    ) as loggers:  # fmt: skip
-        fitted = fit(
-            module, data, config, stage="student", folder=folder, seed=config.seed,
-            max_epochs=config.student.max_epochs, monitor=task.monitor, mode=task.mode,
-            loggers=loggers, checkpoint=checkpoint, callbacks=[
-                *lesson.callbacks,
-                *watchers(config, loggers, pairs=pairing is not None),
-            ],
-        )  # fmt: skip
-        names = data.names(TEST)
-        with shortages_of_test_told(config, "student"):
-            measured = measure(fitted.trainer, module, data, names, "student")
-        log_options(loggers, config, measured)
-    if fitted.trainer.is_global_zero:
-        write_predictions(folder, module, names)
-        export_student(
-            folder / "student.pt", context, module.backbone, data, measured=measured,
-            epoch=fitted.epoch,
-        )  # fmt: skip
-    seconds = {
-        "distill": fitted.seconds,
-        "dynm": lesson.dynm.seconds if lesson.dynm is not None else 0.0,
-        "planner": module.objective.stopwatch.seconds,
-    }
-    curves = lesson.transport.curves if lesson.transport is not None else None
-    return StudentResult(measured, fitted.epoch, fitted.stopped_early, seconds, curves)
+    @classmethod
+    def networks(cls, context: Context) -> Sequence[Role]:
+        """The student alone."""
+        return (Role.of_classifier(context.training(cls.name)),)
+
+    @classmethod
+    def try_losses(cls, context: Context, outputs: Mapping[str, Outputs]) -> None:
+        """Try every term of the loss, where there is a teacher."""
+        student, teacher = (
+            outputs.get(f"{name}.backbone") for name in (cls.name, TeacherStage.name)
+        )
+        if student is not None and teacher is not None:
+            try_losses(context.config, context.classes, student, teacher)
+
+    @classmethod
+    def of(cls, context: Context, done: Done) -> Self:
+        """It needs whatever there is of a teacher, its outputs and pairs."""
+        return cls(
+            context.training(cls.name),
+            teacher=done.product(TeacherStage),
+            pairing=done.product(PairingStage),
+            store=done.product(StoreStage),
+        )
+
+    def run(self, work: Workplace) -> StageResult[Backbone]:
+        """Train, choose the epoch by validation, test and export."""
+        training, folder = self.training, work.folder
+        training.seed_everything()
+        lesson = make_lesson(training, self.teacher, self.pairing, self.store)
+        module = lesson.module
+        with training.session(folder, resume=work.resume) as session:
+            if session.checkpoint is not None:
+                log.info("going on from %s", session.checkpoint)
+            pairs = self.pairing is not None
+            shown = watchers(training.config, session.loggers, pairs=pairs)
+            fitted = session.fit(
+                module, monitor=module.task.monitor, mode=module.task.mode,
+                callbacks=[*lesson.callbacks, *shown],
+            )  # fmt: skip
+            measured = session.measure(module, fitted)
+            log_options(session.loggers, training.config, measured)
+        if fitted.trainer.is_global_zero:
+            export_student(
+                folder / "student.pt", training.config, module.backbone, training.data,
+                measured=measured, epoch=fitted.epoch,
+            )  # fmt: skip
+        seconds = {
+            "distill": fitted.seconds,
+            "dynm": lesson.dynm.seconds if lesson.dynm is not None else 0.0,
+            "planner": module.objective.stopwatch.seconds,
+        }
+        curves = lesson.transport.curves if lesson.transport is not None else None
+        report = {**measured.entries(), **fitted.entries(), "transport": curves}
+        return StageResult(module.backbone, seconds, report)

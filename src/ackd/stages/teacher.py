@@ -2,106 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import lightning.pytorch as pl
+from typing import TYPE_CHECKING, Any, Self
 
 from ackd.backbones import Backbone
-from ackd.config.schema.identity import (
-    shaping_augmentation,
-    shaping_callbacks,
-    shaping_trainer_options,
-    weights_digest,
-)
-from ackd.data.benchmark import TEST
 from ackd.modules import TeacherModule
-from ackd.runs.checkpoints import epoch_of, last_checkpoint
-from ackd.runs.predictions import measure, write_predictions
-from ackd.runs.resources import shortages_of_test_told
 from ackd.runs.result import validation_of_epoch
-from ackd.stages.context import Context
-from ackd.stages.fitting import finite_weights, fit
-from ackd.tracking.loggers import run_loggers, watchers
-from ackd.utils.io import read_json, save_tensors, write_json
+from ackd.stages.fitting import finite_weights
+from ackd.stages.stage import Done, KeptStage
+from ackd.stages.training import Training
+from ackd.stages.trial import Role
+from ackd.tracking.loggers import watchers
+from ackd.utils.io import save_tensors, write_json
+
+if TYPE_CHECKING:
+    from ackd.stages.context import Context
 
 __all__ = ["TeacherStage"]
 
 
-class TeacherStage:
+class TeacherStage(KeptStage[Backbone]):
     """Trains the teacher; leaves ``weights.pt``, ``metrics.json`` and ``predictions.csv``."""
 
     name = "teacher"
-    format_version = 1
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, training: Training) -> None:
+        self.training = training
+
+    @classmethod
+    def check(cls, context: Context) -> None:
+        """See that labels and images fit."""
+        context.training(cls.name).check()
+
+    @classmethod
+    def networks(cls, context: Context) -> Sequence[Role]:
+        """The teacher alone."""
+        return (Role.of_classifier(context.training(cls.name)),)
+
+    @classmethod
+    def of(cls, context: Context, done: Done) -> Self:
+        """It needs nothing of earlier stages."""
+        del done
+        return cls(context.training(cls.name))
 
     def shaped_by(self) -> dict[str, Any]:
         """The MS images with their splits, and the teacher's own options."""
-        config, benchmark = self.context.config, self.context.benchmark
+        training = self.training
         return {
-            "ms": benchmark.ms.fingerprint,
-            "classes": list(benchmark.classes),
-            "normalise": config.data.normalise,
-            "augment": config.data.augment,
-            **shaping_augmentation(config, "ms"),
-            "options": config.teacher.model_dump(mode="json"),
-            **weights_digest(config.teacher.backbone),
-            "trainer": shaping_trainer_options(config.trainer),
-            **shaping_callbacks(config, self.name),
-        }
-
-    def build(self, *, fresh: bool = True) -> Backbone:
-        """The network; ``fresh`` for the weights that training starts from."""
-        options = self.context.config.teacher.backbone
-        return self.context.backbone(
-            options, "ms", self.context.classes, "teacher.backbone", fresh=fresh
-        )
+            "ms": training.scenes.fingerprint, "classes": list(training.classes),
+            **training.shape(),
+        }  # fmt: skip
 
     def train(self, folder: Path, *, resume: bool) -> None:
         """Train, choose the epoch by validation, test."""
-        config, benchmark = self.context.config, self.context.benchmark
-        pl.seed_everything(config.teacher.seed, workers=True, verbose=False)
-        task = self.context.task("teacher")
+        training, task = self.training, self.training.task()
+        training.seed_everything()
         module = TeacherModule(
-            self.build(), self.context.optimizer("teacher"), task=task,
-            schedule=self.context.schedule("teacher"),
-        )  # fmt: skip
-        data = self.context.data("teacher", "ms")
-        checkpoint = last_checkpoint(folder) if resume else None
-        with run_loggers(
-            config, "teacher", folder,
-            keep_until_epoch=epoch_of(checkpoint), resumed=checkpoint is not None,
-            notes=benchmark.notes,
-        ) as loggers:  # fmt: skip
-            fitted = fit(
-                module, data, config, stage="teacher", folder=folder, seed=config.teacher.seed,
-                max_epochs=config.teacher.max_epochs, monitor=task.monitor, mode=task.mode,
-                loggers=loggers, checkpoint=checkpoint, callbacks=watchers(config, loggers),
+            training.network(), training.optimizer(), task=task, schedule=training.schedule()
+        )
+        with training.session(folder, resume=resume) as session:
+            fitted = session.fit(
+                module, monitor=task.monitor, mode=task.mode,
+                callbacks=watchers(training.config, session.loggers),
             )  # fmt: skip
-            names = data.names(TEST)
-            with shortages_of_test_told(config, "teacher"):
-                measured = measure(fitted.trainer, module, data, names, "teacher")
+            measured = session.measure(module, fitted)
         if fitted.trainer.is_global_zero:
-            write_predictions(folder, module, names)
             save_tensors(folder / "weights.pt", module.backbone.state_dict())
             write_json(
                 folder / "metrics.json",
-                measured.entries()
-                | {
-                    "best_epoch": fitted.epoch,
-                    "stopped_early": fitted.stopped_early,
-                    "seconds": fitted.seconds,
-                },
+                measured.entries() | fitted.entries() | {"seconds": fitted.seconds},
             )
 
-    def load(self, folder: Path) -> tuple[Backbone, dict[str, Any]]:
-        """Read a finished teacher: the network and what was measured."""
-        backbone = self.build(fresh=False)
+    def load(self, folder: Path) -> Backbone:
+        """Read a finished teacher."""
+        backbone = self.training.network(fresh=False)
         backbone.load_state_dict(finite_weights(folder / "weights.pt", self.name))
-        report = read_json(folder / "metrics.json")
+        return backbone
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        """Read what was measured."""
+        report = super().report(folder)
         if "validation" not in report:  # of an earlier version
             epoch = report["best_epoch"]
             report["validation"] = validation_of_epoch(folder / "metrics.csv", epoch)
-        return backbone, report
+        return report

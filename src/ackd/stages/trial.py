@@ -24,22 +24,15 @@ from ackd.errors import AckdError, ConfigError
 from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.loading import Side
 from ackd.runs.resources import shortages_told
-from ackd.stages.objective import try_losses
+from ackd.stages.plan import plan
 from ackd.utils.memory import out_of_memory
 
 if TYPE_CHECKING:
     from ackd.config.schema import BackboneConfig, Config
-    from ackd.stages.context import Context
+    from ackd.stages.context import Context, Networks
+    from ackd.stages.training import Training
 
-__all__ = [
-    "Role",
-    "fetch_weights",
-    "image_size",
-    "roles",
-    "try_augmentations",
-    "try_network",
-    "try_run",
-]
+__all__ = ["Role", "fetch_weights", "image_size", "try_augmentations", "try_network", "try_run"]
 
 log = logging.getLogger("ackd")
 
@@ -67,34 +60,19 @@ class Role:
     classes: int
     sizes: tuple[ImageSize, ...]
 
+    @classmethod
+    def of_classifier(cls, training: Training) -> Role:
+        """The network of a stage that classifies its side of the images."""
+        return cls(
+            f"{training.name}.backbone", training.options.backbone, training.side,
+            len(training.classes), (image_size(training.scenes),),
+        )  # fmt: skip
+
 
 def image_size(scenes: SceneSet) -> ImageSize:
     """(H, W) of all images of a side."""
     height, width = scenes.images.shape[2:]
     return height, width
-
-
-def roles(context: Context) -> list[Role]:
-    """The networks of a run, in the order in which they are trained."""
-    config, bench = context.config, context.benchmark
-    size: dict[Side, ImageSize] = {
-        "ms": image_size(bench.ms),
-        "rgb": image_size(bench.rgb),
-    }  # fmt: skip
-    found = []
-    for stage in config.stages:
-        options = getattr(config, stage).backbone
-        option = f"{stage}.backbone"
-        if stage == "teacher":
-            found.append(Role(option, options, "ms", context.classes, (size["ms"],)))
-        elif stage == "student":
-            found.append(Role(option, options, "rgb", context.classes, (size["rgb"],)))
-        else:
-            found.append(Role(option, options, "ms", 0, (size["ms"],)))
-            # It is trained on pseudo-RGB, which is as large as MS images.
-            seen = tuple(dict.fromkeys((size["rgb"], size["ms"])))
-            found.append(Role(option, options, "rgb", 0, seen))
-    return found
 
 
 def fetch_weights(config: Config) -> None:
@@ -158,20 +136,20 @@ def try_run(context: Context) -> None:
     """
     outputs: dict[str, Outputs] = {}
     with isolate_rng(include_cuda=False):
-        for role in roles(context):
-            # Two images at a time, which is as few as training allows.
-            less = f"smaller images (data.size=N) or a smaller {role.option}.name"
-            stage = role.option.split(".")[0]
-            with shortages_told(
-                context.config, stage, doing=f"first try of the {stage}", half=less
-            ):
-                outputs[role.option] = try_network(context, role)
-        student, teacher = (outputs.get(f"{stage}.backbone") for stage in ("student", "teacher"))
-        if student is not None and teacher is not None:
-            try_losses(context.config, context.classes, student, teacher)
+        stages = plan(context.config)
+        for stage in stages:
+            for role in stage.networks(context):
+                # Two images at a time, which is as few as training allows.
+                less = f"smaller images (data.size=N) or a smaller {role.option}.name"
+                with shortages_told(
+                    context.config, stage.name, doing=f"first try of the {stage.name}", half=less
+                ):
+                    outputs[role.option] = try_network(context.networks, role)
+        for stage in stages:
+            stage.try_losses(context, outputs)
 
 
-def try_network(context: Context, role: Role) -> Outputs:
+def try_network(networks: Networks, role: Role) -> Outputs:
     """Run a network on black images, training with a batch of two and evaluating.
 
     Returns:
@@ -181,7 +159,7 @@ def try_network(context: Context, role: Role) -> Outputs:
         ConfigError: It cannot serve for the size of the images; sizes that fit are named.
     """
     with _quiet():
-        network = context.backbone(
+        network = networks.build(
             role.options, role.side, role.classes, role.option, fresh=False, compiled=False
         )
     outputs = None

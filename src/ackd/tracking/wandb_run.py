@@ -13,6 +13,7 @@ from typing import Any
 
 from ackd.callbacks.lenient import lenient
 from ackd.config.schema import Config
+from ackd.config.schema.stages import kept_stages
 from ackd.runs.ranks import first_rank
 from ackd.tracking.lenient import LenientWandbLogger
 
@@ -166,11 +167,11 @@ def _settings() -> Any:
 def run_name(config: Config, stage: str) -> str:
     """What a run is called in W&B.
 
-    Teachers and matchers serve all methods and seeds of the students, so they are named after
-    themselves; a student is named after what was varied.
+    A stage that is kept serves all methods and seeds of the students, so it is named after
+    itself; a student is named after what was varied.
     """
-    if stage in ("teacher", "matcher"):
-        options = config.teacher if stage == "teacher" else config.matcher
+    if stage in kept_stages():
+        options = getattr(config, stage)
         return f"{stage} {options.backbone.name} s{options.seed}"
     chosen = config.logger.wandb.name if config.logger.wandb is not None else None
     return chosen or f"{config.name} {config.method} s{config.seed}"

@@ -21,6 +21,7 @@ from ackd.config.launch.schedules import check_schedule
 from ackd.config.launch.targets import check_target, instantiate
 from ackd.config.launch.trainer import check_trainer
 from ackd.config.schema import BackboneConfig, Config
+from ackd.config.schema.stages import trained_stages
 from ackd.errors import ConfigError
 
 __all__ = ["check_buildable"]
@@ -33,7 +34,7 @@ def check_buildable(config: Config) -> None:
         ConfigError: One of them cannot be built; the option is named.
     """
     with torch.random.fork_rng(devices=[]):
-        for stage in ("teacher", "matcher", "student"):
+        for stage in trained_stages():
             options = getattr(config, stage)
             optimizer = _check_optimizer(options.optimizer, f"{stage}.optimizer")
             check_schedule(options, f"{stage}.scheduler", optimizer)
@@ -44,12 +45,14 @@ def check_buildable(config: Config) -> None:
         check_trainer(config.trainer)
         check_callbacks(config)
         # all of the files' bands, however many (data.bands=null), change no width that is checked
-        bands = {"teacher": len(config.data.bands or "RGB"), "matcher": 3, "student": 3}
+        bands = {"ms": len(config.data.bands or "RGB"), "rgb": 3}
         side = getattr(config.data, "size", None)
         size = None if side is None else (side, side)
         z_dims = {
-            stage: _z_dim(getattr(config, stage).backbone, bands[stage], size, f"{stage}.backbone")
-            for stage in bands
+            name: _z_dim(
+                getattr(config, name).backbone, bands[stage.side], size, f"{name}.backbone"
+            )
+            for name, stage in trained_stages().items()
         }
         if config.aligns:
             with torch.device("meta"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ackd.config.schema import Config
-from ackd.config.schema.stages import SWITCHES
+from ackd.config.schema.stages import SWITCHES, trained_stages
 from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["check_consistency"]
@@ -96,7 +96,7 @@ def _consistent_data(config: Config) -> None:
 
 def _consistent_stages(config: Config) -> None:
     """Refuse options that have no effect without another one."""
-    for stage in ("teacher", "matcher", "student"):
+    for stage in trained_stages():
         for section, switch in SWITCHES.items():
             options = getattr(getattr(config, stage), section)
             given = options.model_dump(exclude_defaults=True)

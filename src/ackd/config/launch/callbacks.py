@@ -15,11 +15,11 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from ackd.config.launch.targets import check_target, instantiate
 from ackd.config.schema import Config
+from ackd.config.schema.stages import trained_stages
 from ackd.errors import ConfigError
 
 __all__ = ["callbacks_of", "check_callbacks"]
 
-STAGES = ("teacher", "matcher", "student")
 # Files beside which a checkpoint of the user's may be, but which it may not replace.
 TAKEN = ("best", "last", "previous")
 
@@ -39,7 +39,7 @@ def check_callbacks(config: Config) -> None:
     Raises:
         ConfigError: One cannot; the option is named.
     """
-    for stage in STAGES:
+    for stage in trained_stages():
         names = list(config.callbacks_of(stage))
         # Lightning keeps the state of callbacks by this key.
         keys = {ModelCheckpoint().state_key: "checkpoints/last.ckpt"}

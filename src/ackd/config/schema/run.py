@@ -20,13 +20,16 @@ from pydantic import (
 
 from ackd.config.schema.data import DataConfig, Mark, PathText, Seed
 from ackd.config.schema.stages import (
+    PLAN,
     BackboneConfig,
     CallbackConfig,
     MatcherConfig,
     Name,
+    PlannedStage,
     PositiveFloat,
     SchedulerConfig,
     Section,
+    StagesConfig,
     StudentConfig,
     TeacherConfig,
 )
@@ -189,22 +192,17 @@ def _switched_on(value: Any) -> Any:
     return {name: one for name, one in value.items() if one is not None}
 
 
-class Config(Section):
+class Config(StagesConfig):
     """The whole configuration of one run."""
 
     name: Annotated[Name, Mark.LABEL]
     method: Name
     recipe: Name
     seed: Seed
-    until: Annotated[Literal["teacher", "matcher", "student"], Mark.LABEL]
-    force: Annotated[list[Literal["teacher", "store", "matcher"]], Mark.FREE]
     ckpt_path: Annotated[PathText | None, Mark.FREE]
     outputs: Annotated[PathText, Mark.FREE, Field(min_length=1)]
     artifacts: Annotated[PathText, Mark.FREE, Field(min_length=1)]
     data: DataConfig
-    teacher: TeacherConfig
-    matcher: MatcherConfig
-    student: StudentConfig
     matching: MatchingConfig
     dynm: DynMConfig
     planner: PlannerConfig
@@ -245,14 +243,19 @@ class Config(Section):
         return (self.ska.ot1 or self.ska.ot2) and self.loss.alignment > 0
 
     @property
+    def plan(self) -> list[PlannedStage]:
+        """The stages of this run in their order: what it needs, up to ``until`` and with it."""
+        last = [stage.name for stage in PLAN].index(self.until)
+        return [
+            stage
+            for number, stage in enumerate(PLAN)
+            if number == last or (number < last and stage.needed(self))
+        ]
+
+    @property
     def stages(self) -> list[str]:
-        """The stages of this run, in their order."""
-        wanted = {
-            "teacher": self.distils or self.until == "teacher",
-            "matcher": self.until == "matcher" or (self.needs_matcher and self.until == "student"),
-            "student": self.until == "student",
-        }
-        return [stage for stage, needed in wanted.items() if needed]
+        """The names of those that train a network, and have options under their name."""
+        return [stage.name for stage in self.plan if stage.trains]
 
     @property
     def needs_matcher(self) -> bool:

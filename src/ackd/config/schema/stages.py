@@ -1,9 +1,15 @@
-"""How a stage is trained: the network, its optimizer, and how the learning rate changes."""
+"""The stages of a run: which there are, when each is needed, and how each is trained.
+
+What a stage does is in the file of its name in ``ackd.stages``. Its name and its options are here,
+and whatever else lists stages (``until``, ``force``, the seconds of a result, the columns of a
+report) is made from :data:`PLAN`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -20,9 +26,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from ackd.config.schema.data import PathText, Seed
+from ackd.config.schema.data import Mark, PathText, Seed
+
+if TYPE_CHECKING:
+    from ackd.config.schema.run import Config
 
 __all__ = [
+    "PLAN",
     "SWITCHES",
     "BackboneConfig",
     "CallbackConfig",
@@ -31,16 +41,89 @@ __all__ = [
     "EarlyStoppingConfig",
     "MatcherConfig",
     "Name",
+    "PlannedStage",
     "PositiveFloat",
     "SchedulerConfig",
     "Section",
+    "StagesConfig",
     "StudentConfig",
     "TeacherConfig",
     "TrainingConfig",
+    "kept_stages",
+    "timed",
+    "trained_stages",
 ]
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage as options, results and reports know it.
+
+    Attributes:
+        name: Of its file in ``ackd.stages``, of its folder among the artifacts, in ``force``, and
+            of the options of a stage that trains a network.
+        needed: Whether a run that is not stopped earlier has it.
+        side: The images that it is trained, validated and tested on.
+        trains: Whether it trains a network, so that it has options and may be the last one.
+        kept: Whether finished ones are stored among the artifacts and used by other runs.
+        seconds: What it times, as result.json calls it, with a title; by default the stage itself.
+    """
+
+    name: str
+    needed: Callable[[Config], bool]
+    side: Literal["ms", "rgb"] = "ms"
+    trains: bool = True
+    kept: bool = True
+    seconds: Mapping[str, str] = field(default_factory=dict)
+
+
+#: Every stage, in the order in which a run goes through them.
+PLAN = (
+    PlannedStage("teacher", lambda config: config.distils),
+    PlannedStage("matcher", lambda config: config.needs_matcher),
+    PlannedStage(
+        "store", lambda config: config.distils and config.student.teacher == "stored",
+        trains=False, seconds={"store": "Teacher's outputs"},
+    ),
+    PlannedStage(
+        "pairing", lambda config: config.distils,
+        trains=False, kept=False, seconds={"galleries": "Galleries"},
+    ),
+    PlannedStage(
+        "student", lambda config: True, side="rgb", kept=False,
+        seconds={"distill": "Distillation", "dynm": "of it DynM", "planner": "of it Planner"},
+    ),
+)  # fmt: skip
+
+
+def trained_stages() -> dict[str, PlannedStage]:
+    """The stages that train a network, by name."""
+    return {stage.name: stage for stage in PLAN if stage.trains}
+
+
+def kept_stages() -> dict[str, PlannedStage]:
+    """The stages that are stored among the artifacts, by name."""
+    return {stage.name: stage for stage in PLAN if stage.kept}
+
+
+def timed() -> dict[str, str]:
+    """What result.json has seconds of, with titles."""
+    return {
+        key: title
+        for stage in PLAN
+        for key, title in (stage.seconds or {stage.name: stage.name.capitalize()}).items()
+    }
+
+
+if TYPE_CHECKING:
+    TrainedStage: TypeAlias = str
+    KeptStage: TypeAlias = str
+else:
+    TrainedStage = Literal[tuple(trained_stages())]
+    KeptStage = Literal[tuple(kept_stages())]
 
 
 class Section(BaseModel):
@@ -189,7 +272,7 @@ class CallbackConfig(Section):
 
     target: Annotated[str, Field(min_length=1, alias="_target_")]
     stages: Annotated[
-        list[Literal["teacher", "matcher", "student"]] | None,
+        list[TrainedStage] | None,
         Field(min_length=1, alias="_stages_"),
     ] = None
 
@@ -282,3 +365,13 @@ class StudentConfig(ClassifierConfig):
 
     augment_ms: bool = False
     teacher: Literal["stored", "live"] = "stored"
+
+
+class StagesConfig(Section):
+    """The part of a configuration that says which stages a run has, and how each is trained."""
+
+    until: Annotated[TrainedStage, Mark.LABEL]
+    force: Annotated[list[KeptStage], Mark.FREE]
+    teacher: TeacherConfig
+    matcher: MatcherConfig
+    student: StudentConfig
