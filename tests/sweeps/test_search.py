@@ -138,7 +138,7 @@ def test_the_exit_code_of_a_diverged_run_is_told_apart(
     study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = "print('ackd: The training of the student has diverged'); sys.exit(3)"
-    study.options = options(trials=2)
+    study.options = options(trials=2, metric="val/oa", direction="maximize")
 
     def next_job(study: Study, record: Record, shared: list[str]) -> tuple[Any, Any]:
         watched, _ = study.ask()
