@@ -24,9 +24,11 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        device = next(
-            (a.device.type for a in (*args, *kwargs.values()) if isinstance(a, Tensor)), "cpu"
-        )
+        device = "cpu"
+        for a in (*args, *kwargs.values()):  # torch 2.6 does not compile next() with a default
+            if isinstance(a, Tensor):
+                device = a.device.type
+                break
         raised = tuple(_raise(a) for a in args)
         named = {name: _raise(a) for name, a in kwargs.items()}
         with torch.autocast(device_type=device, enabled=False):
@@ -115,10 +117,16 @@ _exact_gram.register_autograd(_gram_backward, setup_context=_save_matrix)
 
 @contextmanager
 def _ieee_float32() -> Iterator[None]:
-    backends = (
-        torch.backends.cuda.matmul,
-        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
-    )
+    if not hasattr(torch.backends.mkldnn, "matmul"):
+        # Before torch 2.9 one setting governs every device.
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(precision)
+        return
+    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
     before = [backend.fp32_precision for backend in backends]
     for backend in backends:
         backend.fp32_precision = "ieee"

@@ -45,7 +45,9 @@ def _sections(annotation: object) -> list[type[Any]]:
 
 def _fields(section: type[Any]) -> dict[str, FieldInfo]:
     """The options of a section, a model or a dataclass; a constant is not an option."""
-    known: dict[str, FieldInfo] = section.__pydantic_fields__
+    known: dict[str, FieldInfo] = (
+        section.model_fields if issubclass(section, BaseModel) else section.__pydantic_fields__
+    )
     return {name: field for name, field in known.items() if field.init is not False}
 
 
