@@ -208,6 +208,44 @@ def test_a_worker_that_was_killed_says_what_helps(
         run(tmp_path, "method=baseline", "loader.num_workers=2")
 
 
+# As PyTorch says it.
+BUS = (
+    "DataLoader worker (pid 71) is killed by signal: Bus error. It is possible that dataloader's "
+    "workers are out of shared memory. Please try to raise your shared memory limit."
+)
+OPEN = "unable to open shared memory object </torch_7_2> in read-write mode: No space left (28)"
+ALLOCATE = (
+    "unable to allocate shared memory(shm) for file </torch_2_1>: Cannot allocate memory (12)"
+)
+OUTSIDE = ("DataLoader worker (pid 71) is killed by signal: Killed. ",
+           "DataLoader worker (pid(s) 71, 72) exited unexpectedly")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *((text, "2 loader workers of the student ran out of shared memory")
+          for text in (BUS, OPEN, ALLOCATE)),
+        *((text, "A loader worker of the student was ended from outside") for text in OUTSIDE),
+    ],
+)  # fmt: skip
+def test_what_workers_lacked_is_told_from_what_pytorch_says(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    options = toy.config(tmp_path, "loader.num_workers=2")
+    with pytest.raises(AckdError) as caught, shortages_told(options, "student"):
+        raise RuntimeError(text)
+    assert said in str(caught.value)
+    assert "loader.num_workers=0" in str(caught.value)
+    assert "--shm-size=8g" in str(caught.value)
+
+
+def test_workers_are_not_blamed_where_there_are_none(tmp_path: Path) -> None:
+    options = toy.config(tmp_path, "loader.num_workers=0")
+    with pytest.raises(RuntimeError, match="Bus error"), shortages_told(options, "student"):
+        raise RuntimeError(BUS)
+
+
 @pytest.mark.slow
 def test_a_worker_that_never_answers_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
