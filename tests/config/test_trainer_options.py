@@ -5,13 +5,11 @@ from __future__ import annotations
 import inspect
 
 import pytest
+import torch
 from lightning.pytorch import Trainer
 
-from ackd.config.launch.trainer import FILLED, RULES, check_trainer, processes
+from ackd.config.launch.trainer import BY_LIGHTNING, FILLED, RULES, check_trainer, processes
 from ackd.errors import ConfigError
-
-# Those that Lightning itself checks; the rest has a rule or is filled in.
-BY_LIGHTNING = {"accelerator", "devices", "num_nodes", "profiler"}
 
 REFUSED = [
     # Fewer images than the number says.
@@ -72,7 +70,7 @@ REFUSED = [
     ("num_sanity_val_steps", -2, "-1 for all"),
     ("log_every_n_steps", -2, "number of steps"),
     ("reload_dataloaders_every_n_epochs", -1, "from 0 on"),
-    ("profiler", "simpel", r"trainer\.profiler=simpel"),
+    ("profiler", "simpel", r"Did you mean trainer\.profiler=simple\?"),
     ("plugins", ["a"], r"trainer\.precision"),
     ("model_registry", "x", "by ackd itself"),
     # Devices that are not there.
@@ -107,7 +105,7 @@ def test_what_gives_wrong_numbers_or_none_is_refused(name: str, value: object, s
 
 def test_every_argument_of_the_trainer_has_been_thought_of() -> None:
     known = set(inspect.signature(Trainer).parameters) - {"self"}
-    assert known == set(FILLED) | set(RULES) | BY_LIGHTNING
+    assert known == set(FILLED) | set(RULES) | set(BY_LIGHTNING)
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
@@ -132,6 +130,14 @@ def test_processes_are_counted() -> None:
     assert processes({"accelerator": "cpu", "devices": 1}) == 1
     assert processes({"accelerator": "cpu", "devices": 2, "strategy": "ddp"}) == 2
     assert processes({"accelerator": "cpu", "devices": 2, "num_nodes": 3}) == 6
+
+
+def test_a_check_changes_no_setting_of_torch(caplog: pytest.LogCaptureFixture) -> None:
+    options = {"deterministic": True, "benchmark": True, "precision": "bf16-mixed"}
+    check_trainer({"accelerator": "cpu", "devices": 1, **options})
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    assert caplog.text == ""
 
 
 def test_arguments_from_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,13 @@ they would be a wrong number that nobody sees. Each is refused here, before anyt
 from __future__ import annotations
 
 import inspect
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -24,7 +23,10 @@ from ackd.config.launch.processes import check_launch
 from ackd.config.launch.targets import check_arguments
 from ackd.errors import ConfigError, did_you_mean
 
-__all__ = ["FILLED", "RULES", "Rule", "check_trainer", "processes"]
+__all__ = ["BY_LIGHTNING", "FILLED", "RULES", "Rule", "check_trainer", "processes"]
+
+# Arguments that depend on the machine; Lightning says whether they can be.
+BY_LIGHTNING = ("accelerator", "devices", "num_nodes", "strategy")
 
 EPOCHS = "teacher.max_epochs, matcher.max_epochs and student.max_epochs"
 
@@ -149,6 +151,9 @@ RULES: dict[str, Rule] = {
         "the processes of a run go through all stages side by side and each holds the whole "
         "network; use auto or ddp",
     ),
+    "profiler": Rule(
+        _one_of(None, "simple", "advanced", "pytorch"), "expected simple, advanced or pytorch"
+    ),
     "sync_batchnorm": SWITCH,
     "val_check_interval": Rule(
         _one_of(1.0, None), f"{EVERY_EPOCH}, at its end; leave it out"
@@ -187,6 +192,7 @@ def _words(name: str) -> list[str]:
         "precision": ["32-true", "bf16-mixed", "16-mixed"],
         "deterministic": ["warn"],
         "gradient_clip_algorithm": ["norm", "value"],
+        "profiler": ["simple", "advanced", "pytorch"],
     }
     return words.get(name, [])
 
@@ -206,32 +212,32 @@ def _refuse_environment() -> None:
 def processes(options: Mapping[str, Any]) -> int:
     """How many processes train together with these options.
 
+    A Fabric finds accelerator, devices and strategy as a Trainer does, and changes nothing.
+
     Raises:
         ConfigError: Lightning refuses them, e.g. devices that are not there.
     """
+    given = {name: options[name] for name in BY_LIGHTNING if name in options}
     try:
-        with _without_side_effects():
-            trainer = Trainer(
-                **options, max_epochs=1, logger=False, enable_checkpointing=False,
-                use_distributed_sampler=False, plugins=[LightningEnvironment()],
-            )  # fmt: skip
+        fabric = Fabric(**given, plugins=[LightningEnvironment()])
     except (MisconfigurationException, ValueError, TypeError, RuntimeError, ImportError) as error:
         raise ConfigError(_refused(options, error)) from error
     asked = str(options.get("precision", ""))
-    if asked in ("16", "16-mixed") and trainer.precision != "16-mixed":
+    on_cpu = fabric.device.type == "cpu"
+    if asked in ("16", "16-mixed") and on_cpu:
         raise ConfigError(
-            f"trainer.precision={asked} needs a GPU; Lightning would compute in "
-            f"{trainer.precision} on this accelerator. Use trainer.precision={trainer.precision}"
+            f"trainer.precision={asked} needs a GPU; Lightning would compute in bf16-mixed on this "
+            "accelerator. Use trainer.precision=bf16-mixed"
         )
     cores = os.cpu_count() or 1
-    count = int(trainer.num_devices)
+    count = fabric.world_size // int(options.get("num_nodes", 1))
     # Two are enough to try things out on any machine.
-    if trainer.strategy.root_device.type == "cpu" and count > max(2, cores):
+    if on_cpu and count > max(2, cores):
         raise ConfigError(
             f"trainer.devices={count} on the CPU is {count} processes, but this machine has "
             f"{cores} cores; use trainer.devices=1, which uses all of them by threads."
         )
-    return count * int(trainer.num_nodes)
+    return fabric.world_size
 
 
 def _refused(options: Mapping[str, Any], error: Exception) -> str:
@@ -263,25 +269,3 @@ def _accelerators() -> list[str]:
     found = [*(["cuda", "gpu"] if torch.cuda.is_available() else [])]
     found += ["mps", "gpu"] if torch.backends.mps.is_available() else []
     return [*dict.fromkeys(found), "cpu"]
-
-
-@contextmanager
-def _without_side_effects() -> Iterator[None]:
-    """A Trainer sets torch's determinism for good, and tells of the hardware."""
-    chatty = [logging.getLogger(f"lightning.{part}.utilities.rank_zero") for part in _PARTS]
-    levels = [logger.level for logger in chatty]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    for logger in chatty:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(chatty, levels, strict=True):
-            logger.setLevel(level)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
-
-
-_PARTS = ("pytorch", "fabric")
