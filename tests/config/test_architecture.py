@@ -29,6 +29,7 @@ ROOMS = {
     "analysis": "what the paper draws, and statistics",
     "plots": "pictures of benchmarks",
     "geo": "windows of large images",
+    "metrics": "measures of segmentation, from counts of pixels",
     "tasks": "what the labels are: loss, metrics, predictions, and how they are shown",
     "modules": "LightningModules and LightningDataModules",
     "callbacks": "Lightning callbacks",

@@ -1,6 +1,7 @@
 """Losses: one file a method, a pure function and the module that carries its options."""
 
 from ackd.losses.coral import coral
+from ackd.losses.cosine_reconstruction import cosine_reconstruction
 from ackd.losses.curriculum import (
     CurriculumTemperatureKD,
     cosine_decay,
@@ -15,6 +16,7 @@ from ackd.losses.distil_vpr import (
 )
 from ackd.losses.info_nce import info_nce, info_nce_terms, soft_target_info_nce
 from ackd.losses.logits import LogitMSE, logit_mse
+from ackd.losses.masked_bce import masked_bce
 from ackd.losses.method import DistillationLoss, needs_of
 from ackd.losses.relational import RelationalKD, relational_angle, relational_distance
 from ackd.losses.several_labels import READINGS_OF_TEACHER_LOGITS, drawn_label_logits
@@ -39,6 +41,7 @@ __all__ = [
     "VanillaKD",
     "coral",
     "cosine_decay",
+    "cosine_reconstruction",
     "curriculum_temperature",
     "curriculum_temperature_kd",
     "decoupled_kd",
@@ -50,6 +53,7 @@ __all__ = [
     "info_nce_terms",
     "kd_divergence",
     "logit_mse",
+    "masked_bce",
     "needs_of",
     "relational_angle",
     "relational_distance",

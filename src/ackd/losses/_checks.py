@@ -94,6 +94,23 @@ def require_target(target: Tensor, logits: Tensor) -> None:
             )
 
 
+def require_valid(valid: Tensor, images: Tensor) -> Tensor:
+    """Reject masks of valid pixels that do not fit a batch; return them as (B, H, W)."""
+    if not isinstance(valid, Tensor) or valid.dtype != torch.bool:
+        kind = valid.dtype if isinstance(valid, Tensor) else _kind(valid)
+        raise TypeError(
+            f"valid must be a tensor of bool, True where a pixel counts, but it is {kind}. A mask "
+            "of 0 and 1 becomes one by .bool()."
+        )
+    fits = valid.ndim == 3 or (valid.ndim == 4 and valid.shape[1] == 1)
+    if not fits or len(valid) != len(images) or not valid.numel():
+        raise ValueError(
+            f"valid must have the shape ({len(images)}, H, W) or ({len(images)}, 1, H, W), but it "
+            f"has {_shape(valid)}."
+        )
+    return valid.reshape(len(valid), *valid.shape[-2:])
+
+
 def require_positive(name: str, value: float, error: type[ValueError] = ValueError) -> None:
     """Reject a number that is not finite and > 0."""
     if not _is_number(value) or not value > 0:

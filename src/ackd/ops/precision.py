@@ -8,7 +8,7 @@ fine.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -20,15 +20,14 @@ R = TypeVar("R")
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a loss without autocast, with float16 and bfloat16 tensors raised to float32."""
+    """Run a loss without autocast, with float16 and bfloat16 tensors raised to float32.
+
+    That holds for tensors among its arguments and for lists and tuples of tensors.
+    """
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        device = "cpu"
-        for a in (*args, *kwargs.values()):  # torch 2.6 does not compile next() with a default
-            if isinstance(a, Tensor):
-                device = a.device.type
-                break
+        device = _device_type((*args, *kwargs.values())) or "cpu"
         raised = tuple(_raise(a) for a in args)
         named = {name: _raise(a) for name, a in kwargs.items()}
         with torch.autocast(device_type=device, enabled=False):
@@ -137,7 +136,22 @@ def _ieee_float32() -> Iterator[None]:
             backend.fp32_precision = precision
 
 
+def _device_type(values: Iterable[object]) -> str | None:
+    """Where the first tensor is; a plain loop, because torch 2.6 does not compile next()."""
+    for value in values:
+        if isinstance(value, Tensor):
+            return value.device.type
+        if isinstance(value, list | tuple):
+            found = _device_type(value)
+            if found is not None:
+                return found
+    return None
+
+
 def _raise(value: object) -> object:
+    if type(value) in (list, tuple):  # not a named tuple, which is made of its fields
+        raised = [_raise(each) for each in cast(Iterable[object], value)]
+        return raised if isinstance(value, list) else tuple(raised)
     if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
         return value.float()
     return value
