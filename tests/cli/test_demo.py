@@ -33,6 +33,13 @@ def test_the_interval_covers_seeds_and_images(spread: float) -> None:
     assert covered > 0.93
 
 
+def test_seeds_that_agree_leave_the_choice_of_images() -> None:
+    """140 of 200 by hand: 1.96 sqrt(p (1 - p) / (n - 1)) on either side of 0.7."""
+    found = accuracy_of(np.tile(np.arange(200) < 140, (3, 1)))
+    assert found.seeds == pytest.approx((0.7, 0.7, 0.7))
+    assert (found.low, found.high) == pytest.approx((0.6363, 0.7637), abs=1e-4)
+
+
 def test_more_test_images_and_more_seeds_narrow_it() -> None:
     rng = np.random.default_rng(1)
 
