@@ -1,4 +1,4 @@
-"""Execute a notebook anew and keep its pictures: ``python notebooks/execute.py NOTEBOOK``.
+"""Execute a notebook again and keep its pictures: ``python notebooks/execute.py NOTEBOOK``.
 
 In place it always shows the embedded data, whatever ``ACKD_NOTEBOOK_DATA`` says: pictures of other
 data may not be ours to publish. With ``--out FILE`` the variable is obeyed and the copy is yours.

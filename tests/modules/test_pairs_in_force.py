@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -146,6 +145,6 @@ def test_two_epochs_have_two_orders() -> None:
     assert orders[0] != orders[1]
 
 
-def test_a_batch_larger_than_the_training_part_is_refused(tmp_path: Path) -> None:
+def test_a_batch_larger_than_the_training_part_is_refused() -> None:
     with pytest.raises(ValueError, match=r"matcher\.batch_size=500 is more than the 18 training"):
         data(side="ms", batch_size=500, stage="matcher")
