@@ -200,6 +200,7 @@ def test_the_last_lines_say_where_the_best_student_is(
     said = capsys.readouterr().out
     assert "best val/oa 0.8000 with loss.lambda1=" in said
     assert ("which are the test images" in said) == (protocol == "paper")
+    assert ("chosen by validation images; test images decided" in said) == (protocol == "strict")
     assert "test OA 50.0 % (95 % interval 45.0 to 55.0)" in said
     assert f"student: {tmp_path / 'good' / 'student.pt'}\n" in said
 
