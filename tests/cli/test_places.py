@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.location import (
     anchored,
@@ -17,6 +17,7 @@ from ackd.config.location import (
     note_new_folders,
     remove_new_folders,
 )
+from ackd.config.schema.stages import trained_stages
 from ackd.errors import ConfigError
 from ackd.runs.folder import IDENTITY, RESULT
 from ackd.train import check
@@ -143,3 +144,14 @@ def test_hydra_may_change_the_folder(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {
         "artifacts", "outputs"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", trained_stages())
+def test_a_file_of_weights_is_looked_for_where_the_command_was_given(
+    stage: str, tmp_path: Path
+) -> None:
+    option = f"{stage}.backbone.pretrained"
+    found = anchored(composed(f"{option}=weights.pt"), tmp_path)
+    assert OmegaConf.select(found, option) == str(tmp_path / "weights.pt")
+    switched = anchored(composed(f"{option}=true"), tmp_path)
+    assert OmegaConf.select(switched, option) is True
