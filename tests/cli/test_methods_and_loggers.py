@@ -93,7 +93,7 @@ def test_wandb_is_closed_after_an_error_as_well(
         assert wandb.run is not None
         raise RuntimeError("in the middle of training")
 
-    monkeypatch.setattr("ackd.stages.student.fit", fail)
+    monkeypatch.setattr("ackd.stages.training.fit", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         finished(tmp_path / "run", "method=baseline", "logger=wandb", f"outputs={tmp_path}")
     assert opened
