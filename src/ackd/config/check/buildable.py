@@ -34,8 +34,7 @@ def check_buildable(config: Config) -> None:
         ConfigError: One of them cannot be built; the option is named.
     """
     with torch.random.fork_rng(devices=[]):
-        for stage in trained_stages():
-            options = getattr(config, stage)
+        for stage, options in config.trainings.items():
             optimizer = _check_optimizer(options.optimizer, f"{stage}.optimizer")
             check_schedule(options, f"{stage}.scheduler", optimizer)
         for name, term in config.loss.kd.items():
@@ -50,9 +49,9 @@ def check_buildable(config: Config) -> None:
         size = None if side is None else (side, side)
         z_dims = {
             name: _z_dim(
-                getattr(config, name).backbone, bands[stage.side], size, f"{name}.backbone"
+                options.backbone, bands[trained_stages()[name].side], size, f"{name}.backbone"
             )
-            for name, stage in trained_stages().items()
+            for name, options in config.trainings.items()
         }
         if config.aligns:
             with torch.device("meta"):

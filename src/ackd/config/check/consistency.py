@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ackd.config.schema import Config
-from ackd.config.schema.stages import SWITCHES, trained_stages
+from ackd.config.schema.stages import SWITCHES
 from ackd.errors import ConfigError, did_you_mean
 
 __all__ = ["check_consistency"]
@@ -96,9 +96,9 @@ def _consistent_data(config: Config) -> None:
 
 def _consistent_stages(config: Config) -> None:
     """Refuse options that have no effect without another one."""
-    for stage in trained_stages():
+    for stage, training in config.trainings.items():
         for section, switch in SWITCHES.items():
-            options = getattr(getattr(config, stage), section)
+            options = getattr(training, section)
             given = options.model_dump(exclude_defaults=True)
             if given and not options.is_on:
                 name, value = next(iter(given.items()))

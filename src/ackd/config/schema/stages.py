@@ -375,3 +375,9 @@ class StagesConfig(Section):
     teacher: TeacherConfig
     matcher: MatcherConfig
     student: StudentConfig
+
+    @property
+    def trainings(self) -> dict[str, TrainingConfig]:
+        """The options of each stage that trains a network; one may be null, and is not built."""
+        found = {name: getattr(self, name) for name in trained_stages()}
+        return {name: options for name, options in found.items() if options is not None}
