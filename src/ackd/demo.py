@@ -27,7 +27,6 @@ from ackd.config.location import config_dir
 from ackd.config.messages.cli_errors import friendly_errors
 from ackd.config.messages.removed import known_words
 from ackd.errors import ConfigError
-from ackd.report.predictions import read_predictions
 
 __all__ = ["Accuracy", "accuracy_of", "main", "ranking"]
 
@@ -133,6 +132,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(given: list[str], seeds: int) -> None:
+    # Late: both load PyTorch, which the first line need not wait for.
+    from ackd.report.predictions import read_predictions
     from ackd.train import train
 
     began = time.perf_counter()
