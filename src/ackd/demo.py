@@ -132,8 +132,6 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(given: list[str], seeds: int) -> None:
-    # Late: both load PyTorch, which the first line need not wait for.
-    from ackd.report.predictions import read_predictions
     from ackd.train import train
 
     began = time.perf_counter()
@@ -147,6 +145,9 @@ def _run(given: list[str], seeds: int) -> None:
         for turn in range(seeds)
         for method in STUDENTS
     ]
+    # Late: it loads PyTorch, which neither the first line nor a wrong option need wait for.
+    from ackd.report.predictions import read_predictions
+
     runs = {method: Runs([], []) for method in STUDENTS}
     for method, cfg in jobs:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")

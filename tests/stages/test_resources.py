@@ -109,7 +109,8 @@ def test_passes_over_images_take_fewer_at_once_where_memory_runs_out(
     found = run(tmp_path / "small")
     assert max(taken) == 4
     told = [text for r in said if "do not fit into memory" in (text := r.getMessage())]
-    assert told == [
+    # Each pass of each stage finds out for itself; the teacher's comes first.
+    assert told[:2] == [
         "18 images at once do not fit into memory; going on with 9",
         "9 images at once do not fit into memory; going on with 4",
     ]
