@@ -22,6 +22,7 @@ ROOMS = {
     "utils": "files, locks, values, progress bars; known to everybody",
     "data": "benchmarks, splits, images in memory, readers of publishers' folders",
     "backbones": "networks, and what they give: logits, zbar, z",
+    "segmentation": "networks for pixels, with named layers",
     "ops": "operations with a gradient written by hand, each beside its definition",
     "losses": "distillation losses",
     "matching": "which teacher image a student image learns from",
@@ -48,10 +49,10 @@ ROOMS = {
 }
 # The rooms of src/ackd/data, in the same way.
 ROOMS_OF_DATA = (
-    "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic",
+    "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic", "tiles",
 )  # fmt: skip
 # What the method's rooms do not need to know, although the order would allow it.
-APART = [(name, "data") for name in ("backbones", "ops", "losses", "matching", "alignment")]
+APART = [(name, "data") for name in ("backbones", "segmentation", "ops", "losses", "matching", "alignment")]
 HOW = "The rooms and their order are the table ROOMS in tests/config/test_architecture.py."
 
 # The method: everything before the LightningModules.
