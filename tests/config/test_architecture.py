@@ -52,7 +52,10 @@ ROOMS_OF_DATA = (
     "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic", "tiles",
 )  # fmt: skip
 # What the method's rooms do not need to know, although the order would allow it.
-APART = [(name, "data") for name in ("backbones", "segmentation", "ops", "losses", "matching", "alignment")]
+APART = [
+    (name, "data")
+    for name in ("backbones", "segmentation", "ops", "losses", "matching", "alignment")
+]
 HOW = "The rooms and their order are the table ROOMS in tests/config/test_architecture.py."
 
 # The method: everything before the LightningModules.
