@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from ackd.data.synthetic.patterns import fractal
 from ackd.data.synthetic.spectra import SPECTRA, WAVELENGTH, Array
@@ -147,7 +149,7 @@ class Canvas:
         plant = green * self.material(name) + (1.0 - green) * self.material("dry_grass")
         return cover * plant + (1.0 - cover) * self.soil()
 
-    def paint(self, spectrum: Array, alpha: Array | float = 1.0) -> None:
+    def paint(self, spectrum: Array, alpha: NDArray[np.floating[Any]] | float = 1.0) -> None:
         """Lay a material over the ground, mixed linearly with what is there.
 
         Args:
