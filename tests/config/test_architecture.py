@@ -51,6 +51,7 @@ ROOMS = {
 # The rooms of src/ackd/data, in the same way.
 ROOMS_OF_DATA = (
     "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic", "tiles",
+    "synthetic_tiles",
 )  # fmt: skip
 # What the method's rooms do not need to know, although the order would allow it.
 APART = [
