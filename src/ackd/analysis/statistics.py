@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,12 @@ from scipy import stats
 
 __all__ = [
     "Interval", "Spread", "f1_interval", "holm", "mean_interval", "over_images", "over_seeds",
-    "spread", "wilson",
+    "ratio_interval", "spread", "wilson",
 ]  # fmt: skip
 
 RESAMPLES = 9999
 BATCH = 500  # resamples held in memory at a time
+IN_MEMORY = 20_000_000  # numbers of resamples at a time, where each image has several
 F1_RESAMPLES = 2000
 
 
@@ -108,6 +110,53 @@ def mean_interval(
     boot = stats.bootstrap(
         (scores,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
         method="BCa", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    interval = boot.confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def ratio_interval(
+    part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64], *, level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:  # fmt: skip
+    """Confidence interval of a pooled share over the choice of test images: the BCa bootstrap.
+
+    The share is sum(part) / sum(whole), such as the IoU of all pixels of all tiles, and the mean
+    over classes of their shares where there are several. Pixels of one image are not independent:
+    images are drawn, not pixels. Images that have nothing of any whole are left out.
+
+    Args:
+        part: (N, C) counts of N images and C classes.
+        whole: (N, C) counts, at least as large.
+        level: Of the interval, 0 ... 1.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: There are fewer than two images that count.
+    """
+    there = whole.sum(axis=1) > 0
+    part, whole = part[there].astype(np.float64), whole[there].astype(np.float64)
+    if len(part) < 2:
+        raise ValueError(f"An interval needs at least two images; there are {len(part)}.")
+
+    def share(over: npt.NDArray[np.float64], under: npt.NDArray[np.float64]) -> Any:
+        """From sums (..., C) to (...)."""
+        known = under > 0
+        shares = np.divide(over, under, out=np.zeros_like(over), where=known)
+        return shares.sum(axis=-1) / known.sum(axis=-1)
+
+    def of_images(rows: npt.NDArray[np.int64], axis: int = -1) -> Any:
+        """Of the images in ``rows`` (..., n)."""
+        del axis  # always the last
+        return share(part[rows].sum(axis=-2), whole[rows].sum(axis=-2))
+
+    value = float(share(part.sum(axis=0), whole.sum(axis=0)))
+    if _constant(share(part.sum(axis=0) - part, whole.sum(axis=0) - whole)):
+        return value, value  # no image makes a difference
+    boot = stats.bootstrap(
+        (np.arange(len(part)),), of_images, confidence_level=level, n_resamples=RESAMPLES,
+        batch=max(1, min(BATCH, IN_MEMORY // part.size)), method="BCa", vectorized=True,
+        rng=np.random.default_rng(seed),
     )  # fmt: skip
     interval = boot.confidence_interval
     return float(interval.low), float(interval.high)

@@ -19,10 +19,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.command_line import quoted, split_words
-from ackd.config.groups import Groups
-from ackd.config.location import about
+from ackd.config.location import about, config_dir
 from ackd.config.messages.options import ON_DEMAND, unknown_choice, unknown_option
-from ackd.config.programs import TRAIN, Program
 from ackd.errors import ConfigError
 from ackd.utils.values import paths
 
@@ -50,12 +48,11 @@ class Source:
     text: str
 
 
-def help_text(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
+def help_text(arguments: Sequence[str]) -> str | None:
     """Answer a command line that asks for help.
 
     Args:
         arguments: Without the program.
-        program: That is asked.
 
     Returns:
         What to print; None where no help is asked for.
@@ -66,8 +63,8 @@ def help_text(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
     """
     if not any(flag in arguments for flag in FLAGS):
         return None
-    words, files = split_words([word for word in arguments if word not in FLAGS], program)
-    groups = files.choices()
+    words, folders = split_words([word for word in arguments if word not in FLAGS])
+    groups = groups_of(folders)
     overrides = [word for word in words if "=" in word]
     topics = [word for word in words if "=" not in word]
     topics += [word for word in overrides if _group_of(word) in groups]
@@ -75,31 +72,42 @@ def help_text(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
         _check_choice(word, groups)
     # A group that is chosen already takes no plus here either, one on demand needs it.
     chosen = [f"+{w}" if _group_of(w) in ON_DEMAND and w[0] != "+" else w for w in overrides]
-    cfg = _composed(chosen, files)
+    cfg = _composed(chosen, folders)
     if not topics:
-        return _everything(cfg, groups, files)
-    return "\n".join(_topic(word, cfg, groups, files) for word in topics)
+        return _everything(cfg, groups, folders)
+    return "\n".join(_topic(word, cfg, groups, folders) for word in topics)
 
 
-def comments_of(cfg: DictConfig, files: Groups) -> dict[str, str]:
+def groups_of(folders: Sequence[Path]) -> dict[str, list[str]]:
+    """What can be chosen: group -> its choices."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        for group in folder.iterdir():
+            names = [path.stem for path in group.glob("*.yaml")] if group.is_dir() else []
+            found.setdefault(group.name, []).extend(names)
+    return {name: sorted(set(names)) for name, names in sorted(found.items()) if names}
+
+
+def comments_of(cfg: DictConfig, folders: Sequence[Path]) -> dict[str, str]:
     """Option -> comment, for a configuration that was composed with Hydra's own part."""
-    found = dict(_read(files.primary, "").comments)
+    found = dict(_read(folders[0] / "train.yaml", "").comments)
     choices = {str(key): choice for key, choice in cfg.hydra.runtime.choices.items()}
     for key, choice in choices.items():
         group, _, place = key.partition("@")
         if group.startswith("hydra") or choice is None:
             continue
-        found |= _source(group, str(choice), files, place).comments
+        found |= _source(group, str(choice), folders, place).comments
     # Of several choices at a time (logger=[wandb,tensorboard]) Hydra keeps no record.
-    for group, names in files.choices().items():
+    for group, names in groups_of(folders).items():
         if group not in ON_DEMAND and not any(group == key.partition("@")[0] for key in choices):
             for name in names:
-                found = _source(group, name, files).comments | found
+                found = _source(group, name, folders).comments | found
     return found
 
 
-def _source(group: str, choice: str, files: Groups, place: str = "") -> Source:
-    return _read(files.file(group, choice), place or group)
+def _source(group: str, choice: str, folders: Sequence[Path], place: str = "") -> Source:
+    paths = [folder / group / f"{choice}.yaml" for folder in folders]
+    return _read(next(path for path in paths if path.is_file()), place or group)
 
 
 def _read(path: Path, package: str) -> Source:
@@ -147,20 +155,20 @@ def _commented(
             yield from _commented(value, lines, f"{option}.")
 
 
-def _composed(overrides: Sequence[str], files: Groups) -> DictConfig:
+def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
     words = list(overrides)
-    if files.extra:
-        words.append("hydra.searchpath=[" + ",".join(map(quoted, files.extra)) + "]")
+    if len(folders) > 1:
+        words.append("hydra.searchpath=[" + ",".join(map(quoted, folders[1:])) + "]")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(files.program.config_dir), version_base="1.3"):
-        return compose(files.program.primary, overrides=words, return_hydra_config=True)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", overrides=words, return_hydra_config=True)
 
 
-def _everything(cfg: DictConfig, groups: dict[str, list[str]], files: Groups) -> str:
-    purposes = _purposes(files.primary)
+def _everything(cfg: DictConfig, groups: dict[str, list[str]], folders: Sequence[Path]) -> str:
+    purposes = _purposes(folders[0] / "train.yaml")
     chosen = "\n".join(_group_line(name, names, purposes) for name, names in groups.items())
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    options = "\n".join(_rendered(ours, comments_of(cfg, files)))
+    options = "\n".join(_rendered(ours, comments_of(cfg, folders)))
     more = (
         "--help GROUP (--help data), --help CHOICE (--help data=s2s_eu) and --help OPTION "
         "(--help student.optimizer)\nshow a part of it, with what each choice is."
@@ -174,14 +182,16 @@ def _everything(cfg: DictConfig, groups: dict[str, list[str]], files: Groups) ->
     )  # fmt: skip
 
 
-def _topic(word: str, cfg: DictConfig, groups: dict[str, list[str]], files: Groups) -> str:
+def _topic(
+    word: str, cfg: DictConfig, groups: dict[str, list[str]], folders: Sequence[Path]
+) -> str:
     name, given, choice = word.lstrip("+").partition("=")
     group, _, place = name.partition("@")
     parts = []
     if group in groups and not given:
-        parts.append(_choices(group, groups[group], files))
+        parts.append(_choices(group, groups[group], folders))
     for one in _names(choice) if given else ():
-        source = _source(group, one, files, place)
+        source = _source(group, one, folders, place)
         if not source.package:  # it sets options of the whole configuration
             return f"{word}\n\n{source.text}"
         parts.append(f"{name}={one}: {source.about}\n")
@@ -191,7 +201,7 @@ def _topic(word: str, cfg: DictConfig, groups: dict[str, list[str]], files: Grou
     options = paths(ours)
     section = place or name
     if section in options:
-        parts += _section(section, ours, comments_of(cfg, files))
+        parts += _section(section, ours, comments_of(cfg, folders))
     if not parts:
         raise ConfigError(unknown_option(name, options, groups=groups))
     return "\n".join(parts)
@@ -217,13 +227,13 @@ def _at(tree: Any, path: str) -> Any:
     return tree
 
 
-def _choices(group: str, names: Sequence[str], files: Groups) -> str:
-    told = _purposes(files.primary).get(group, "")
+def _choices(group: str, names: Sequence[str], folders: Sequence[Path]) -> str:
+    told = _purposes(folders[0] / "train.yaml").get(group, "")
     form = f"{'+' if group in ON_DEMAND else ''}{group}=NAME"
     how = told if told.startswith("as ") else f"as {form}"
     lines = [f"== {group}: choose one, {how} ==", ""]
     for name in names:
-        about = _source(group, name, files).about
+        about = _source(group, name, folders).about
         lines.append(f"{name:<22} {re.split(r'(?<=[.]) ', about)[0]}".rstrip())
     return "\n".join([*lines, ""])
 

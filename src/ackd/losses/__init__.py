@@ -1,7 +1,7 @@
 """Losses: one file a method, a pure function and the module that carries its options."""
 
 from ackd.losses.coral import coral
-from ackd.losses.cosine_reconstruction import cosine_reconstruction
+from ackd.losses.cosine_reconstruction import cosine_reconstruction, layer_cosines
 from ackd.losses.curriculum import (
     CurriculumTemperatureKD,
     cosine_decay,
@@ -17,6 +17,7 @@ from ackd.losses.distil_vpr import (
 from ackd.losses.info_nce import info_nce, info_nce_terms, soft_target_info_nce
 from ackd.losses.logits import LogitMSE, logit_mse
 from ackd.losses.masked_bce import masked_bce
+from ackd.losses.masked_cross_entropy import masked_cross_entropy
 from ackd.losses.method import DistillationLoss, needs_of
 from ackd.losses.relational import RelationalKD, relational_angle, relational_distance
 from ackd.losses.several_labels import READINGS_OF_TEACHER_LOGITS, drawn_label_logits
@@ -52,8 +53,10 @@ __all__ = [
     "info_nce",
     "info_nce_terms",
     "kd_divergence",
+    "layer_cosines",
     "logit_mse",
     "masked_bce",
+    "masked_cross_entropy",
     "needs_of",
     "relational_angle",
     "relational_distance",

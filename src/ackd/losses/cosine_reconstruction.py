@@ -58,19 +58,43 @@ def cosine_reconstruction(
         TypeError: Maps are not floating-point tensors, or ``valid`` is not bool.
         ValueError: There is no layer, or numbers of layers or shapes differ.
     """
+    sums, counts = layer_cosines(student_maps, teacher_maps, valid, over)
+    # Multiplied, not branched upon: a branch would wait for the accelerator in every step.
+    there = counts > 0
+    losses = there * (1.0 - sums / counts.clamp(min=1))
+    return losses.sum() / there.sum().clamp(min=1)
+
+
+@full_precision
+def layer_cosines(
+    student_maps: Sequence[Tensor],
+    teacher_maps: Sequence[Tensor],
+    valid: Tensor | None = None,
+    over: CosineOver = "layer",
+) -> tuple[Tensor, Tensor]:
+    """Return what :func:`cosine_reconstruction` is made of, e.g. to add it up over processes.
+
+    Args:
+        student_maps: See there.
+        teacher_maps: See there.
+        valid: See there.
+        over: See there.
+
+    Returns:
+        (L,) the sum of the cosines of each layer, over images or pixels that count, and (L,) int64
+        how many these are.
+    """
     _check(student_maps, teacher_maps, over)
     if valid is not None:
         valid = require_valid(valid, student_maps[0]).unsqueeze(1)
-    losses: list[Tensor] = []
-    counted: list[Tensor] = []
+    sums: list[Tensor] = []
+    counts: list[Tensor] = []
     for student, teacher in zip(student_maps, teacher_maps, strict=True):
         mask = _valid_at(student, valid)
         cosines, present = _cosines(student, teacher.detach(), mask, over)
-        count = present.sum()
-        losses.append(((1.0 - cosines) * present).sum() / count.clamp(min=1))
-        counted.append(count > 0)
-    # Multiplied, not branched upon: a branch would wait for the accelerator in every step.
-    return torch.stack(losses).sum() / torch.stack(counted).sum().clamp(min=1)
+        sums.append((cosines * present).sum())
+        counts.append(present.sum())
+    return torch.stack(sums), torch.stack(counts)
 
 
 def _valid_at(layer: Tensor, valid: Tensor | None) -> Tensor:

@@ -15,10 +15,12 @@ from ackd.ops.precision import full_precision
 
 
 @full_precision
-def masked_bce(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def masked_bce(
+    logits: Tensor, target: Tensor, valid: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Return the mean binary cross-entropy over all valid pixels of the batch.
 
-        L = (1 / |V|) sum_{v in V} softplus(z_v) - y_v z_v
+        L = (1 / |V|) sum_{v in V} w_1 y_v softplus(-z_v) + w_0 (1 - y_v) softplus(z_v)
 
     Pixels that are not valid may hold anything, e.g. 255 in the target or NaN in the logits. Where
     none is valid the loss is 0 with a zero gradient.
@@ -28,6 +30,8 @@ def masked_bce(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         target: (B, H, W) or (B, 1, H, W), 1 where the class is and 0 elsewhere; bool, integers, or
             floating-point numbers between 0 and 1.
         valid: (B, H, W) or (B, 1, H, W) bool: which pixels count.
+        weights: (2,) w_0 and w_1, of pixels without and with the class; None for 1. The mean is
+            divided by the number of pixels all the same.
 
     Returns:
         A scalar >= 0, in float32 or better.
@@ -53,8 +57,11 @@ def masked_bce(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         )
     labels = labels.to(scores.dtype).where(valid, 0.0)
     _require_shares(labels)
+    counted, positive = valid.to(scores.dtype), None
+    if weights is not None:
+        counted, positive = counted * weights[0], weights[1] / weights[0]
     losses = F.binary_cross_entropy_with_logits(
-        scores.where(valid, 0.0), labels, weight=valid.to(scores.dtype), reduction="sum"
+        scores.where(valid, 0.0), labels, weight=counted, pos_weight=positive, reduction="sum"
     )
     return losses / valid.sum().clamp(min=1)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ackd.utils.networks import place
 
-__all__ = ["same_buffers", "share_batches"]
+__all__ = ["same_buffers", "share_batches", "sum_over_ranks", "weighted_over_ranks"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,36 @@ def same_buffers(network: nn.Module) -> None:
     if place()[1] > 1:
         for buffer in network.buffers():
             dist.broadcast(buffer, src=0)
+
+
+def sum_over_ranks(count: Tensor) -> Tensor:
+    """Add something up that has no gradient, such as numbers of pixels.
+
+    Args:
+        count: Any shape, the same on every rank.
+    """
+    if place()[1] == 1:
+        return count
+    total = count.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+def weighted_over_ranks(mean: Tensor, count: Tensor) -> Tensor:
+    """Weight a rank's loss, so that the mean over ranks is the mean over everything.
+
+    DistributedDataParallel averages gradients over the ranks, as if each of them had seen as much
+    as any other. Where losses are means over valid pixels, that would give the pixels of a rank
+    with few of them more weight.
+
+    Args:
+        mean: A scalar, the mean over what this rank has.
+        count: A scalar, how much that is.
+    """
+    world = place()[1]
+    if world == 1:
+        return mean
+    return mean * (count * world / sum_over_ranks(count).clamp(min=1))
 
 
 def _device_of_ranks() -> torch.device:

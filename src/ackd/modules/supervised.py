@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from ackd.modules.schedules import OptimizerFactory, Schedule, ScheduledModule
+from ackd.modules.sharding import weighted_over_ranks
 from ackd.tasks import Answers, SceneClassification, Task
 
 __all__ = ["OptimizerFactory", "SupervisedModule"]
@@ -32,7 +33,8 @@ class SupervisedModule(ScheduledModule):
             backbone: Gives logits of the task's classes: a tensor, or in ``.logits`` of what it
                 returns.
             side: The modality that it sees. A batch has images ``<side>``, labels
-                ``<side>_target`` and rows ``<side>_index``.
+                ``<side>_target`` and rows ``<side>_index``. Where images were padded, it also has
+                their ``padding``, which predictions are without.
             optimizer: Builds the optimizer from the trainable parameters.
             task: Of the labels; None for scene classification with the backbone's ``classes``.
             schedule: Of the learning rate; None for a constant one.
@@ -59,20 +61,27 @@ class SupervisedModule(ScheduledModule):
         loss: Tensor = self.criterion(logits, target)
         return loss
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def training_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The same for a step of training: its mean over ranks is that of all their labels."""
+        loss, counted = self.task_loss(logits, target), self.task.counted(target)
+        return loss if counted is None else weighted_over_ranks(loss, counted)
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Update the task's metrics."""
         del batch_idx
         target = batch[f"{self.side}_target"]
         logits = self(batch[self.side])
         self.val_metrics.update(logits, target)
-        self.log("val/loss", self.task_loss(logits, target), batch_size=len(target), sync_dist=True)
+        counted = self.task.counted(target)
+        weight = len(target) if counted is None else int(counted)
+        self.log("val/loss", self.task_loss(logits, target), batch_size=weight, sync_dist=True)
         self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(target))
 
     def on_test_epoch_start(self) -> None:
         """Forget the predictions of an earlier test."""
         self._test = []
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Update the task's metrics, and keep the predictions."""
         del batch_idx
         target = batch[f"{self.side}_target"]
@@ -80,8 +89,8 @@ class SupervisedModule(ScheduledModule):
         self.test_metrics.update(logits, target)
         self.log_dict(self.test_metrics, batch_size=len(target))
         finite = logits.isfinite().flatten(1).all(dim=1)
-        rows = batch[f"{self.side}_index"]
-        self._test.append((rows, self.task.answer(logits), target, finite))
+        rows, answer = batch[f"{self.side}_index"], self.task.answer(logits)
+        self._test.append((rows, answer, target, finite))
 
     def on_test_epoch_end(self) -> None:
         """Bring the predictions of all ranks together."""

@@ -30,7 +30,7 @@ class TeacherModule(SupervisedModule):
         """Learn from the labels of the batch."""
         del batch_idx
         images = batch[self.side]
-        loss = self.task_loss(self(images), batch[f"{self.side}_target"])
+        loss = self.training_loss(self(images), batch[f"{self.side}_target"])
         self.log(
             "train/loss",
             loss,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,10 @@ class Predictions:
         Args:
             metric: Its name; images with a class have the score 1 where it was named, else 0.
 
+        Returns:
+            By the image's name; NaN for an image without a score, such as a tile in which a class
+            neither is nor is predicted.
+
         Raises:
             ValueError: There is no such column, or it holds something that is not a finite number.
         """
@@ -68,9 +73,10 @@ class Predictions:
             return dict(zip(self.files, (float(t == p) for t, p in answers), strict=True))
         if metric not in self.head:
             raise ValueError(f"predictions.csv has no column '{metric}'.")
-        values = [float(text) for text in self.columns[self.head.index(metric)]]
-        if not np.isfinite(values).all():
+        texts = self.columns[self.head.index(metric)]
+        if not np.isfinite([float(text) for text in texts if text]).all():
             raise ValueError(f"predictions.csv has values of '{metric}' that are not finite.")
+        values = (float(text) if text else math.nan for text in texts)
         return dict(zip(self.files, values, strict=True))
 
 
@@ -124,7 +130,8 @@ def paired_gains(
         metric: The one whose scores they are, see :meth:`Predictions.scores`.
 
     Returns:
-        (N,) values; their mean is the difference of the mean metric.
+        (N,) values; their mean is the difference of the mean metric, over the images that have a
+        score on both sides, in any of the runs.
 
     Raises:
         ValueError: The runs were not measured on the same images, or lack the scores.
@@ -134,7 +141,7 @@ def paired_gains(
         raise ValueError("The runs were not measured on the same test images.")
 
     gains = _mean_scores(ours, files, metric) - _mean_scores(theirs, files, metric)
-    return np.asarray(gains, dtype=np.float64)
+    return np.asarray(gains[~np.isnan(gains)], dtype=np.float64)
 
 
 def interval_of(
@@ -159,7 +166,8 @@ def interval_of(
         low, high = wilson(share, len(runs[0].files))
     else:
         try:
-            low, high = mean_interval(_mean_scores(runs, runs[0].files, metric.name))
+            scores = _mean_scores(runs, runs[0].files, metric.name)
+            low, high = mean_interval(scores[~np.isnan(scores)])
         except ValueError:
             return blank()
     return Cell(f"{metric.bare(low)} to {metric.bare(high)}")
@@ -168,7 +176,8 @@ def interval_of(
 def _mean_scores(
     runs: Sequence[Predictions], files: Sequence[str], metric: str | None
 ) -> npt.NDArray[np.float64]:
-    """(N,) scores of the images, as a mean over runs."""
+    """(N,) scores of the images, as a mean over the runs that give them one; NaN without."""
     tables = [run.scores(metric) for run in runs]
     scores = np.array([[table[file] for file in files] for table in tables], dtype=np.float64)
-    return np.asarray(scores.mean(axis=0))
+    known = (~np.isnan(scores)).sum(axis=0)
+    return np.where(known > 0, np.nansum(scores, axis=0) / np.maximum(known, 1), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import CSVLogger
+from PIL import Image
 
 from ackd.errors import DivergedError
 from ackd.modules.supervised import SupervisedModule
-from ackd.tasks import TaskDescription
+from ackd.tasks import Picture, TaskDescription
+from ackd.utils.io import write_bytes
 
-__all__ = ["Measured", "measure", "write_predictions"]
+__all__ = ["Measured", "measure", "write_pictures", "write_predictions"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +119,19 @@ def write_predictions(folder: Path, module: SupervisedModule, names: Mapping[int
     answers = module.answers()
     files = [names[row] for row in answers.rows.tolist()]
     module.task.write_predictions(folder, answers, files)
+
+
+def write_pictures(folder: Path, module: SupervisedModule, data: pl.LightningDataModule) -> None:
+    """Write the pictures that its task makes of a test, ``pictures/<name>.png``, if it makes any.
+
+    Args:
+        folder: Of the run or the stage.
+        module: That has been measured.
+        data: That served the test images.
+    """
+    for picture in module.task.pictures(module.answers(), data):
+        if isinstance(picture, Picture):
+            encoded = io.BytesIO()
+            Image.fromarray(picture.image).save(encoded, format="PNG", optimize=True)
+            name = picture.name.replace("/", "_")
+            write_bytes(folder / "pictures" / f"{name}.png", encoded.getvalue())

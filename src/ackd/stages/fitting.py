@@ -30,7 +30,7 @@ from ackd.callbacks import (
 )
 from ackd.config.launch.callbacks import callbacks_of
 from ackd.config.launch.processes import cluster_environment
-from ackd.config.schema import RunConfig
+from ackd.config.schema import Config
 from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DamagedError, DivergedError
 from ackd.modules.supervised import SupervisedModule
@@ -90,7 +90,7 @@ def finite_weights(path: Path, stage: str) -> dict[str, Any]:
 def fit(
     module: pl.LightningModule,
     data: pl.LightningDataModule,
-    config: RunConfig,
+    config: Config,
     *,
     stage: str,
     folder: Path,
@@ -166,6 +166,8 @@ def fit(
                 warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
                 # Only early stopping may have been there before and not be wanted any more.
                 warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+                # Frozen layers are, or their statistics would not stay.
+                warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             if trainer.received_sigterm:  # too late for Lightning
                 raise SystemExit
@@ -184,7 +186,7 @@ def fit(
 
 
 def _asked_for(
-    module: pl.LightningModule, config: RunConfig, stage: str, chooses: str,
+    module: pl.LightningModule, config: Config, stage: str, chooses: str,
     mode: Literal["min", "max"],
 ) -> list[pl.Callback]:  # fmt: skip
     """The callbacks that options of the stage ask for."""

@@ -2,8 +2,9 @@
 
 from ackd.tasks.base import Answers, Augment, ClassMetric, ConfusionChart, Metric, Picture, Task
 from ackd.tasks.description import MetricDescription, TaskDescription, mode_of
-from ackd.tasks.known import task_of, task_of_result
+from ackd.tasks.known import segmentation_task_of, task_of, task_of_result
 from ackd.tasks.scenes import MultiLabelClassification, SceneClassification
+from ackd.tasks.segmentation import MulticlassSegmentation, SegmentationTask
 
 __all__ = [
     "Answers",
@@ -13,11 +14,14 @@ __all__ = [
     "Metric",
     "MetricDescription",
     "MultiLabelClassification",
+    "MulticlassSegmentation",
     "Picture",
     "SceneClassification",
+    "SegmentationTask",
     "Task",
     "TaskDescription",
     "mode_of",
+    "segmentation_task_of",
     "task_of",
     "task_of_result",
 ]

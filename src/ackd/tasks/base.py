@@ -210,6 +210,20 @@ class Task(ABC):
         """
         raise NotImplementedError(f"class_weights=balanced is not defined for {cls.title}.")
 
+    def counted(self, target: Tensor) -> Tensor | None:
+        """How many labels the loss of a batch is the mean of.
+
+        Batches, of several processes too, are weighted by it, so that each label counts alike.
+
+        Args:
+            target: (B, ...) the labels.
+
+        Returns:
+            A scalar; None where it is the same for all batches of as many images.
+        """
+        del target
+        return None
+
     def transform(self, images: Tensor, target: Tensor, augment: Augment) -> tuple[Tensor, Tensor]:
         """Augment a batch in training.
 
@@ -239,16 +253,20 @@ class Task(ABC):
         return MetricCollection(built, prefix=prefix)
 
     def values(self, measured: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
-        """Find the metrics among logged values; one that is not defined here is None.
+        """Find the metrics among logged values.
+
+        One that is not defined here is None, and so is one without a value (NaN), such as the IoU
+        of a class that neither is there nor is predicted.
 
         Args:
             measured: E.g. what ``Trainer.test`` returns.
             prefix: Of their names there.
         """
-        return {
-            metric.name: float(measured[f"{prefix}{metric.name}"]) if metric.build else None
-            for metric in self.metrics
-        }
+        found: dict[str, float | None] = {}
+        for metric in self.metrics:
+            value = float(measured[f"{prefix}{metric.name}"]) if metric.build else math.nan
+            found[metric.name] = None if math.isnan(value) else value
+        return found
 
     def intervals(
         self, values: Mapping[str, float | None], answers: Answers
@@ -292,7 +310,8 @@ class Task(ABC):
 
         ``predictions.csv`` has one line per test image, which starts with the column ``file``. If
         the task has an ``image_metric``, it has the columns ``true`` and ``predicted``, whose
-        agreement is the score of an image, or else a column of the scores with the metric's name.
+        agreement is the score of an image, or else a column of the scores with the metric's name,
+        empty for an image that has none.
 
         Args:
             folder: Of the run or the stage; files are written whole or not at all.

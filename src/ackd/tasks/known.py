@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -10,8 +10,9 @@ import numpy.typing as npt
 from ackd.tasks.base import Task
 from ackd.tasks.description import TaskDescription
 from ackd.tasks.scenes import MultiLabelClassification, SceneClassification
+from ackd.tasks.segmentation import MulticlassSegmentation, SegmentationTask
 
-__all__ = ["task_of", "task_of_result"]
+__all__ = ["segmentation_task_of", "task_of", "task_of_result"]
 
 
 def task_of(labels: npt.NDArray[Any]) -> type[Task]:
@@ -21,6 +22,15 @@ def task_of(labels: npt.NDArray[Any]) -> type[Task]:
         labels: (N,) one class per image, or (N, C) several.
     """
     return MultiLabelClassification if labels.ndim == 2 else SceneClassification
+
+
+def segmentation_task_of(classes: Sequence[str]) -> type[SegmentationTask]:
+    """Find the task that masks are for: two classes are one against everything else.
+
+    Args:
+        classes: Their names.
+    """
+    return SegmentationTask if len(classes) == 2 else MulticlassSegmentation
 
 
 def task_of_result(side: Mapping[str, Any] | None) -> TaskDescription:
