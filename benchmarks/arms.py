@@ -21,7 +21,7 @@ from ackd.config.schema import Config
 from ackd.data import DEFAULT_BANDS
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.modules import UnpairedDataModule, open_store
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.lesson import Lesson, make_lesson
 from ackd.stages.pairing import make_pairing
 from ackd.stages.stage import Done, StageResult
@@ -49,7 +49,7 @@ CLASSES = 10
 class Arm:
     """A student's training that is ready to begin."""
 
-    context: Context
+    context: SceneContext
     lesson: Lesson
     data: UnpairedDataModule
 
@@ -96,13 +96,13 @@ def configure(pairing: str, folder: Path, *overrides: str) -> Config:
         return check(compose("train", overrides=[*common, *overrides]))
 
 
-def teacher_of(context: Context) -> Backbone:
+def teacher_of(context: SceneContext) -> Backbone:
     """A teacher as it was initialised: what it says costs the same."""
     torch.manual_seed(1)
     return TeacherStage.of(context, Done()).training.network().eval()
 
 
-def make_arm(context: Context, folder: Path) -> Arm:
+def make_arm(context: SceneContext, folder: Path) -> Arm:
     """Build the student's training of a configuration with random first pairs."""
     training = context.training("student")
     data = training.data

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.fitting import fit
 from ackd.tracking.loggers import run_loggers
 from benchmarks.arms import ARMS, configure, make_arm, noise
@@ -80,7 +80,7 @@ def _measure(pairing: str, size: int, batch: int, images: int, turns: int, folde
                 pairing, folder, *chosen, "matching=random", f"student.batch_size={batch}",
                 f"student.max_epochs={EPOCHS}", "dynm.enabled=false", f"transport.every={EPOCHS}",
             )  # fmt: skip
-            laps = _fit(Context(config, bench), folder / f"{arm}-{turn}".replace(" ", "-"))
+            laps = _fit(SceneContext(config, bench), folder / f"{arm}-{turn}".replace(" ", "-"))
             middle = laps[1:-1]
             ordinary[arm].append(
                 Seconds(
@@ -98,7 +98,7 @@ def _measure(pairing: str, size: int, batch: int, images: int, turns: int, folde
     return row
 
 
-def _fit(context: Context, folder: Path) -> list[Seconds]:
+def _fit(context: SceneContext, folder: Path) -> list[Seconds]:
     arm, laps = make_arm(context, folder / "store"), Laps()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings(), run_loggers(context.config, "student", folder) as loggers:

@@ -15,7 +15,7 @@ import torch
 
 from ackd.data.benchmark import Benchmark, SceneSet
 from ackd.data.cache import PackedImages
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.pipeline import run_pipeline
 from ackd.utils.memory import keep_freed_memory
 from benchmarks.arms import configure, noise, step_of
@@ -101,7 +101,7 @@ def run_peak(folder: str, images: int, threads: int) -> Row:
     work.mkdir()
     with warnings.catch_warnings(), watched_memory() as own:
         warnings.simplefilter("ignore")
-        run_pipeline(Context(config, _packed(place, images)), work, resume=False)
+        run_pipeline(SceneContext(config, _packed(place, images)), work, resume=False)
     return _peaks(own)
 
 

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.pipeline import run_pipeline
 from benchmarks.arms import ARMS, configure, noise
 from benchmarks.measure import Seconds, compare, once
@@ -64,7 +64,7 @@ def _measure(pairing: str, size: int, batch: int, images: int, scale: Scale, fol
                 f"dynm.reference_epochs={epochs}", *_matcher(pairing),
                 *(f"{stage}.batch_size={batch}" for stage in ("teacher", "matcher", "student")),
             )  # fmt: skip
-            context = Context(config, bench)
+            context = SceneContext(config, bench)
             result: dict[str, Any] = {}
             place = folder / f"{arm}-{turn}".replace(" ", "-")
             seconds = once(lambda c=context, p=place, r=result: r.update(_run(c, p)))
@@ -109,7 +109,7 @@ def _matcher(pairing: str) -> tuple[str, ...]:
     return () if pairing == "T/T" else ("backbone@matcher.backbone=resnet34",)
 
 
-def _run(context: Context, folder: Path) -> dict[str, Any]:
+def _run(context: SceneContext, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     level = logging.getLogger("ackd").level
     for name in ("ackd", "lightning.pytorch"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ackd.backbones import Backbone
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.utils.networks import eval_mode
 from benchmarks.arms import ARMS, Arm, configure, make_arm, noise, step_of, teacher_of
 from benchmarks.device import chosen
@@ -51,7 +51,7 @@ def step_arm(name: str, pairing: str, size: int, batch: int, folder: Path, *opti
     """An arm with two batches of images, with options of its own."""
     overrides = (*ARMS[name], "matching=random", f"student.batch_size={batch}", *options)
     config = configure(pairing, folder, *overrides)
-    context = Context(config, noise(2 * batch, 2 * batch, size))
+    context = SceneContext(config, noise(2 * batch, 2 * batch, size))
     return make_arm(context, folder / name.replace(" ", "-"))
 
 

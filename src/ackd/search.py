@@ -1,8 +1,9 @@
 """``python -m ackd.search``: a search with Optuna where a grid is too expensive.
 
-Every trial is a run of ``ackd.train`` in a process tree of its own, on the pool of
-``hydra/launcher=local_pool``. Runs that fall behind on validation images are ended early. The same
-command goes on with the same search.
+Every trial is a run of ``ackd.train``, or of another program that ``--config-name`` names by its
+primary configuration, in a process tree of its own, on the pool of ``hydra/launcher=local_pool``.
+Runs that fall behind on validation images are ended early. The same command goes on with the same
+search.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +20,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from ackd.config.command_line import quoted_paths
-from ackd.config.location import config_dir
 from ackd.config.messages.cli_errors import friendly_errors
 from ackd.config.messages.removed import known_words
+from ackd.config.programs import PROGRAMS, TRAIN, Program
 from ackd.config.run_names import register_resolvers
 from ackd.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
-    from ackd.config.schema import Config
+    from ackd.config.schema import RunConfig
     from ackd.sweeps.jobs import Job
     from ackd.sweeps.options import PoolOptions
     from ackd.sweeps.pool import Outcome, Pool
@@ -51,22 +53,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument(
         "overrides", nargs="*",
-        help="options of ackd.train that all runs share, and search.NAME=VALUE: space, trials, "
+        help="options of the program that all runs share, and search.NAME=VALUE: space, trials, "
         "metric, direction, seed, startup, warmup_epochs, prune, study; slots, threads, devices",
     )  # fmt: skip
-    overrides = parser.parse_args(arguments).overrides
+    by_name = {program.primary: program for program in PROGRAMS}
+    parser.add_argument(
+        "--config-name", "-cn", default=TRAIN.primary, choices=list(by_name), metavar="NAME",
+        help=f"the primary configuration: {', '.join(by_name)} (default: {TRAIN.primary})",
+    )  # fmt: skip
+    parsed = parser.parse_intermixed_args(arguments)
+    program = by_name[parsed.config_name]
     with friendly_errors([]):
-        given = quoted_paths(known_words(overrides))
+        given = quoted_paths(known_words(parsed.overrides))
     from ackd.sweeps.space import read_search
 
-    options, pool_options, shared = read_search(given)
-    with friendly_errors(shared):
+    options, pool_options, shared = read_search(given, program)
+    with friendly_errors(shared, program):
         from ackd.sweeps.options import read_options
 
-        _search(options, read_options(pool_options, "search"), shared)
+        _search(program, options, read_options(pool_options, "search"), shared)
 
 
-def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]) -> None:
+def _search(
+    program: Program, options: SearchOptions, pool_options: PoolOptions, shared: list[str]
+) -> None:
     print(f"ackd.search: {options.trials} trials; loading Optuna and PyTorch", flush=True)
     # Late: --help answers without torch.
     from ackd.sweeps.failures import FAILURES
@@ -75,8 +85,8 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     from ackd.sweeps.run import Record
     from ackd.sweeps.study import Study
 
-    options = options.settled()
-    cfg = _compose(shared)
+    options = options.settled(program)
+    cfg = _compose(program, shared)
     searched = [*shared, *(f"{name}={choice}" for name, choice in sorted(options.space.items()))]
     searched += [f"{options.metric}={options.direction}"]
     name = sweep_name(searched, list(options.space))
@@ -86,7 +96,7 @@ def _search(options: SearchOptions, pool_options: PoolOptions, shared: list[str]
     command = ["python", "-m", "ackd.search", *sys.argv[1:]]
     pool = Pool(slots)
     with Record([], folder, command, pool) as record, signals_end_it(), pool:
-        _run_trials(study, pool, record, shared)
+        _run_trials(study, pool, record, partial(_compose, program), shared)
     FAILURES.extend(_failures(record, study))
     _print_best(study, folder, cfg.data.get("protocol"))
 
@@ -96,7 +106,13 @@ def _failures(record: Record, study: Study) -> list[str]:
     return record.failures if study.best() else record.failures + record.diverged
 
 
-def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> None:
+def _run_trials(
+    study: Study,
+    pool: Pool,
+    record: Record,
+    composed: Callable[[list[str]], DictConfig],
+    shared: list[str],
+) -> None:
     from ackd.sweeps.run import refuse_misfits
 
     watched: dict[Job, Watched] = {}
@@ -106,7 +122,7 @@ def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> 
         left = study.options.trials - study.counted - len(watched) - len(queue)
         # Failed runs are no trials; but if every run fails, so will the next.
         if left > 0 and not queue and failures < max(3, study.options.startup):
-            queue.append(_next_job(study, record, shared))
+            queue.append(_next_job(study, record, composed, shared))
             job, watching = queue[0]
             refuse_misfits([job], pool.slots)
             if job.mistake is not None:
@@ -133,17 +149,19 @@ def _run_trials(study: Study, pool: Pool, record: Record, shared: list[str]) -> 
         time.sleep(BEAT_SECONDS)
 
 
-def _next_job(study: Study, record: Record, shared: list[str]) -> tuple[Job, Watched]:
+def _next_job(
+    study: Study, record: Record, composed: Callable[[list[str]], DictConfig], shared: list[str]
+) -> tuple[Job, Watched]:
     from ackd.config.check import check_composed
     from ackd.sweeps.environment import as_in_a_job
     from ackd.sweeps.jobs import make_job
 
     watching, words = study.ask()
     overrides = [*shared, *words]
-    config: Config | ConfigError
+    config: RunConfig | ConfigError
     try:
         with as_in_a_job():
-            config = check_composed(_compose(overrides))
+            config = check_composed(composed(overrides))
     except ConfigError as error:
         config = error
     job = make_job(
@@ -176,9 +194,9 @@ def _end(study: Study, record: Record, outcome: Outcome, watching: Watched) -> i
     return int(failed)
 
 
-def _compose(words: list[str]) -> DictConfig:
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("train", overrides=words)
+def _compose(program: Program, words: list[str]) -> DictConfig:
+    with initialize_config_dir(str(program.config_dir), version_base="1.3"):
+        return compose(program.primary, overrides=words)
 
 
 def _print_best(study: Study, folder: Path, protocol: str | None) -> None:

@@ -19,7 +19,7 @@ from ackd.artifacts.cache import obtain
 from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
 from ackd.errors import DamagedError
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.stage import Done, KeptStage
 from ackd.stages.teacher import TeacherStage
@@ -213,7 +213,7 @@ def changed(config: Config, option: str, value: Any) -> Config:
 
 
 def shape(stage: type[KeptStage[Any]], config: Config, bench: Benchmark | None = None) -> str:
-    return digest(stage.of(Context(config, bench or toy.benchmark()), Done()).shaped_by())
+    return digest(stage.of(SceneContext(config, bench or toy.benchmark()), Done()).shaped_by())
 
 
 STAGES = pytest.mark.parametrize("stage", [TeacherStage, MatcherStage])

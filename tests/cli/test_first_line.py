@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ackd.config.check.places import check_places
+from ackd.config.check import look_around
 from ackd.errors import AckdError, ConfigError
 from tests.cli.running import run
 from tests.cli.test_help import LOOK
@@ -43,23 +43,23 @@ def test_what_is_there_is_found(tmp_path: Path) -> None:
     (tmp_path / "EuroSAT_MS" / "Forest").mkdir(parents=True)
     for word in (f"ckpt_path='{run_folder}'", f"ckpt_path='{run_folder}/checkpoints/last.ckpt'",
                  "ckpt_path=auto", "ckpt_path=null"):  # fmt: skip
-        check_places(checked(word))
-    check_places(checked("data=s2s_eu", f"data.root={tmp_path}"))
+        look_around(checked(word))
+    look_around(checked("data=s2s_eu", f"data.root={tmp_path}"))
 
 
 def test_the_nearest_name_beside_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / "first_run" / "checkpoints").mkdir(parents=True)
     config = checked(f"ckpt_path={tmp_path}/frst_run/checkpoints/last.ckpt")
     with pytest.raises(ConfigError, match=r"has no 'frst_run'.*first_run'\?"):
-        check_places(config)
+        look_around(config)
 
 
 def test_a_missing_folder_of_archives_says_where_they_are_published(tmp_path: Path) -> None:
     config = checked("data=s2s_eu", f"data.root={tmp_path}")
     with pytest.raises(AckdError, match=r"EuroSAT_MS.*Zenodo"):
-        check_places(config)
+        look_around(config)
 
 
 def test_stages_that_do_not_run_need_no_weights() -> None:
     config = checked("method=baseline", "teacher.backbone.pretrained='gone.pt'")
-    check_places(config)
+    look_around(config)

@@ -10,14 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ackd.config.location import (
-    anchored,
-    config_dir,
-    folder,
-    note_new_folders,
-    remove_new_folders,
-)
-from ackd.config.schema.stages import trained_stages
+from ackd.command import anchored
+from ackd.config.location import config_dir, folder, note_new_folders, remove_new_folders
+from ackd.config.schema import Config
 from ackd.errors import ConfigError
 from ackd.runs.folder import IDENTITY, RESULT
 from ackd.train import check
@@ -146,7 +141,7 @@ def test_hydra_may_change_the_folder(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("stage", trained_stages())
+@pytest.mark.parametrize("stage", Config.trained())
 def test_a_file_of_weights_is_looked_for_where_the_command_was_given(
     stage: str, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ ROOMS = {
     "report": "python -m ackd.report",
     "sweeps": "many runs side by side",
     "dashboard": "python -m ackd.dashboard",
+    "command": "what commands that train share",
     "train": "python -m ackd.train",
     "search": "python -m ackd.search",
     "demo": "python -m ackd.demo",
@@ -211,7 +212,7 @@ def test_only_the_command_line_and_the_configuration_know_hydra() -> None:
         for path in sources()
         if {top(name) for name in imported(path)} & {"hydra", "omegaconf"}
     }
-    assert knowing <= {"config", "train", "search", "demo"}
+    assert knowing <= {"config", "command", "train", "search", "demo"}
     assert "config" in knowing
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from ackd.config.check import check_architecture
 from ackd.config.command_line import quoted_paths
+from ackd.config.groups import Groups
 from ackd.config.location import config_dir
 from ackd.errors import ConfigError
 from tests.config.composing import checked, compose_config, options_of, write
 
-GROUPS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())
+GROUPS = Groups().names()
 STAGES = ("teacher", "matcher", "student")
 # What an option needs beside it.
 NEEDS = {
@@ -24,6 +26,12 @@ NEEDS = {
     ("data", "folders"): ["data.ms=ms", "data.rgb=rgb"],
 }
 ON_DEMAND = ("experiment", "sweep", "compared")
+DEFAULTS = {
+    key.partition("@")[0]
+    for entry in yaml.safe_load(Groups().primary.read_text(encoding="utf-8"))["defaults"]
+    if isinstance(entry, dict)
+    for key in entry
+}
 CHOICES = [
     (group, option) for group in GROUPS if group not in ON_DEMAND for option in options_of(group)
 ]
@@ -44,7 +52,9 @@ def test_every_experiment_with_every_method_and_recipe(
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_option_of_every_group(group: str, option: str) -> None:
-    wanted = [f"{group}={option}"]
+    # One that no entry of the defaults list chooses is added, as that of a stage on demand is.
+    plus = "" if group in DEFAULTS else "+"
+    wanted = [f"{plus}{group}={option}"]
     if group == "backbone":
         wanted = [f"backbone@{stage}.backbone={option}" for stage in STAGES]
     checked(*wanted, *NEEDS.get((group, option), []))

@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from ackd.config.help import comments_of, groups_of, help_text
+from ackd.config.groups import Groups
+from ackd.config.help import comments_of, help_text
 from ackd.config.location import config_dir
 from ackd.errors import ConfigError
 from ackd.utils.values import leaves
@@ -36,7 +37,7 @@ def test_every_option_of_every_choice_has_a_comment(choice: str) -> None:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = compose("train", overrides=[choice], return_hydra_config=True)
-    comments = comments_of(cfg, [config_dir()])
+    comments = comments_of(cfg, Groups())
     tree = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(tree, dict)
     del tree["hydra"]
@@ -47,7 +48,7 @@ def test_every_option_of_every_choice_has_a_comment(choice: str) -> None:
     assert not [option for option in options if len(comments.get(option, "")) < 3]
 
 
-@pytest.mark.parametrize("group", [g for g in groups_of([config_dir()]) if g != "ablation"])
+@pytest.mark.parametrize("group", [g for g in Groups().choices() if g != "ablation"])
 def test_every_choice_says_what_it_is(group: str) -> None:
     heads = told(group).split("\n\n")[1].splitlines()
     names = [line.split()[0] for line in heads]

@@ -39,7 +39,7 @@ from ackd.modules.sharding import same_buffers, share_batches
 from ackd.ops.gathering import gather_batch
 from ackd.stages import context as stages_context
 from ackd.stages import store
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.pairing import make_pairing
 from ackd.stages.stage import Done, StageResult
 from ackd.stages.store import StoreStage
@@ -101,7 +101,7 @@ def prepared(folder: Path, initial: str) -> dict[str, Any]:
     stages_context.build_backbone = tiny_student  # type: ignore[attr-defined]
     ranks = dist.get_world_size() if dist.is_initialized() else 1
     words = (f"matching={initial}", f"trainer.devices={ranks}")
-    context = Context(toy.config(folder, *words), toy.benchmark())
+    context = SceneContext(toy.config(folder, *words), toy.benchmark())
     torch.manual_seed(4)
     teacher = toy.ToyBackbone(4, 3)
     matcher = Matcher(toy.ToyBackbone(4, 0), toy.ToyBackbone(3, 0), dim=8)

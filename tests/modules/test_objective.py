@@ -14,7 +14,7 @@ from ackd.config.schema import Config
 from ackd.data.benchmark import TRAIN
 from ackd.losses import VanillaKD, coral
 from ackd.modules import DistillationObjective, DistillModule, LiveTeacher, LossWeights
-from ackd.stages.context import Context
+from ackd.stages.context import SceneContext
 from ackd.stages.objective import make_objective
 from tests.stages import toy
 from tests.stages.toy import ToyBackbone
@@ -102,7 +102,7 @@ def built(config: Config, student_width: int = 6, **loss: Any) -> DistillModule:
     torch.manual_seed(0)
     student = ToyBackbone(3, 3, width=student_width)
     teacher = LiveTeacher(ToyBackbone(4, 3)) if config.distils else None
-    context = Context(config, toy.benchmark())
+    context = SceneContext(config, toy.benchmark())
     return DistillModule(
         student,
         make_objective(context.config, student, teacher),

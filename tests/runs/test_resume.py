@@ -186,7 +186,7 @@ def test_a_checkpoint_of_other_options_is_refused_with_their_names(
 ) -> None:
     run(tmp_path, "first", "method=baseline", "student.max_epochs=1")
     # As if it stood on the command line; one that follows the images is not compared.
-    monkeypatch.setattr("ackd.train.chosen_options", lambda: ["student.batch_size"])
+    monkeypatch.setattr("ackd.command.chosen_options", lambda: ["student.batch_size"])
     last = tmp_path / "outputs" / "first" / "checkpoints" / "last.ckpt"
     other = ("method=baseline", "student.batch_size=9", f"ckpt_path={last}", "seed=3")
     with pytest.raises(ConfigError, match="other options") as caught:

@@ -7,13 +7,16 @@ import logging
 import pytest
 
 from ackd.stages.batches import fitting_batches
+from ackd.stages.context import training_images
 from tests.config.composing import checked
 from tests.stages import toy
 
 
 def sizes(*overrides: str, ms: int = 10, rgb: int = 15, chosen: tuple[str, ...] = ()) -> list[int]:
     """Of teacher, matcher and student, with 3/5 of three classes' images for training."""
-    config = fitting_batches(checked(*overrides), toy.benchmark(ms, rgb), chosen)
+    config = checked(*overrides)
+    images = training_images(config, toy.benchmark(ms, rgb))
+    config = fitting_batches(config, images, chosen)
     return [getattr(config, stage).batch_size for stage in ("teacher", "matcher", "student")]
 
 

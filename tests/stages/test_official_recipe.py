@@ -17,7 +17,7 @@ from ackd.data.benchmark import Benchmark
 from ackd.errors import ConfigError
 from ackd.losses import soft_target_info_nce
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
-from ackd.stages.context import Context, open_context
+from ackd.stages.context import SceneContext, open_context
 from ackd.stages.matcher import MatcherStage
 from ackd.stages.stage import Done, KeptStage
 from ackd.stages.teacher import TeacherStage
@@ -89,7 +89,7 @@ def test_it_runs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def shape(stage: type[KeptStage[Any]], config: Config, bench: Benchmark | None = None) -> str:
-    return digest(stage.of(Context(config, bench or toy.benchmark()), Done()).shaped_by())
+    return digest(stage.of(SceneContext(config, bench or toy.benchmark()), Done()).shaped_by())
 
 
 @pytest.mark.parametrize(

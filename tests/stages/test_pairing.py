@@ -15,7 +15,7 @@ from ackd.data.pairs import Request
 from ackd.matching import match_by_distance
 from ackd.modules import DistillModule
 from ackd.stages import pairing
-from ackd.stages.context import Context, Networks
+from ackd.stages.context import Networks, SceneContext
 from ackd.stages.pairing import make_pairing
 from ackd.train import train
 from tests.stages import toy
@@ -56,7 +56,7 @@ def test_pairs_are_the_nearest_teachers_of_the_class(
     monkeypatch.setattr(pairing, "match_by_distance", spy)
     config = toy.config(tmp_path, "matching=nearest_feature", "seed=3")
     assert not config.needs_matcher
-    context = Context(config, toy.benchmark())
+    context = SceneContext(config, toy.benchmark())
     torch.manual_seed(9)
     teacher = ToyBackbone(4, 3)
     state = torch.get_rng_state()
@@ -112,7 +112,7 @@ def test_it_is_the_student_that_training_starts_from(
 
 
 def test_random_pairs_need_no_embeddings(tmp_path: Path) -> None:
-    context = Context(toy.config(tmp_path, "matching=random"), toy.benchmark())
+    context = SceneContext(toy.config(tmp_path, "matching=random"), toy.benchmark())
     made = make_pairing(context.config, toy.data(), context.networks, ToyBackbone(4, 3), None)
     assert made.gallery.embeddings is None
     assert made.gallery.logits is not None

@@ -10,11 +10,11 @@ import pytest
 
 from ackd.artifacts.usage import Usage
 from ackd.backbones import Backbone
-from ackd.config.schema.stages import PLAN, kept_stages, timed, trained_stages
+from ackd.config.schema import Config
 from ackd.errors import ConfigError
 from ackd.runs.result import read_result
 from ackd.stages import pipeline
-from ackd.stages.context import Context, open_context
+from ackd.stages.context import SceneContext, open_context
 from ackd.stages.pipeline import run_pipeline
 from ackd.stages.plan import plan, stage_class
 from ackd.stages.stage import Done, KeptStage, Stage, StageResult, Workplace
@@ -44,13 +44,13 @@ def test_a_run_has_the_stages_that_it_needs(
 ) -> None:
     config = toy.config(tmp_path, *words)
     assert [stage.name for stage in plan(config)] == names
-    assert config.stages == [name for name in names if name in trained_stages()]
+    assert config.stages == [name for name in names if name in Config.trained()]
 
 
 def test_each_planned_stage_has_a_file_of_its_name() -> None:
     earlier: list[str] = []
-    for planned in PLAN:
-        found = stage_class(planned.name)
+    for planned in Config.PLAN:
+        found = stage_class("ackd.stages", planned.name)
         assert found.__module__ == f"ackd.stages.{planned.name}"
         assert issubclass(found, KeptStage) == planned.kept
         # What it uses comes before it.
@@ -60,11 +60,11 @@ def test_each_planned_stage_has_a_file_of_its_name() -> None:
 
 def test_a_file_without_its_stage_is_told_apart() -> None:
     with pytest.raises(LookupError, match=r"ackd\.stages\.fitting has 0 stages named 'fitting'"):
-        stage_class("fitting")
+        stage_class("ackd.stages", "fitting")
 
 
 @pytest.mark.parametrize(
-    ("word", "known"), [("until=students", trained_stages()), ("force=[teachers]", kept_stages())]
+    ("word", "known"), [("until=students", Config.trained()), ("force=[teachers]", Config.kept())]
 )
 def test_options_take_the_names_of_the_plan(
     word: str, known: dict[str, object], tmp_path: Path
@@ -85,7 +85,7 @@ class Size(KeptStage[int]):
         self.fingerprint = fingerprint
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         assert set(done.results) == {"teacher"}  # and not all that came before
         teacher = done.result(TeacherStage)
         assert teacher is not None
@@ -111,7 +111,7 @@ class Last(Stage[str]):
         self.size = size
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         assert set(done.results) == {"size"}  # this run has no matcher
         return cls(done.product(Size))
 
@@ -137,7 +137,7 @@ def test_a_stage_from_outside_is_run_reused_timed_and_held_like_the_others(
     expected = str(sum(p.numel() for p in network.parameters()))
     assert (tmp_path / "first" / "size").read_text() == expected
     assert (first["reused"], second["reused"]) == ([], ["teacher", "size"])
-    assert set(first["seconds"]) == {*timed(), "size", "last"}
+    assert set(first["seconds"]) == {*Config.timed(), "size", "last"}
     assert (second["seconds"]["size"], second["seconds"]["last"]) == (2.5, 1.5)
     assert second["seconds"]["teacher"] == first["seconds"]["teacher"] > 0
     assert set(first["artifacts"]) == {"teacher", "size"}

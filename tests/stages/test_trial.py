@@ -17,7 +17,7 @@ from ackd.data.benchmark import Benchmark
 from ackd.data.reading.photographs import read_rgb
 from ackd.errors import ConfigError
 from ackd.stages import trial
-from ackd.stages.context import Context, open_context
+from ackd.stages.context import SceneContext, open_context
 from ackd.stages.trial import try_run
 from tests.config.composing import options_of
 from tests.data.layouts import write_jpg, write_tif
@@ -37,7 +37,7 @@ def sized(ms: int, rgb: int | None = None) -> Benchmark:
 
 
 def run(tmp_path: Path, bench: Benchmark, *overrides: str) -> None:
-    try_run(Context(toy.config(tmp_path, *overrides), bench))
+    try_run(SceneContext(toy.config(tmp_path, *overrides), bench))
 
 
 def refused(tmp_path: Path, bench: Benchmark, *overrides: str) -> str:
@@ -229,7 +229,7 @@ def test_networks_are_tried_before_all_images_are_read(
     tried: list[str] = []
     once = trial.try_network
 
-    def counted_try(context: Context, role: trial.Role) -> Outputs:
+    def counted_try(context: SceneContext, role: trial.Role) -> Outputs:
         tried.append(role.option)
         return once(context, role)
 

@@ -27,7 +27,7 @@ from ackd.report.model import Report, Table
 from ackd.report.page import to_html
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import Measured, measure, write_predictions
-from ackd.runs.result import read_result, score
+from ackd.runs.result import describe_run, read_result, score
 from ackd.stages.fitting import Fitted, fit
 from ackd.sweeps.table import Line, best_line, print_table
 from ackd.tasks import Task
@@ -223,18 +223,20 @@ def finish(made: Trained, folder: Path, method: str, seed: int) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(options))
     (folder / "run.json").write_text(json.dumps({"images": {"tiles": "1"}}))
     sizes = {"train": 24, "val": 8, "test": 8}
-    content = {
-        "schema_version": 1, "method": method, "kd": [], "seed": seed, "protocol": "random",
+    about = {
+        "kd": [], "protocol": "random",
         "data": {
             "name": "tiles", "classes": list(CLASSES), "split_sizes": {"sar": sizes},
             "split_seed": 0, "fold": 0,
         },
-        "teacher": None,
-        "student": {
-            "backbone": "network", **made.measured.entries(), "best_epoch": made.fitted.epoch,
-        },
-        "seconds": {"distill": made.fitted.seconds}, "device": "cpu",
     }  # fmt: skip
+    student = {"backbone": "network", **made.measured.entries(), **made.fitted.entries()}
+    config = toy.config(folder, f"name={options['name']}", f"seed={seed}")
+    content = describe_run(
+        config.model_copy(update={"method": method}), about,
+        stages={"teacher": None, "student": student}, seconds={"distill": made.fitted.seconds},
+        reused=[], device=torch.device("cpu"), artifacts={},
+    )  # fmt: skip
     (folder / "result.json").write_text(json.dumps(content))
 
 

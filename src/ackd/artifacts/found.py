@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from ackd.artifacts.cache import DONE
 from ackd.artifacts.usage import use_lock
 from ackd.artifacts.uses import Name, RunFolder, Uses
-from ackd.config.schema.stages import kept_stages
+from ackd.config.programs import stages_of_all
 from ackd.data.cache import is_pack
 from ackd.data.cache.pack import LOCK as PACK_LOCK
 from ackd.runs.result import validation_of_epoch
@@ -26,7 +26,7 @@ from ackd.utils.values import dig
 __all__ = ["LOCKS", "STAGES", "Item", "Kind", "find", "free", "training_lock"]
 
 PACKED = "packed"
-STAGES = (*kept_stages(), PACKED)
+STAGES = (*stages_of_all("kept"), PACKED)
 TRAINING, REPLACED, PRUNED = ".training", ".replaced", ".pruned"
 LOCKS = (".lock", ".use")
 
@@ -120,7 +120,7 @@ def _item(folder: Path, stage: str, uses: Uses) -> Item | None:
     last = max([written, *(run.written for run in users), *(p.stat().st_mtime for p in marks)])
     return Item(
         folder, stage, name, kind, sum(path.stat().st_size for path in files),
-        str(dig(about, "shaped_by.options.backbone.name") or ""), _metric(folder, stage, about),
+        _network(about), _metric(folder, stage, about),
         last, tuple(users), held,
     )  # fmt: skip
 
@@ -140,10 +140,17 @@ def _kind(folder: Path, stage: str) -> tuple[str, Kind | None]:
     return name, Kind.FINISHED if (folder / DONE).is_file() else None
 
 
+def _network(about: Mapping[str, Any]) -> str:
+    places = ("shaped_by.options.backbone.name", "shaped_by.network.name")
+    return str(next(filter(None, (dig(about, place) for place in places)), ""))
+
+
 def _made_of(about: Mapping[str, Any]) -> Name | None:
     """The artifact that another one was made of, e.g. the teacher of its stored outputs."""
     shape = dig(about, "shaped_by") or {}
-    return next(((base, str(shape[base])) for base in kept_stages() if base in shape), None)
+    # The last one: it is made of what the earlier ones are.
+    bases = [base for base in reversed(stages_of_all("kept")) if base in shape]
+    return (bases[0], str(shape[bases[0]])) if bases else None
 
 
 def _metric(folder: Path, stage: str, about: Mapping[str, Any]) -> str:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from ackd.config.location import config_dir
+from ackd.config.groups import Groups
+from ackd.config.programs import TRAIN, Program
 from ackd.errors import ConfigError
 
 __all__ = [
@@ -46,7 +47,7 @@ IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)", re.DOTALL)
 OVERRIDE = re.compile(r"(?P<key>\+{0,2}(?P<option>[\w./@]+))=(?P<value>.+)", re.DOTALL)
 DASHED = re.compile(r"--(?P<option>(?!(cfg|info|package|help)=)[\w./@]+=.*)", re.DOTALL)
-BY_NAME = re.compile(r"\+{0,2}(teacher|matcher|student)\.scheduler=[^{$].*", re.DOTALL)
+BY_NAME = re.compile(r"\+{0,2}\w+\.scheduler=[^{$].*", re.DOTALL)
 BETWEEN_CHOICES = re.compile(rf"((?:{IN_QUOTES.pattern}|[^,])*)(?:,|$)", re.DOTALL)
 
 
@@ -102,8 +103,8 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     return [*flags, *overrides]
 
 
-def split_words(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
-    """Tell overrides from Hydra's flags: the overrides, and where groups are looked for."""
+def split_words(arguments: Sequence[str], program: Program = TRAIN) -> tuple[list[str], Groups]:
+    """Tell overrides from Hydra's flags: the overrides, and the groups that they choose from."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--config-dir", "-cd")
@@ -114,7 +115,7 @@ def split_words(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
     parser.add_argument("--info", "-i", nargs="?")
     given, _ = parser.parse_known_intermixed_args(list(arguments))
     extra = [Path(given.config_dir).absolute()] if given.config_dir else []
-    return given.overrides, [config_dir(), *(path for path in extra if path.is_dir())]
+    return given.overrides, Groups(program, tuple(path for path in extra if path.is_dir()))
 
 
 def _quoted_word(word: str, *, sweep: bool) -> str:
@@ -158,8 +159,7 @@ def in_shell(key: str, value: str) -> str:
 @lru_cache
 def _path_options() -> frozenset[str]:
     # Late: the schema is only imported for a value that Hydra could misread.
-    from ackd.config.schema import Config
     from ackd.config.schema.data import Mark
-    from ackd.config.schema.options import marked_options
+    from ackd.config.schema.identity import marked
 
-    return frozenset([*marked_options(Config, Mark.PATH), *HYDRAS])
+    return frozenset([*marked(Mark.PATH), *HYDRAS])

@@ -19,8 +19,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.command_line import quoted, split_words
-from ackd.config.location import about, config_dir
+from ackd.config.groups import Groups
+from ackd.config.location import about
 from ackd.config.messages.options import ON_DEMAND, unknown_choice, unknown_option
+from ackd.config.programs import TRAIN, Program
 from ackd.errors import ConfigError
 from ackd.utils.values import paths
 
@@ -48,11 +50,12 @@ class Source:
     text: str
 
 
-def help_text(arguments: Sequence[str]) -> str | None:
+def help_text(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
     """Answer a command line that asks for help.
 
     Args:
         arguments: Without the program.
+        program: That is asked.
 
     Returns:
         What to print; None where no help is asked for.
@@ -63,8 +66,8 @@ def help_text(arguments: Sequence[str]) -> str | None:
     """
     if not any(flag in arguments for flag in FLAGS):
         return None
-    words, folders = split_words([word for word in arguments if word not in FLAGS])
-    groups = groups_of(folders)
+    words, files = split_words([word for word in arguments if word not in FLAGS], program)
+    groups = files.choices()
     overrides = [word for word in words if "=" in word]
     topics = [word for word in words if "=" not in word]
     topics += [word for word in overrides if _group_of(word) in groups]
@@ -72,42 +75,31 @@ def help_text(arguments: Sequence[str]) -> str | None:
         _check_choice(word, groups)
     # A group that is chosen already takes no plus here either, one on demand needs it.
     chosen = [f"+{w}" if _group_of(w) in ON_DEMAND and w[0] != "+" else w for w in overrides]
-    cfg = _composed(chosen, folders)
+    cfg = _composed(chosen, files)
     if not topics:
-        return _everything(cfg, groups, folders)
-    return "\n".join(_topic(word, cfg, groups, folders) for word in topics)
+        return _everything(cfg, groups, files)
+    return "\n".join(_topic(word, cfg, groups, files) for word in topics)
 
 
-def groups_of(folders: Sequence[Path]) -> dict[str, list[str]]:
-    """What can be chosen: group -> its choices."""
-    found: dict[str, list[str]] = {}
-    for folder in folders:
-        for group in folder.iterdir():
-            names = [path.stem for path in group.glob("*.yaml")] if group.is_dir() else []
-            found.setdefault(group.name, []).extend(names)
-    return {name: sorted(set(names)) for name, names in sorted(found.items()) if names}
-
-
-def comments_of(cfg: DictConfig, folders: Sequence[Path]) -> dict[str, str]:
+def comments_of(cfg: DictConfig, files: Groups) -> dict[str, str]:
     """Option -> comment, for a configuration that was composed with Hydra's own part."""
-    found = dict(_read(folders[0] / "train.yaml", "").comments)
+    found = dict(_read(files.primary, "").comments)
     choices = {str(key): choice for key, choice in cfg.hydra.runtime.choices.items()}
     for key, choice in choices.items():
         group, _, place = key.partition("@")
         if group.startswith("hydra") or choice is None:
             continue
-        found |= _source(group, str(choice), folders, place).comments
+        found |= _source(group, str(choice), files, place).comments
     # Of several choices at a time (logger=[wandb,tensorboard]) Hydra keeps no record.
-    for group, names in groups_of(folders).items():
+    for group, names in files.choices().items():
         if group not in ON_DEMAND and not any(group == key.partition("@")[0] for key in choices):
             for name in names:
-                found = _source(group, name, folders).comments | found
+                found = _source(group, name, files).comments | found
     return found
 
 
-def _source(group: str, choice: str, folders: Sequence[Path], place: str = "") -> Source:
-    paths = [folder / group / f"{choice}.yaml" for folder in folders]
-    return _read(next(path for path in paths if path.is_file()), place or group)
+def _source(group: str, choice: str, files: Groups, place: str = "") -> Source:
+    return _read(files.file(group, choice), place or group)
 
 
 def _read(path: Path, package: str) -> Source:
@@ -155,20 +147,20 @@ def _commented(
             yield from _commented(value, lines, f"{option}.")
 
 
-def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+def _composed(overrides: Sequence[str], files: Groups) -> DictConfig:
     words = list(overrides)
-    if len(folders) > 1:
-        words.append("hydra.searchpath=[" + ",".join(map(quoted, folders[1:])) + "]")
+    if files.extra:
+        words.append("hydra.searchpath=[" + ",".join(map(quoted, files.extra)) + "]")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("train", overrides=words, return_hydra_config=True)
+    with initialize_config_dir(str(files.program.config_dir), version_base="1.3"):
+        return compose(files.program.primary, overrides=words, return_hydra_config=True)
 
 
-def _everything(cfg: DictConfig, groups: dict[str, list[str]], folders: Sequence[Path]) -> str:
-    purposes = _purposes(folders[0] / "train.yaml")
+def _everything(cfg: DictConfig, groups: dict[str, list[str]], files: Groups) -> str:
+    purposes = _purposes(files.primary)
     chosen = "\n".join(_group_line(name, names, purposes) for name, names in groups.items())
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    options = "\n".join(_rendered(ours, comments_of(cfg, folders)))
+    options = "\n".join(_rendered(ours, comments_of(cfg, files)))
     more = (
         "--help GROUP (--help data), --help CHOICE (--help data=s2s_eu) and --help OPTION "
         "(--help student.optimizer)\nshow a part of it, with what each choice is."
@@ -182,16 +174,14 @@ def _everything(cfg: DictConfig, groups: dict[str, list[str]], folders: Sequence
     )  # fmt: skip
 
 
-def _topic(
-    word: str, cfg: DictConfig, groups: dict[str, list[str]], folders: Sequence[Path]
-) -> str:
+def _topic(word: str, cfg: DictConfig, groups: dict[str, list[str]], files: Groups) -> str:
     name, given, choice = word.lstrip("+").partition("=")
     group, _, place = name.partition("@")
     parts = []
     if group in groups and not given:
-        parts.append(_choices(group, groups[group], folders))
+        parts.append(_choices(group, groups[group], files))
     for one in _names(choice) if given else ():
-        source = _source(group, one, folders, place)
+        source = _source(group, one, files, place)
         if not source.package:  # it sets options of the whole configuration
             return f"{word}\n\n{source.text}"
         parts.append(f"{name}={one}: {source.about}\n")
@@ -201,7 +191,7 @@ def _topic(
     options = paths(ours)
     section = place or name
     if section in options:
-        parts += _section(section, ours, comments_of(cfg, folders))
+        parts += _section(section, ours, comments_of(cfg, files))
     if not parts:
         raise ConfigError(unknown_option(name, options, groups=groups))
     return "\n".join(parts)
@@ -227,13 +217,13 @@ def _at(tree: Any, path: str) -> Any:
     return tree
 
 
-def _choices(group: str, names: Sequence[str], folders: Sequence[Path]) -> str:
-    told = _purposes(folders[0] / "train.yaml").get(group, "")
+def _choices(group: str, names: Sequence[str], files: Groups) -> str:
+    told = _purposes(files.primary).get(group, "")
     form = f"{'+' if group in ON_DEMAND else ''}{group}=NAME"
     how = told if told.startswith("as ") else f"as {form}"
     lines = [f"== {group}: choose one, {how} ==", ""]
     for name in names:
-        about = _source(group, name, folders).about
+        about = _source(group, name, files).about
         lines.append(f"{name:<22} {re.split(r'(?<=[.]) ', about)[0]}".rstrip())
     return "\n".join([*lines, ""])
 

@@ -7,11 +7,8 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
-
 __all__ = [
     "about",
-    "anchored",
     "config_dir",
     "folder",
     "from_environment",
@@ -76,24 +73,3 @@ def remove_new_folders(run: Path) -> None:
             path.rmdir()
         except OSError:  # not empty, or not there
             return
-
-
-def anchored(cfg: DictConfig, start: Path) -> DictConfig:
-    """A composed configuration whose relative paths begin at ``start``, whatever folder is next.
-
-    Args:
-        cfg: As Hydra composed it; it stays as it is.
-        start: Where the command was given.
-    """
-    from ackd.config.schema.data import Mark  # late: --cfg and --help need no schema
-    from ackd.config.schema.identity import marked
-    from ackd.config.schema.stages import trained_stages
-
-    names = [*marked(Mark.PATH), *(f"{s}.backbone.pretrained" for s in trained_stages())]
-    given = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in names}
-    found = cfg.copy()
-    for name, value in given.items():
-        relative = isinstance(value, str) and value and not Path(value).expanduser().is_absolute()
-        if relative and (name, value) != ("ckpt_path", "auto"):
-            OmegaConf.update(found, name, str(start / value), force_add=True)
-    return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ackd.config.programs import stages_of_all
 from ackd.config.schema.identity import shaping_options
-from ackd.config.schema.stages import SWITCHES, trained_stages
+from ackd.config.schema.training import SWITCHES
 from ackd.utils.values import dig, leaves, under
 
 __all__ = ["settings_of"]
@@ -30,14 +31,14 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
     found = shaping_options(leaves(config))
     found.setdefault("method", result.get("method"))
     found.setdefault("student.backbone.name", dig(result, "student.backbone"))
-    for stage in trained_stages():
+    for stage in stages_of_all("trained"):
         # A network of the user's own is called after its class.
         own = found.get(f"{stage}.backbone._target_")
         found |= {f"{stage}.backbone.name": own} if own else {}
     # Off, they are what they were before there were such options.
     without = [
         f"{stage}.{section}"
-        for stage in trained_stages()
+        for stage in stages_of_all("trained")
         for section, switch in SWITCHES.items()
         if found.get(f"{stage}.{section}.{switch}") is None
     ]

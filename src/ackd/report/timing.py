@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ackd.config.schema.stages import timed
+from ackd.config.schema import Config
 from ackd.report.conditions import Condition, DataSet
 from ackd.report.curves import metric_names
 from ackd.report.model import Cell, Row, Table, blank, of
@@ -24,7 +24,7 @@ def training_time(data: DataSet, paper: Reference | None) -> Table:
             share = 100 * ((_mean(dynm) or 0) + (_mean(planner) or 0)) / base
             longer = 100 * ((_mean(distill) or 0) / base - 1)
             printed, measured = (Cell(f"{value:+.1f}", value) for value in (share, longer))
-        stages = [of(_seconds(condition, name)) for name in timed()]
+        stages = [of(_seconds(condition, name)) for name in Config.timed()]
         alone = Cell(f"{base:.1f}", base) if base else blank()
         rows.append(Row((Cell(condition.label), *stages, alone, printed, measured)))
     notes = [
@@ -39,10 +39,10 @@ def training_time(data: DataSet, paper: Reference | None) -> Table:
     if paper and (values := paper.table(8)):
         dynm_, planner_, base_, share_ = (v * 60 for v in [*values[:3], values[3] / 60])
         known = {"dynm": dynm_, "planner": planner_}
-        printed_row = [*(known.get(name) for name in timed()), base_, share_, None]
+        printed_row = [*(known.get(name) for name in Config.timed()), base_, share_, None]
         rows.append(published_row(paper, "one 2080Ti, 200 epochs", printed_row, words=1))
         notes.append(paper.note)
-    columns = ("Condition", *timed().values(), "Plain KD", "Δ %", "measured %")
+    columns = ("Condition", *Config.timed().values(), "Plain KD", "Δ %", "measured %")
     return Table("time", "Table 8: training time", columns, tuple(rows), tuple(notes))
 
 

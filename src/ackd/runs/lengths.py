@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ackd.config.launch.schedules import schedule_of
-from ackd.config.schema import Config, DynMConfig
+from ackd.config.schema import Config, DynMConfig, RunConfig
 from ackd.errors import ConfigError
 from ackd.matching import rematch_epochs, scale_epochs
 
@@ -19,7 +19,7 @@ def matching_epochs(options: DynMConfig, length: int) -> list[int]:
     return scale_epochs(asked, length, options.reference_epochs)
 
 
-def length_notes(config: Config, before: Mapping[str, Any], done: int) -> list[str]:
+def length_notes(config: RunConfig, before: Mapping[str, Any], done: int) -> list[str]:
     """Say in what a run that is trained longer differs from one of that length from the start.
 
     Args:
@@ -36,7 +36,7 @@ def length_notes(config: Config, before: Mapping[str, Any], done: int) -> list[s
     return _schedule_notes(config, before) + _matching_notes(config, before, done)
 
 
-def _schedule_notes(config: Config, before: Mapping[str, Any]) -> list[str]:
+def _schedule_notes(config: RunConfig, before: Mapping[str, Any]) -> list[str]:
     student, old_length = config.student, int(before["student"]["max_epochs"])
     chosen, schedule = student.scheduler, schedule_of(student, "student.scheduler")
     if schedule is None:
@@ -56,8 +56,8 @@ def _schedule_notes(config: Config, before: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _matching_notes(config: Config, before: Mapping[str, Any], done: int) -> list[str]:
-    if not (config.distils and config.dynm.enabled):
+def _matching_notes(config: RunConfig, before: Mapping[str, Any], done: int) -> list[str]:
+    if not (isinstance(config, Config) and config.distils and config.dynm.enabled):
         return []
     old_length, length = int(before["student"]["max_epochs"]), config.student.max_epochs
     old_options = DynMConfig.model_validate(before["dynm"])

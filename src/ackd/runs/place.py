@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ackd.config.schema import Config
+from ackd.config.schema import RunConfig
 from ackd.config.schema.identity import identity
-from ackd.config.schema.stages import trained_stages
 from ackd.errors import ConfigError
 from ackd.runs.checkpoints import ended_early, epoch_of, last_checkpoint
 from ackd.runs.folder import (
@@ -60,7 +59,7 @@ class Place:
     replaces: bool = False
 
 
-def choose_place(config: Config, images: Mapping[str, str], fresh: Path) -> Place:
+def choose_place(config: RunConfig, images: Mapping[str, str], fresh: Path) -> Place:
     """Decide where to work.
 
     Args:
@@ -84,7 +83,7 @@ def choose_place(config: Config, images: Mapping[str, str], fresh: Path) -> Plac
 
 
 @contextmanager
-def claimed(place: Place, config: Config, images: Mapping[str, str]) -> Iterator[None]:
+def claimed(place: Place, config: RunConfig, images: Mapping[str, str]) -> Iterator[None]:
     """Mark a folder as that of this run, and hold it as long as the run goes on.
 
     Raises:
@@ -108,7 +107,7 @@ def claimed(place: Place, config: Config, images: Mapping[str, str]) -> Iterator
             write_json(folder / IDENTITY, {k: v for k, v in known.items() if k != REPLACES})
 
 
-def _stamp(config: Config, images: Mapping[str, str]) -> dict[str, Any]:
+def _stamp(config: RunConfig, images: Mapping[str, str]) -> dict[str, Any]:
     """What a run is: its options and its images."""
     content = {
         "options": identity(config),
@@ -120,7 +119,7 @@ def _stamp(config: Config, images: Mapping[str, str]) -> dict[str, Any]:
 # -- ckpt_path=RUN -----------------------------------------------------------------------------
 
 
-def check_asked(config: Config, chosen: Collection[str]) -> None:
+def check_asked(config: RunConfig, chosen: Collection[str]) -> None:
     """Find out before images are read whether ``ckpt_path`` names a run that can be gone on with.
 
     Args:
@@ -133,7 +132,7 @@ def check_asked(config: Config, chosen: Collection[str]) -> None:
     """
     run = named_by(str(config.ckpt_path))
     options = identity(config)
-    for stage in trained_stages():
+    for stage in config.trained():
         if f"{stage}.batch_size" not in chosen and stage in run.stamp["options"]:
             options[stage]["batch_size"] = run.stamp["options"][stage].get("batch_size")
     differing = run.differences({"options": options, "images": run.stamp.get("images")})
@@ -143,7 +142,7 @@ def check_asked(config: Config, chosen: Collection[str]) -> None:
         _refuse_others(config, run, differing)
 
 
-def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
+def _asked_for(config: RunConfig, run: RunFolder, wanted: Mapping[str, Any]) -> Place:
     differing = run.differences(wanted)
     if differing and only_longer(differing):
         return _extension(config, run)
@@ -151,7 +150,7 @@ def _asked_for(config: Config, run: RunFolder, wanted: Mapping[str, Any]) -> Pla
     return Place(run.path, resume=True, replaces=bool(run.stamp.get(REPLACES)))
 
 
-def _refuse_others(config: Config, run: RunFolder, differing: Differences) -> None:
+def _refuse_others(config: RunConfig, run: RunFolder, differing: Differences) -> None:
     asked = config.ckpt_path
     if differing:
         same = same_options(differing)
@@ -168,7 +167,7 @@ def _refuse_others(config: Config, run: RunFolder, differing: Differences) -> No
         )
 
 
-def _epochs_done(config: Config, run: RunFolder) -> int:
+def _epochs_done(config: RunConfig, run: RunFolder) -> int:
     """How many epochs a run that is to be trained longer has been trained.
 
     Raises:
@@ -191,7 +190,7 @@ def _epochs_done(config: Config, run: RunFolder) -> int:
     return done
 
 
-def _extension(config: Config, run: RunFolder) -> Place:
+def _extension(config: RunConfig, run: RunFolder) -> Place:
     """Go on with a run under another length."""
     new, old, done = config.student.max_epochs, run.length, _epochs_done(config, run)
     log.info(
@@ -204,7 +203,7 @@ def _extension(config: Config, run: RunFolder) -> Place:
     return Place(run.path, resume=True, replaces=run.finished or bool(run.stamp.get(REPLACES)))
 
 
-def _require_a_longer_patience(config: Config, path: Path, checkpoint: Path | None) -> None:
+def _require_a_longer_patience(config: RunConfig, path: Path, checkpoint: Path | None) -> None:
     """Refuse to train a student longer that would end at once, as it has ended before."""
     waited, asked = ended_early(checkpoint)
     patience, done = config.student.early_stopping.patience, epoch_of(checkpoint) + 1
@@ -225,7 +224,7 @@ def _require_a_longer_patience(config: Config, path: Path, checkpoint: Path | No
 # -- ckpt_path=auto ----------------------------------------------------------------------------
 
 
-def _found(config: Config, wanted: Mapping[str, Any]) -> Place | None:
+def _found(config: RunConfig, wanted: Mapping[str, Any]) -> Place | None:
     """The last unfinished run of these options; where there is none, say why."""
     runs = runs_under(Path(config.outputs).expanduser())
     same = [run for run in runs if run.fingerprint == wanted["fingerprint"]]
@@ -271,7 +270,7 @@ def _why_none(
 # -- a folder that was given by hand -----------------------------------------------------------
 
 
-def _here(config: Config, here: RunFolder, wanted: Mapping[str, Any]) -> Place:
+def _here(config: RunConfig, here: RunFolder, wanted: Mapping[str, Any]) -> Place:
     same = here.fingerprint == wanted["fingerprint"]
     if config.force and same and (here.finished or config.ckpt_path is None):
         log.info("force=[%s]: running again in %s", ",".join(config.force), here.path)

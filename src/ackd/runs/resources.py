@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from ackd.config.schema import Config
+from ackd.config.schema import RunConfig
 from ackd.errors import AckdError
 from ackd.utils.memory import errors_text, out_of_memory
 
@@ -21,7 +21,7 @@ KILLED = re.compile(r"killed by signal: Killed|exited unexpectedly", re.IGNORECA
 
 @contextmanager
 def shortages_told(
-    config: Config, stage: str, *, doing: str | None = None, half: str | None = None
+    config: RunConfig, stage: str, *, doing: str | None = None, half: str | None = None
 ) -> Iterator[None]:
     """Turn what a lack of memory, of shared memory or of an answer raises inside into a sentence.
 
@@ -45,7 +45,7 @@ def shortages_told(
         raise AckdError(told) from error
 
 
-def shortages_of_test_told(config: Config, stage: str) -> AbstractContextManager[None]:
+def shortages_of_test_told(config: RunConfig, stage: str) -> AbstractContextManager[None]:
     """The same for the test of a stage that has been trained."""
     less = (
         f"{_half_a_batch(config, stage)}, which trains it again, or free some memory and go on "
@@ -54,7 +54,7 @@ def shortages_of_test_told(config: Config, stage: str) -> AbstractContextManager
     return shortages_told(config, stage, doing=f"test of the {stage}", half=less)
 
 
-def _told(error: Exception, config: Config, stage: str, half: str) -> str | None:
+def _told(error: Exception, config: RunConfig, stage: str, half: str) -> str | None:
     text = errors_text(error)
     workers = config.loader.num_workers
     if workers and "DataLoader timed out" in text:
@@ -86,10 +86,10 @@ def _told(error: Exception, config: Config, stage: str, half: str) -> str | None
     return None
 
 
-def _half_a_batch(config: Config, stage: str) -> str:
+def _half_a_batch(config: RunConfig, stage: str) -> str:
     """The option that lets a stage train with less memory, with a value."""
     options = getattr(config, stage)
     half = max(2, options.batch_size // 2)
     if half == options.batch_size:
-        return f"a smaller {stage}.backbone.name, or smaller images (data.size)"
+        return config.smaller(stage)
     return f"{stage}.batch_size={half} (it is {options.batch_size})"

@@ -12,17 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ackd import __version__
-from ackd.config.schema import Config
-from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
+from ackd.config.schema import RunConfig
 from ackd.tasks import task_of_result
 from ackd.utils.io import read_json
 
 __all__ = [
-    "SCHEMA_VERSION", "active_losses", "commit", "describe_run", "read_result", "score",
+    "SCHEMA_VERSION", "commit", "describe_run", "read_result", "score",
     "validation_of_epoch", "with_validation",
 ]  # fmt: skip
 
@@ -35,8 +33,8 @@ PACKAGES = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "hydra-
 
 
 def describe_run(
-    config: Config,
-    benchmark: Benchmark,
+    config: RunConfig,
+    about: Mapping[str, Any],
     *,
     stages: Mapping[str, Mapping[str, Any] | None],
     seconds: Mapping[str, float],
@@ -48,7 +46,8 @@ def describe_run(
 
     Args:
         config: Of the run.
-        benchmark: The images.
+        about: What the run's context says of its images and of its kind, see
+            ``ackd.stages.stage.Context``: ``{"kd", "data", "protocol"}``, and what else there is.
         stages: What came out of each stage that trains a network, by name; None for one that the
             run does not have. ``{"backbone", "task", "metrics", "interval", "validation",
             "best_epoch"}``: ``task`` says what the metrics are called; ``metrics`` are those of
@@ -63,22 +62,12 @@ def describe_run(
     """
     return {
         "schema_version": SCHEMA_VERSION,
+        **({} if config.TASK is None else {"task": config.TASK}),
         "experiment": config.name,
         "method": config.method,
         "recipe": config.recipe,
-        "kd": active_losses(config),
         "seed": config.seed,
-        "data": {
-            "name": benchmark.name,
-            "classes": list(benchmark.classes),
-            "bands": {"ms": list(benchmark.ms.bands), "rgb": list(benchmark.rgb.bands)},
-            "split_seed": config.data.split_seed,
-            "fold": config.data.fold,
-            "split_sizes": {"ms": _sizes(benchmark.ms), "rgb": _sizes(benchmark.rgb)},
-            **benchmark.notes,
-            "partial": bool(benchmark.notes.get("partial", False)),
-        },
-        "protocol": config.data.protocol,
+        **about,
         **stages,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "reused": reused,
@@ -88,11 +77,6 @@ def describe_run(
         "versions": {"python": platform.python_version(), "ackd": __version__}
         | {name: version(name) for name in PACKAGES},
     }
-
-
-def active_losses(config: Config) -> list[str]:
-    """Names of the distillation losses that a run really has."""
-    return sorted(config.loss.kd) if config.distils and config.loss.lambda1 > 0 else []
 
 
 def score(result: dict[str, Any]) -> float | None:
@@ -165,11 +149,6 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _sizes(scenes: SceneSet) -> dict[str, int]:
-    names = {"train": TRAIN, "val": VAL, "test": TEST}
-    return {name: int(np.size(scenes.indices(split))) for name, split in names.items()}
 
 
 def _device_name(device: torch.device) -> str:

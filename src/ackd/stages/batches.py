@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from ackd.config.launch.trainer import processes
-from ackd.config.location import config_dir
-from ackd.config.schema import Config
-from ackd.config.schema.stages import trained_stages
-from ackd.data.benchmark import TRAIN, Benchmark, SceneSet
+from ackd.config.programs import program_for
+from ackd.config.schema import RunConfig
 
 __all__ = ["fitting_batches"]
+
+R = TypeVar("R", bound=RunConfig)
 
 log = logging.getLogger("ackd")
 
 
-def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str] = ()) -> Config:
+def fitting_batches(config: R, images_of: Mapping[str, int], chosen: Collection[str] = ()) -> R:
     """Lower the batch sizes of the recipe that the training images do not fill.
 
     A batch size that the user chose, on the command line or in a file of their own, stays as it
@@ -28,7 +28,7 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
 
     Args:
         config: The options of the run.
-        benchmark: Its images, split.
+        images_of: How many training images each of its stages has.
         chosen: The options given on the command line.
 
     Returns:
@@ -38,11 +38,10 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
     lowered: dict[str, Any] = {}
     for stage in config.stages:
         options = getattr(config, stage)
-        side: SceneSet = getattr(benchmark, trained_stages()[stage].side)
         option = f"{stage}.batch_size"
-        if option in chosen or options.batch_size != _default(config.recipe, stage):
+        if option in chosen or options.batch_size != _default(config.TASK, config.recipe, stage):
             continue
-        images = len(side.indices(TRAIN)) // processes(config.trainer)
+        images = images_of[stage] // processes(config.trainer)
         if images >= options.batch_size or images < 2:
             continue
         size = max(2, 2 ** ((images // 2).bit_length() - 1))
@@ -55,13 +54,14 @@ def fitting_batches(config: Config, benchmark: Benchmark, chosen: Collection[str
 
 
 @lru_cache
-def _default(recipe: str, stage: str) -> int | None:
+def _default(task: str | None, recipe: str, stage: str) -> int | None:
     """The batch size that our own files give a stage; None under a recipe of the user's own."""
-    place = config_dir() / "recipe" / f"{recipe}.yaml"
+    folder = program_for(task).config_dir
+    place = folder / "recipe" / f"{recipe}.yaml"
     if not place.is_file():
         return None
     options: dict[str, Any] = {}
-    for path in (config_dir() / stage / "default.yaml", place):
+    for path in (folder / stage / "default.yaml", place):
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         options |= content.get(stage, {}) if path == place else content
     return options.get("batch_size")

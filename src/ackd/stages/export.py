@@ -11,7 +11,7 @@ from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
 from ackd.modules import UnpairedDataModule
 from ackd.runs.predictions import Measured
-from ackd.runs.result import active_losses, commit
+from ackd.runs.result import commit
 from ackd.stages.trial import image_size
 from ackd.utils.io import save_tensors
 
@@ -65,7 +65,7 @@ def export_student(
         "protocol": config.data.protocol,
         "epoch": epoch,
         "method": config.method,
-        "kd": active_losses(config),
+        "kd": config.active_losses,
         "seed": config.seed,
         "data": benchmark.name,
         "experiment": config.name,

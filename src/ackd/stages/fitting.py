@@ -30,7 +30,7 @@ from ackd.callbacks import (
 )
 from ackd.config.launch.callbacks import callbacks_of
 from ackd.config.launch.processes import cluster_environment
-from ackd.config.schema import Config
+from ackd.config.schema import RunConfig
 from ackd.config.schema.identity import identity
 from ackd.errors import AckdError, DamagedError, DivergedError
 from ackd.modules.supervised import SupervisedModule
@@ -90,7 +90,7 @@ def finite_weights(path: Path, stage: str) -> dict[str, Any]:
 def fit(
     module: pl.LightningModule,
     data: pl.LightningDataModule,
-    config: Config,
+    config: RunConfig,
     *,
     stage: str,
     folder: Path,
@@ -186,7 +186,7 @@ def fit(
 
 
 def _asked_for(
-    module: pl.LightningModule, config: Config, stage: str, chooses: str,
+    module: pl.LightningModule, config: RunConfig, stage: str, chooses: str,
     mode: Literal["min", "max"],
 ) -> list[pl.Callback]:  # fmt: skip
     """The callbacks that options of the stage ask for."""

@@ -23,7 +23,7 @@ from ackd.runs.lengths import matching_epochs
 from ackd.stages.objective import make_objective
 from ackd.stages.pairing import Pairing
 from ackd.stages.patch_grid import warn_of_a_single_patch
-from ackd.stages.training import Training
+from ackd.stages.scene_training import SceneTraining
 
 __all__ = ["Lesson", "make_lesson"]
 
@@ -51,7 +51,7 @@ class Lesson:
 
 
 def make_lesson(
-    training: Training,
+    training: SceneTraining,
     teacher: Backbone | None,
     pairing: Pairing | None,
     store: TeacherStore | None,
@@ -98,7 +98,7 @@ def make_lesson(
     return Lesson(module, callbacks, dynm, transport)
 
 
-def _make_dynm(training: Training, pairing: Pairing) -> DynM:
+def _make_dynm(training: SceneTraining, pairing: Pairing) -> DynM:
     options, length = training.config.dynm, training.options.max_epochs
     asked = rematch_epochs(options.e0, options.delta, options.mu, options.count)
     epochs = matching_epochs(options, length)

@@ -15,13 +15,13 @@ from ackd.matching.matcher import Matcher
 from ackd.modules import MatcherModule
 from ackd.modules.loading import Side
 from ackd.stages.fitting import finite_weights
+from ackd.stages.scene_training import SceneTraining
 from ackd.stages.stage import Done, KeptStage
-from ackd.stages.training import Training
 from ackd.stages.trial import Role, image_size
 from ackd.utils.io import save_tensors, write_json
 
 if TYPE_CHECKING:
-    from ackd.stages.context import Context
+    from ackd.stages.context import SceneContext
 
 __all__ = ["MatcherStage"]
 
@@ -34,7 +34,7 @@ class MatcherStage(KeptStage[Matcher]):
     name = "matcher"
 
     def __init__(
-        self, training: Training, options: MatcherConfig, pseudo_rgb: Mapping[str, Any]
+        self, training: SceneTraining, options: MatcherConfig, pseudo_rgb: Mapping[str, Any]
     ) -> None:
         """Say what is trained.
 
@@ -48,7 +48,7 @@ class MatcherStage(KeptStage[Matcher]):
         self.pseudo_rgb = pseudo_rgb
 
     @classmethod
-    def check(cls, context: Context) -> None:
+    def check(cls, context: SceneContext) -> None:
         """See that the images fit, and say where their pseudo-RGB is doubtful."""
         context.training(cls.name, pseudo_rgb=True).check()  # looks for its bands as well
         data = context.config.data
@@ -57,7 +57,7 @@ class MatcherStage(KeptStage[Matcher]):
             log.warning("%s", said)
 
     @classmethod
-    def networks(cls, context: Context) -> Sequence[Role]:
+    def networks(cls, context: SceneContext) -> Sequence[Role]:
         """Both encoders; that of RGB is trained on pseudo-RGB, which is as large as MS images."""
         options, option = context.config.matcher.backbone, f"{cls.name}.backbone"
         ms, rgb = image_size(context.benchmark.ms), image_size(context.benchmark.rgb)
@@ -67,7 +67,7 @@ class MatcherStage(KeptStage[Matcher]):
         )
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs nothing of earlier stages."""
         del done
         training = context.training(cls.name, pseudo_rgb=True)
@@ -119,7 +119,7 @@ class MatcherStage(KeptStage[Matcher]):
         return matcher
 
 
-def _pseudo_rgb(context: Context) -> dict[str, Any]:
+def _pseudo_rgb(context: SceneContext) -> dict[str, Any]:
     """What shapes pseudo-RGB, and nothing that the chosen kind does not look at."""
     data, benchmark = context.config.data, context.benchmark
     shaped: dict[str, Any] = {

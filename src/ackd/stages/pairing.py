@@ -34,7 +34,7 @@ from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 
 if TYPE_CHECKING:
-    from ackd.stages.context import Context, Networks
+    from ackd.stages.context import Networks, SceneContext
 
 __all__ = ["Pairing", "PairingStage", "make_pairing"]
 
@@ -81,7 +81,7 @@ class PairingStage(Stage[Pairing]):
         self.parts = (config, data, networks, teacher, matcher, store)
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs the teacher; matcher and the teacher's outputs where the run has them."""
         teacher = done.product(TeacherStage)
         if teacher is None:

@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ackd.artifacts.usage import Usage
-from ackd.config.schema import Config
-from ackd.config.schema.stages import timed, trained_stages
-from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-from ackd.data.cache import PackedImages
+from ackd.config.schema import RunConfig
 from ackd.modules.execution import runs_on_cpu
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible
 from ackd.runs.ranks import compute_device, first_rank, meet, part
 from ackd.runs.result import describe_run
-from ackd.stages.context import Context
 from ackd.stages.plan import plan
-from ackd.stages.stage import Done, Workplace
+from ackd.stages.stage import Context, Done, Workplace
 from ackd.tasks import task_of_result
 from ackd.tracking.loggers import bring_curves
 from ackd.utils.io import write_json
@@ -51,12 +47,12 @@ def run_pipeline(context: Context, folder: Path, *, resume: bool) -> dict[str, A
 
 def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[str, Any]:
     config = context.config
-    for pack in _packs(context):
+    for pack in context.packs():
         usage.begin(pack)
     if runs_on_cpu(config.trainer.get("accelerator")):
         keep_freed_memory()
     meet(config.trainer)
-    _introduce(context.benchmark)
+    context.introduce()
     work = Workplace(folder, context.artifacts, resume, config.force, usage)
     done = Done()
     for stage in plan(config):
@@ -65,10 +61,12 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
         if result.artifact is not None:
             bring_curves(config, result.artifact, folder)
         if result.report.get("validation"):
-            log.info("%s %s: %s", stage.name, _backbone(config, stage.name), _say(result.report))
+            network = config.network_name(stage.name)
+            log.info("%s %s: %s", stage.name, network, _say(result.report))
     described = describe_run(
-        config, context.benchmark, stages=_entries(config, done, folder),
-        seconds=_seconds(done), reused=[name for name, r in done.results.items() if r.reused],
+        config, context.describe(), stages=_entries(config, done, folder),
+        seconds=_seconds(config, done),
+        reused=[name for name, result in done.results.items() if result.reused],
         device=compute_device(config.trainer), artifacts=usage.used,
     )  # fmt: skip
     if first_rank():
@@ -78,17 +76,17 @@ def _run(context: Context, folder: Path, usage: Usage, *, resume: bool) -> dict[
     return described
 
 
-def _entries(config: Config, done: Done, folder: Path) -> dict[str, dict[str, Any] | None]:
+def _entries(config: RunConfig, done: Done, folder: Path) -> dict[str, dict[str, Any] | None]:
     """What result.json says of each stage that trains a network; None for one that is left out."""
     entries: dict[str, dict[str, Any] | None] = {}
-    for name in trained_stages():
+    for name in config.trained():
         result = done.results.get(name)
         if result is None:
             entries[name] = None
             continue
         # What an earlier version of a kept stage did not know.
         unknown = dict.fromkeys(("metrics", "interval", "validation", "stopped_early"))
-        entry = {"backbone": _backbone(config, name), **unknown, **result.report}
+        entry = {"backbone": config.network_name(name), **unknown, **result.report}
         if result.artifact is not None:
             entry["fingerprint"] = result.fingerprint
             entry["artifact"] = os.path.relpath(result.artifact, folder)
@@ -96,51 +94,12 @@ def _entries(config: Config, done: Done, folder: Path) -> dict[str, dict[str, An
     return entries
 
 
-def _seconds(done: Done) -> dict[str, float]:
+def _seconds(config: RunConfig, done: Done) -> dict[str, float]:
     """What each stage took; 0 for one that is left out."""
-    seconds = dict.fromkeys(timed(), 0.0)
+    seconds = dict.fromkeys(config.timed(), 0.0)
     for result in done.results.values():
         seconds |= result.seconds
     return seconds
-
-
-def _backbone(config: Config, stage: str) -> str:
-    name: str = getattr(config, stage).backbone.name
-    return name
-
-
-def _packs(context: Context) -> set[Path]:
-    """The packs that the images are read from, where ackd keeps them; not those of a user."""
-    kept = getattr(context.config.data, "packs", None)
-    if kept is None:
-        return set()
-    sides = (context.benchmark.ms.images, context.benchmark.rgb.images)
-    folders = {images.path.parent for images in sides if isinstance(images, PackedImages)}
-    root = Path(kept).expanduser().resolve()
-    return {folder for folder in folders if folder.resolve().parent == root}
-
-
-def _introduce(benchmark: Benchmark) -> None:
-    """Say what the run learns from, and whatever makes its numbers special."""
-
-    def sizes(scenes: SceneSet) -> str:
-        return "/".join(str(len(scenes.indices(split))) for split in (TRAIN, VAL, TEST))
-
-    log.info(
-        "%s: %d classes; train/val/test: MS %s (%d bands), RGB %s",
-        benchmark.name, len(benchmark.classes), sizes(benchmark.ms), len(benchmark.ms.bands),
-        sizes(benchmark.rgb),
-    )  # fmt: skip
-    for reason in benchmark.notes.get("partial_reasons", []):
-        log.info("partial: %s", reason)
-    if benchmark.validates_on_test:
-        log.info(
-            "protocol=paper: the best epoch is chosen on the 20 % that are reported, as in the "
-            "published tables; such numbers are too high for unseen images"
-        )
-    leaks = benchmark.notes.get("twins", {}).get("twin_leaks", 0)
-    if leaks:
-        log.info("twins: %d RGB test images have their MS twin among the teacher's images", leaks)
 
 
 def _say(measured: Mapping[str, Any]) -> str:

@@ -14,13 +14,53 @@ from ackd.utils.io import read_json
 
 if TYPE_CHECKING:
     from ackd.backbones import Outputs
-    from ackd.stages.context import Context
+    from ackd.config.schema import RunConfig
     from ackd.stages.trial import Role
 
-__all__ = ["Done", "KeptStage", "Stage", "StageResult", "Workplace"]
+__all__ = ["Context", "Done", "KeptStage", "Stage", "StageResult", "Workplace"]
 
 P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
+
+
+class Context(ABC):
+    """What every stage of a run may rely on; a program has its own kind, with its own images.
+
+    ``open_context(config, chosen)`` in the file ``context`` of its package of stages makes it.
+    """
+
+    config: RunConfig
+    """Of the run, with batches that the images fill."""
+
+    @property
+    def artifacts(self) -> Path:
+        """Where finished stages are kept."""
+        return Path(self.config.artifacts).expanduser()
+
+    @property
+    @abstractmethod
+    def fingerprints(self) -> Mapping[str, str]:
+        """Of the images, by side; a run is its options and its images."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> Mapping[str, Any]:
+        """What is special about the images, e.g. ``partial``; fit for JSON."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What result.json says of the images and the kind of run: ``kd``, ``data``, ``protocol``.
+
+        ``data`` has ``name``, ``classes``, ``split_sizes`` and the notes.
+        """
+
+    @abstractmethod
+    def introduce(self) -> None:
+        """Say in the log what the run learns from, and whatever makes its numbers special."""
+
+    def packs(self) -> set[Path]:
+        """The packs that the images are read from, where ackd keeps them; not those of a user."""
+        return set()
 
 
 @dataclass(frozen=True)
@@ -92,7 +132,9 @@ class Workplace:
 class Stage(ABC, Generic[P]):
     """One step of a run.
 
-    A class in ``ackd/stages/NAME.py`` for each name in :data:`ackd.config.schema.stages.PLAN`.
+    A class in the file ``NAME.py`` of the program's package of stages for each name in its plan,
+    see ``ackd.config.schema.RunConfig``. A context is of the program's own kind, see
+    :class:`Context`.
     """
 
     name: ClassVar[str]
@@ -102,7 +144,7 @@ class Stage(ABC, Generic[P]):
     """Stages whose products it uses where the run has them; all of them come earlier."""
 
     @classmethod
-    def check(cls, context: Context) -> None:
+    def check(cls, context: Any) -> None:
         """See that its options fit the images, before anything is trained.
 
         Raises:
@@ -110,13 +152,13 @@ class Stage(ABC, Generic[P]):
         """
 
     @classmethod
-    def networks(cls, context: Context) -> Sequence[Role]:
+    def networks(cls, context: Any) -> Sequence[Role]:
         """The networks that it trains, to be tried on black images before anything is trained."""
         del context
         return ()
 
     @classmethod
-    def try_losses(cls, context: Context, outputs: Mapping[str, Outputs]) -> None:
+    def try_losses(cls, context: Any, outputs: Mapping[str, Outputs]) -> None:
         """Try its losses before anything is trained.
 
         Args:
@@ -130,7 +172,7 @@ class Stage(ABC, Generic[P]):
 
     @classmethod
     @abstractmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: Any, done: Done) -> Self:
         """Take from a run what the stage needs, and nothing else.
 
         Args:

@@ -25,7 +25,7 @@ from ackd.utils.networks import eval_mode
 from ackd.utils.progress import tracked
 
 if TYPE_CHECKING:
-    from ackd.stages.context import Context
+    from ackd.stages.context import SceneContext
 
 __all__ = ["StoreStage"]
 
@@ -66,7 +66,7 @@ class StoreStage(KeptStage[TeacherStore]):
         self.patches = "z" in reads(config)
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs the teacher, and what the student's losses read of it."""
         teacher = done.result(TeacherStage)
         if teacher is None:

@@ -12,15 +12,15 @@ from ackd.stages.export import export_student
 from ackd.stages.lesson import make_lesson
 from ackd.stages.objective import try_losses
 from ackd.stages.pairing import Pairing, PairingStage
+from ackd.stages.scene_training import SceneTraining
 from ackd.stages.stage import Done, Stage, StageResult, Workplace
 from ackd.stages.store import StoreStage
 from ackd.stages.teacher import TeacherStage
-from ackd.stages.training import Training
 from ackd.stages.trial import Role
 from ackd.tracking.loggers import log_options, watchers
 
 if TYPE_CHECKING:
-    from ackd.stages.context import Context
+    from ackd.stages.context import SceneContext
 
 __all__ = ["StudentStage"]
 
@@ -35,7 +35,7 @@ class StudentStage(Stage[Backbone]):
 
     def __init__(
         self,
-        training: Training,
+        training: SceneTraining,
         *,
         teacher: Backbone | None = None,
         pairing: Pairing | None = None,
@@ -56,17 +56,17 @@ class StudentStage(Stage[Backbone]):
         self.store = store
 
     @classmethod
-    def check(cls, context: Context) -> None:
+    def check(cls, context: SceneContext) -> None:
         """See that labels and images fit."""
         context.training(cls.name).check()
 
     @classmethod
-    def networks(cls, context: Context) -> Sequence[Role]:
+    def networks(cls, context: SceneContext) -> Sequence[Role]:
         """The student alone."""
         return (Role.of_classifier(context.training(cls.name)),)
 
     @classmethod
-    def try_losses(cls, context: Context, outputs: Mapping[str, Outputs]) -> None:
+    def try_losses(cls, context: SceneContext, outputs: Mapping[str, Outputs]) -> None:
         """Try every term of the loss, where there is a teacher."""
         student, teacher = (
             outputs.get(f"{name}.backbone") for name in (cls.name, TeacherStage.name)
@@ -75,7 +75,7 @@ class StudentStage(Stage[Backbone]):
             try_losses(context.config, context.classes, student, teacher)
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs whatever there is of a teacher, its outputs and pairs."""
         return cls(
             context.training(cls.name),

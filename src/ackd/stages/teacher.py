@@ -10,14 +10,14 @@ from ackd.backbones import Backbone
 from ackd.modules import TeacherModule
 from ackd.runs.result import validation_of_epoch
 from ackd.stages.fitting import finite_weights
+from ackd.stages.scene_training import SceneTraining
 from ackd.stages.stage import Done, KeptStage
-from ackd.stages.training import Training
 from ackd.stages.trial import Role
 from ackd.tracking.loggers import watchers
 from ackd.utils.io import save_tensors, write_json
 
 if TYPE_CHECKING:
-    from ackd.stages.context import Context
+    from ackd.stages.context import SceneContext
 
 __all__ = ["TeacherStage"]
 
@@ -27,21 +27,21 @@ class TeacherStage(KeptStage[Backbone]):
 
     name = "teacher"
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: SceneTraining) -> None:
         self.training = training
 
     @classmethod
-    def check(cls, context: Context) -> None:
+    def check(cls, context: SceneContext) -> None:
         """See that labels and images fit."""
         context.training(cls.name).check()
 
     @classmethod
-    def networks(cls, context: Context) -> Sequence[Role]:
+    def networks(cls, context: SceneContext) -> Sequence[Role]:
         """The teacher alone."""
         return (Role.of_classifier(context.training(cls.name)),)
 
     @classmethod
-    def of(cls, context: Context, done: Done) -> Self:
+    def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs nothing of earlier stages."""
         del done
         return cls(context.training(cls.name))

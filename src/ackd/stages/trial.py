@@ -29,8 +29,8 @@ from ackd.utils.memory import out_of_memory
 
 if TYPE_CHECKING:
     from ackd.config.schema import BackboneConfig, Config
-    from ackd.stages.context import Context, Networks
-    from ackd.stages.training import Training
+    from ackd.stages.context import Networks, SceneContext
+    from ackd.stages.scene_training import SceneTraining
 
 __all__ = ["Role", "fetch_weights", "image_size", "try_augmentations", "try_network", "try_run"]
 
@@ -61,7 +61,7 @@ class Role:
     sizes: tuple[ImageSize, ...]
 
     @classmethod
-    def of_classifier(cls, training: Training) -> Role:
+    def of_classifier(cls, training: SceneTraining) -> Role:
         """The network of a stage that classifies its side of the images."""
         return cls(
             f"{training.name}.backbone", training.options.backbone, training.side,
@@ -127,7 +127,7 @@ def try_augmentations(data: UnpairedDataModule) -> None:
             )
 
 
-def try_run(context: Context) -> None:
+def try_run(context: SceneContext) -> None:
     """Try every network of the run on black images, and its losses on features of their shapes.
 
     Raises:

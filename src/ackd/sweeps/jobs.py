@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ackd.config.command_line import quoted
-from ackd.config.schema import Config
+from ackd.config.programs import TRAIN, program_for
+from ackd.config.schema import RunConfig
 from ackd.config.schema.data import Mark
 from ackd.config.schema.identity import marked, planned_identity
 from ackd.errors import ConfigError
@@ -38,6 +39,7 @@ class Job:
         flags: Of Hydra, e.g. ``--config-dir``.
         mistake: Why it cannot run, None where it can.
         varied: The overrides that were swept.
+        module: The program that it is a run of.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Job:
     flags: tuple[str, ...] = ()
     mistake: str | None = None
     varied: tuple[str, ...] = ()
+    module: str = TRAIN.module
 
     @property
     def finished(self) -> bool:
@@ -59,7 +62,7 @@ class Job:
 
     def command(self) -> list[str]:
         """The command of a fresh single run; it goes on from what an earlier attempt left."""
-        words = [sys.executable, "-m", "ackd.train", *self.flags, *self.overrides]
+        words = [sys.executable, "-m", self.module, *self.flags, *self.overrides]
         begun = (self.folder / "run.json").is_file() and not (self.folder / RESULT).is_file()
         if begun and not any(word.startswith("ckpt_path=") for word in words):
             words.append("ckpt_path=auto")
@@ -72,7 +75,7 @@ def make_job(
     overrides: Sequence[str],
     swept: Iterable[str],
     root: Path,
-    config: Config | ConfigError,
+    config: RunConfig | ConfigError,
     flags: Sequence[str] = (),
 ) -> Job:
     """Describe a job.
@@ -101,7 +104,7 @@ def make_job(
     return Job(
         number, named, tuple(overrides), root / f"{_short(named)}-{stamp[:8]}", stamp, devices,
         on_cpu=config.trainer.get("accelerator") == "cpu", forced=bool(config.force),
-        flags=tuple(flags), varied=varied,
+        flags=tuple(flags), varied=varied, module=program_for(config.TASK).module,
     )  # fmt: skip
 
 
@@ -131,7 +134,7 @@ def sweep_name(words: Sequence[str], swept: Sequence[str]) -> str:
     return f"{_short('-'.join(name.rpartition('.')[2] for name in names) or 'run')}-{digest}"
 
 
-def devices_of(config: Config) -> int:
+def devices_of(config: RunConfig) -> int:
     """How many devices a run trains on.
 
     Raises:

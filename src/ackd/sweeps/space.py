@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -17,10 +17,8 @@ from pydantic import (
 )
 
 from ackd.config.messages.values import refused_values
+from ackd.config.programs import TRAIN, Program
 from ackd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ackd.tasks import TaskDescription
 
 __all__ = ["Range", "SearchOptions", "read_search"]
 
@@ -83,11 +81,11 @@ class SearchOptions(BaseModel):
     prune: bool = True
     study: Path | None = None
 
-    def settled(self) -> SearchOptions:
-        """Fill in metric and direction where they were not given."""
-        from ackd.tasks import mode_of  # late, see _task
+    def settled(self, program: Program = TRAIN) -> SearchOptions:
+        """Fill in metric and direction where they were not given, with those of a program."""
+        from ackd.tasks import mode_of  # late: it loads PyTorch, for which --help need not wait
 
-        task = _task()
+        task = program.scores
         metric = self.metric or task.monitor
         if self.direction is not None:
             return self.model_copy(update={"metric": metric})
@@ -95,18 +93,14 @@ class SearchOptions(BaseModel):
         return self.model_copy(update={"metric": metric, "direction": direction})
 
 
-def _task() -> TaskDescription:
-    """That of the students of ackd.train; late, as it loads PyTorch and --help need not wait."""
-    from ackd.tasks import SceneClassification
-
-    return SceneClassification.description()
-
-
-def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[str]]:
+def read_search(
+    words: list[str], program: Program = TRAIN
+) -> tuple[SearchOptions, dict[str, Any], list[str]]:
     """Part the words of ``python -m ackd.search``.
 
     Args:
         words: E.g. ``["search.trials=20", "search.space={planner.heads: [2, 4]}", "seed=1"]``.
+        program: Whose runs are searched.
 
     Returns:
         The options of the search; those of the pool (``search.slots`` and so on) as they were
@@ -131,7 +125,7 @@ def read_search(words: list[str]) -> tuple[SearchOptions, dict[str, Any], list[s
             ) from error
     pool: dict[str, Any] = {name: given.pop(name) for name in POOL if name in given}
     if str(given.get("metric", "")).startswith("test/"):
-        measured = ", ".join(f"val/{metric.name}" for metric in _task().metrics)
+        measured = ", ".join(f"val/{metric.name}" for metric in program.scores.metrics)
         raise ConfigError(
             f"search.metric={given['metric']} would choose by the test images, whose numbers mean "
             f"nothing afterwards; use a metric of the validation images: {measured} or val/loss."

@@ -53,14 +53,13 @@ class Study:
         first to be tried again, so that they go on from their checkpoints.
 
         Args:
-            options: Of the search.
+            options: Of the search, settled.
             path: The journal.
 
         Raises:
             ConfigError: Optuna is missing, or the journal is that of another search.
         """
         optuna = optuna_module()
-        options = options.settled()
         self.options, self._optuna = options, optuna
         path.parent.mkdir(parents=True, exist_ok=True)
         pruner = optuna.pruners.MedianPruner(

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ackd.callbacks import MatchedPairs, PredictionPictures
 from ackd.callbacks.lenient import lenient
-from ackd.config.schema import Config
+from ackd.config.schema import RunConfig
 from ackd.config.schema.identity import identity
 from ackd.runs.predictions import Measured
 from ackd.runs.ranks import first_rank
@@ -28,7 +28,7 @@ TENSORBOARD = "tensorboard"
 
 @contextmanager
 def run_loggers(
-    config: Config,
+    config: RunConfig,
     stage: str,
     folder: Path,
     *,
@@ -66,7 +66,7 @@ def run_loggers(
         yield loggers
 
 
-def log_options(loggers: Sequence[Logger], config: Config, measured: Measured) -> None:
+def log_options(loggers: Sequence[Logger], config: RunConfig, measured: Measured) -> None:
     """Give TensorBoard's hparams the options of a run with what came of them.
 
     W&B has the options since its run was opened.
@@ -88,7 +88,7 @@ def log_options(loggers: Sequence[Logger], config: Config, measured: Measured) -
             logger.log_hyperparams(identity(config), metrics)
 
 
-def bring_curves(config: Config, artifact: Path, folder: Path) -> None:
+def bring_curves(config: RunConfig, artifact: Path, folder: Path) -> None:
     """Put TensorBoard's files of a finished stage, e.g. a reused teacher, beside the student's.
 
     Args:
@@ -104,7 +104,7 @@ def bring_curves(config: Config, artifact: Path, folder: Path) -> None:
 
 
 def watchers(
-    config: Config, loggers: Sequence[Logger], *, pairs: bool = False
+    config: RunConfig, loggers: Sequence[Logger], *, pairs: bool = False
 ) -> list[pl.Callback]:
     """What shows a stage on dashboards; to be put behind the callbacks that change pairs.
 

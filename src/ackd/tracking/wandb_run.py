@@ -12,8 +12,7 @@ from signal import SIGINT
 from typing import Any
 
 from ackd.callbacks.lenient import lenient
-from ackd.config.schema import Config
-from ackd.config.schema.stages import kept_stages
+from ackd.config.schema import RunConfig
 from ackd.runs.ranks import first_rank
 from ackd.tracking.lenient import LenientWandbLogger
 
@@ -30,7 +29,7 @@ LONGEST_ERROR = 500
 
 @contextmanager
 def wandb_run(
-    config: Config, stage: str, folder: Path, *, resumed: bool = False, partial: bool = False
+    config: RunConfig, stage: str, folder: Path, *, resumed: bool = False, partial: bool = False
 ) -> Iterator[LenientWandbLogger | None]:
     """Open a run for a stage; close it as finished, or as failed where an error or signal ends it.
 
@@ -67,7 +66,7 @@ def wandb_run(
 
 
 @contextmanager
-def failure_noted(config: Config, folder: Path, *, partial: bool = False) -> Iterator[None]:
+def failure_noted(config: RunConfig, folder: Path, *, partial: bool = False) -> Iterator[None]:
     """See that a job that fails between its stages has a failed run in W&B too.
 
     Args:
@@ -88,7 +87,7 @@ def failure_noted(config: Config, folder: Path, *, partial: bool = False) -> Ite
 
 
 def _fresh(
-    config: Config, stage: str, folder: Path, *, resumed: bool, partial: bool
+    config: RunConfig, stage: str, folder: Path, *, resumed: bool, partial: bool
 ) -> LenientWandbLogger | None:
     """A logger of a run of its own; None where somebody else's is open."""
     import wandb
@@ -164,25 +163,23 @@ def _settings() -> Any:
     return wandb.Settings(quiet=True, show_info=False)
 
 
-def run_name(config: Config, stage: str) -> str:
+def run_name(config: RunConfig, stage: str) -> str:
     """What a run is called in W&B.
 
     A stage that is kept serves all methods and seeds of the students, so it is named after
     itself; a student is named after what was varied.
     """
-    if stage in kept_stages():
-        options = getattr(config, stage)
-        return f"{stage} {options.backbone.name} s{options.seed}"
+    if stage in config.kept():
+        seed = getattr(config, stage).seed
+        return f"{stage} {config.network_name(stage)} s{seed}"
     chosen = config.logger.wandb.name if config.logger.wandb is not None else None
     return chosen or f"{config.name} {config.method} s{config.seed}"
 
 
-def tags_of(config: Config, *, partial: bool = False) -> list[str]:
-    """The user's tags, method, active distillation losses, recipe, data and ``partial``."""
-    tags = [*(config.logger.wandb.tags if config.logger.wandb is not None else ()), config.method]
-    if config.distils and config.loss.lambda1 > 0:
-        tags += sorted(name for name, term in config.loss.kd.items() if term.weight)
-    tags += [config.recipe, config.data.name, *(["partial"] if partial else [])]
+def tags_of(config: RunConfig, *, partial: bool = False) -> list[str]:
+    """The user's tags, those of the configuration, and ``partial``."""
+    own = config.logger.wandb.tags if config.logger.wandb is not None else ()
+    tags = [*own, *config.tags, *(["partial"] if partial else [])]
     return _unique(tag[:LONGEST_TAG] for tag in tags)
 
 

@@ -80,6 +80,8 @@ def _jobs(config: DictConfig) -> list[DictConfig]:
 
 
 def _refuse_several_devices(jobs: Sequence[DictConfig]) -> None:
+    from ackd.config.programs import program_for
+
     for job in jobs:
         devices = job.trainer.get("devices", 1)
         if devices not in (1, "1", "auto") and job.trainer.get("accelerator") != "tpu":
@@ -88,7 +90,8 @@ def _refuse_several_devices(jobs: Sequence[DictConfig]) -> None:
                 f"ackd: trainer.devices={devices} in a sweep whose jobs share one process: "
                 "every extra process would run the whole sweep again. Nothing was started; "
                 "give each job a process tree of its own:\n"
-                f"python -m ackd.train {shlex.join([*given, 'hydra/launcher=local_pool'])}"
+                f"python -m {program_for(job.get('task')).module} "
+                f"{shlex.join([*given, 'hydra/launcher=local_pool'])}"
             )
 
 

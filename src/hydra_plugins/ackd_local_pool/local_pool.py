@@ -23,7 +23,7 @@ __all__ = ["LocalPool"]
 
 
 class LocalPool(Launcher):
-    """Runs every job as a fresh ``python -m ackd.train`` with a device or a share of the cores."""
+    """Runs every job as a fresh command of its program with a device or a share of the cores."""
 
     def __init__(self, **options: Any) -> None:
         """Take the options of :class:`ackd.sweeps.options.PoolOptions`.
@@ -55,5 +55,5 @@ class LocalPool(Launcher):
         options = read_options(self.options, "hydra.launcher")
         jobs = plan_jobs(self.config, self.context, job_overrides, initial_job_idx)
         folder = Path(str(self.config.hydra.sweep.dir)).absolute()
-        run_jobs(jobs, folder, options.share_out(len(jobs)), command())
+        run_jobs(jobs, folder, options.share_out(len(jobs)), command(self.config))
         return job_returns(jobs)

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 if TYPE_CHECKING:
-    from ackd.config.schema import Config
+    from ackd.config.programs import Program
+    from ackd.config.schema import RunConfig
     from ackd.sweeps.jobs import Job
 
 __all__ = ["command", "job_returns", "plan_jobs", "settle_folder", "typed"]
@@ -27,7 +28,7 @@ SWEEPING = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.mode", "hyd
 def settle_folder(config: DictConfig) -> None:
     """Give a sweep a folder that the same command finds again, unless the user has named one."""
     # At once: what follows imports torch, which takes seconds.
-    print("ackd.train: a sweep; composing and checking its jobs", flush=True)
+    print(f"{_program(config).module}: a sweep; composing and checking its jobs", flush=True)
     from ackd.config.command_line import escaped
     from ackd.sweeps.jobs import sweep_name
 
@@ -66,7 +67,7 @@ def plan_jobs(
     root = Path(str(config.hydra.sweep.dir)).absolute()
     jobs = []
     for number, overrides in enumerate(batch, start=first):
-        checked: Config | ConfigError
+        checked: RunConfig | ConfigError
         try:
             composed = context.config_loader.load_sweep_config(config, list(overrides))
             with as_in_a_job():
@@ -80,7 +81,7 @@ def plan_jobs(
     return jobs
 
 
-def _check_elsewhere(composed: DictConfig) -> Config:
+def _check_elsewhere(composed: DictConfig) -> RunConfig:
     """Check a configuration for a machine with other devices than this one."""
     from ackd.config.check import check_composed
 
@@ -108,9 +109,15 @@ def job_returns(jobs: Sequence[Job]) -> list[JobReturn]:
     return found
 
 
-def command() -> list[str]:
+def command(config: DictConfig) -> list[str]:
     """What the user wrote."""
-    return ["python", "-m", "ackd.train", *sys.argv[1:]]
+    return ["python", "-m", _program(config).module, *sys.argv[1:]]
+
+
+def _program(config: DictConfig) -> Program:
+    from ackd.config.programs import program_for
+
+    return program_for(config.get("task"))
 
 
 def _words(config: DictConfig) -> tuple[list[str], list[str]]:
@@ -142,7 +149,7 @@ def _flags(config: DictConfig) -> list[str]:
     for source in config.hydra.runtime.config_sources:
         if source.provider == "command-line":
             found += ["--config-dir", str(source.path)]
-    if config.hydra.job.config_name != "train":
+    if config.hydra.job.config_name != _program(config).primary:
         found += ["--config-name", str(config.hydra.job.config_name)]
     return found
 

@@ -38,7 +38,7 @@ __all__ = ["Slurm"]
 
 
 class Slurm(Launcher):
-    """Submits every job as a fresh ``python -m ackd.train`` and waits for all of them."""
+    """Submits every job as a fresh command of its program and waits for all of them."""
 
     def __init__(self, cluster: str = "slurm", **parameters: Any) -> None:
         """Take what goes to submitit.
@@ -73,5 +73,5 @@ class Slurm(Launcher):
             elsewhere=self.cluster == "slurm",
         )  # fmt: skip
         folder = Path(str(self.config.hydra.sweep.dir)).absolute()
-        submit_jobs(jobs, folder, self.cluster, self.parameters, command())
+        submit_jobs(jobs, folder, self.cluster, self.parameters, command(self.config))
         return job_returns(jobs)

@@ -4,8 +4,16 @@ from ackd.config.check.composed import (
     check_architecture,
     check_composed,
     check_config,
+    look_around,
     parse,
     save_resolved,
 )
 
-__all__ = ["check_architecture", "check_composed", "check_config", "parse", "save_resolved"]
+__all__ = [
+    "check_architecture",
+    "check_composed",
+    "check_config",
+    "look_around",
+    "parse",
+    "save_resolved",
+]

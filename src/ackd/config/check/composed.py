@@ -1,14 +1,16 @@
-"""The door of a run: what Hydra composed becomes a checked :class:`Config`, or one error.
+"""The door of a run: what Hydra composed becomes a checked configuration, or one error.
 
 The checks run from the least to the most expensive: the schema, options that contradict each other
-(:mod:`ackd.config.check.consistency`), files and folders (:mod:`ackd.config.check.places`,
-:mod:`ackd.config.check.own_data`), and last what has to be built once to see that it can be
-(:mod:`ackd.config.check.buildable`).
+(:mod:`ackd.config.check.consistency`), files and folders (:mod:`ackd.config.check.places`), and
+last what has to be built once to see that it can be (:mod:`ackd.config.check.buildable`). Each of
+them has a second half that only the program of the configuration knows, in the module that
+:mod:`ackd.config.programs` names, such as :mod:`ackd.config.check.scenes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,22 @@ from ackd.config.command_line import escaped
 from ackd.config.messages.overrides import one_sentence
 from ackd.config.messages.removed import without_removed
 from ackd.config.messages.values import refused_config
-from ackd.config.schema import Config
+from ackd.config.programs import program_for
+from ackd.config.schema import RunConfig
 from ackd.errors import ConfigError
 from ackd.utils.io import write_text
 
-__all__ = ["check_architecture", "check_composed", "check_config", "parse", "save_resolved"]
+__all__ = [
+    "check_architecture",
+    "check_composed",
+    "check_config",
+    "look_around",
+    "parse",
+    "save_resolved",
+]
 
 
-def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
+def check_composed(cfg: DictConfig, *, look: bool = False) -> RunConfig:
     """Resolve a composed configuration and find every mistake in it.
 
     Args:
@@ -49,8 +59,8 @@ def check_composed(cfg: DictConfig, *, look: bool = False) -> Config:
     return check_config(without_removed(tree), look=look)  # type: ignore[arg-type]
 
 
-def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
-    """Turn a resolved mapping into a :class:`Config`.
+def check_config(tree: Mapping[str, Any], *, look: bool = False) -> RunConfig:
+    """Turn a resolved mapping into the configuration of its program.
 
     What takes least is checked first: names and values, files and folders, and then what has to be
     built, which needs torch and Lightning.
@@ -58,7 +68,7 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
     Args:
         tree: The composed configuration as plain dicts, lists and scalars.
         look: Whether to look at the files and folders that options name as well, on a machine that
-            has them; see :mod:`ackd.config.check.places` and :mod:`ackd.config.check.own_data`.
+            has them; see :mod:`ackd.config.check.places`.
 
     Raises:
         ConfigError: A key is misspelt, a value has the wrong type or range, or two options
@@ -66,18 +76,28 @@ def check_config(tree: Mapping[str, Any], *, look: bool = False) -> Config:
         DataError: A folder that was looked at is not what it should be.
     """
     config = parse(tree)
+    own = import_module(program_for(tree.get("task")).checks)
     check_consistency(config)
+    own.check_options(config)
     if look:
-        check_places(config)
-        # Late: this imports NumPy and rasterio, which --cfg and --help do without.
-        from ackd.config.check.own_data import check_data
-
-        check_data(config)
+        look_around(config)
     # Late: this imports torch and Lightning, which a misspelt key should not have to wait for.
     from ackd.config.check.buildable import check_buildable
 
     check_buildable(config)
+    own.check_buildable(config)
     return config
+
+
+def look_around(config: RunConfig) -> None:
+    """Look at the files and folders that options name, as far as that takes no more than seconds.
+
+    Raises:
+        ConfigError: A file does not exist, or something must be said before it can be read.
+        DataError: A folder is not what it should be.
+    """
+    check_places(config)
+    import_module(program_for(config.TASK).checks).look(config)
 
 
 def check_architecture(
@@ -113,14 +133,16 @@ def check_architecture(
                 )
 
 
-def parse(tree: Mapping[str, Any]) -> Config:
+def parse(tree: Mapping[str, Any]) -> RunConfig:
     """Hold a resolved mapping against the schema alone.
 
     Raises:
-        ConfigError: A name, a type or a range is wrong; every such place is named, one per line.
+        ConfigError: There is no such task, or a name, a type or a range is wrong; every such place
+            is named, one per line.
     """
+    model = program_for(tree.get("task")).config
     try:
-        return Config.model_validate(dict(tree))
+        return model.model_validate(dict(tree))
     except ValidationError as error:
         raise ConfigError("\n".join(refused_config(error.errors(), tree))) from error
 

@@ -14,8 +14,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from ackd.config.launch.targets import check_target, instantiate
-from ackd.config.schema import Config
-from ackd.config.schema.stages import trained_stages
+from ackd.config.schema import RunConfig
 from ackd.errors import ConfigError
 
 __all__ = ["callbacks_of", "check_callbacks"]
@@ -24,7 +23,7 @@ __all__ = ["callbacks_of", "check_callbacks"]
 TAKEN = ("best", "last", "previous")
 
 
-def callbacks_of(config: Config, stage: str) -> list[Callback]:
+def callbacks_of(config: RunConfig, stage: str) -> list[Callback]:
     """Build the user's callbacks of a stage, in the order in which they are given.
 
     Raises:
@@ -33,13 +32,13 @@ def callbacks_of(config: Config, stage: str) -> list[Callback]:
     return [_built(node, f"callbacks.{name}") for name, node in config.callbacks_of(stage).items()]
 
 
-def check_callbacks(config: Config) -> None:
+def check_callbacks(config: RunConfig) -> None:
     """Build the callbacks of all stages once, to see that they can be built and serve a run.
 
     Raises:
         ConfigError: One cannot; the option is named.
     """
-    for stage in trained_stages():
+    for stage in config.trained():
         names = list(config.callbacks_of(stage))
         # Lightning keeps the state of callbacks by this key.
         keys = {ModelCheckpoint().state_key: "checkpoints/last.ckpt"}
@@ -68,7 +67,7 @@ def _built(node: dict[str, Any], option: str) -> Callback:
     return callback
 
 
-def _check(callback: Callback, option: str, config: Config) -> None:
+def _check(callback: Callback, option: str, config: RunConfig) -> None:
     """Refuse callbacks that would do nothing, or harm, in a stage that keeps its best epoch."""
     target = f"{option}._target_={type(callback).__module__}.{type(callback).__name__}"
     if isinstance(callback, WeightAveraging | StochasticWeightAveraging):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from ackd.config.launch.targets import check_target, instantiate
-from ackd.config.schema.stages import READS, TrainingConfig
+from ackd.config.schema.training import READS, TrainingConfig
 from ackd.errors import ConfigError
 from ackd.modules.schedules import OptimizerFactory, Schedule, named, of_class
 from ackd.utils.targets import locate

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ackd.config.messages.overrides import hint, one_sentence
+from ackd.config.programs import TRAIN, Program
 from ackd.errors import AckdError
 
 __all__ = ["friendly_errors", "unread"]
@@ -25,7 +26,7 @@ CLOSED_PIPE = 141
 
 
 @contextmanager
-def friendly_errors(arguments: Sequence[str]) -> Iterator[None]:
+def friendly_errors(arguments: Sequence[str], program: Program = TRAIN) -> Iterator[None]:
     """Turn whatever goes wrong inside into one closing sentence and exit code 1.
 
     A mistake that the user can fix is told without a stack trace. Anything else keeps its trace,
@@ -35,6 +36,7 @@ def friendly_errors(arguments: Sequence[str]) -> Iterator[None]:
 
     Args:
         arguments: Of the command line, without the program; searched for what was meant.
+        program: Whose options they are.
     """
     if os.environ.get(FULL_ERROR) == "1":
         yield
@@ -50,7 +52,7 @@ def friendly_errors(arguments: Sequence[str]) -> Iterator[None]:
     except AckdError as error:
         sys.exit(f"ackd: {error}")
     except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(f"ackd: {hint(arguments) or one_sentence(error)}")
+        sys.exit(f"ackd: {hint(arguments, program) or one_sentence(error)}")
     except YAMLError as error:
         sys.exit(f"ackd: A YAML file cannot be read: {' '.join(str(error).split())}")
     except OSError as error:
@@ -64,7 +66,7 @@ def friendly_errors(arguments: Sequence[str]) -> Iterator[None]:
         )
     except Exception as error:
         # Hydra refuses some overrides (trainer=3) with a plain ValueError.
-        advice = hint(arguments) if isinstance(error, ValueError) else None
+        advice = hint(arguments, program) if isinstance(error, ValueError) else None
         sys.exit(f"ackd: {advice}" if advice else _unexpected(error))
     else:
         if unread():

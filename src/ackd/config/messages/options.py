@@ -32,11 +32,11 @@ OPEN = {
     "+callbacks.{name}._target_=package.module.Class",
     r"trainer\.(?P<name>\w+)": "an argument of lightning.Trainer is added with a plus: "
     "+trainer.{name}=VALUE",
-    r"(?P<name>(teacher|matcher|student)\.optimizer\.\w+)": "an argument of the optimizer is added "
+    r"(?P<name>\w+\.optimizer\.\w+)": "an argument of the optimizer is added "
     "with a plus: +{name}=VALUE",
-    r"(?P<name>(teacher|matcher|student)\.scheduler\.\w+)": "an argument of a schedule by class "
+    r"(?P<name>\w+\.scheduler\.\w+)": "an argument of a schedule by class "
     "(scheduler._target_) is added with a plus: +{name}=VALUE",
-    r"(?P<name>(teacher|matcher|student)\.backbone\.\w+)": "an argument of a backbone of your own "
+    r"(?P<name>\w+\.backbone\.\w+)": "an argument of a backbone of your own "
     "(backbone._target_) is added with a plus: +{name}=VALUE",
 }
 
@@ -45,7 +45,7 @@ ABSENT = {
     r"(\w+\.)?(lr_?)?schedul\w*": "A schedule of the learning rate is an option of a "
     "stage: STAGE.scheduler=none, cosine, step, poly or warmup_cosine, with further options "
     "in STAGE.scheduler (--help student.scheduler).",
-    r"(trainer|teacher|matcher|student)\.callbacks(\..*)?": "A callback of your own is added with "
+    r"\w+\.callbacks(\..*)?": "A callback of your own is added with "
     "a plus: +callbacks.NAME._target_=package.module.Class, in some of the stages with "
     "+callbacks.NAME._stages_=[student].",
     r"(\w+\.)?(?!early_stopping\.)early_?stop\w*(\..*)?|(trainer\.)?early_stopping\..*": "Early "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -15,40 +14,42 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ackd.config.command_line import in_shell, quoted, split_words
-from ackd.config.location import config_dir
+from ackd.config.groups import Groups
 from ackd.config.messages.options import ON_DEMAND, how_to_add, unknown_choice, unknown_option
 from ackd.config.messages.removed import MOVED, moved
+from ackd.config.programs import TRAIN, Program
 from ackd.errors import did_you_mean
 from ackd.utils.values import paths
 
 __all__ = ["hint", "one_sentence", "unreadable"]
 
 
-def hint(arguments: Sequence[str]) -> str | None:
+def hint(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
     """Look for the first override that cannot be, and name the nearest one that can.
 
     Args:
         arguments: Of the command line, without the program.
+        program: That they were given to.
 
     Returns:
         A sentence, or None where every override is fine.
     """
-    words, folders = split_words(arguments)
+    words, files = split_words(arguments, program)
     overrides: list[Override] = []
     for word in words:
         try:
             overrides += OverridesParser.create().parse_overrides([word])
         except HydraException as error:
             return unreadable(word, error)
-    groups = [o for o in overrides if _name(o) in _groups(folders)]
+    groups = [o for o in overrides if _name(o) in files.names()]
     for override in groups:
-        advice = _group_advice(override, folders)
+        advice = _group_advice(override, files)
         if advice:
             return advice
     selected = [o.input_line for o in groups if o.input_line and not o.is_sweep_override()]
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        known = _known(selected, folders)
+    with initialize_config_dir(str(program.config_dir), version_base="1.3"):
+        known = _known(selected, files)
         if known is None:
             return None
         for override in overrides:
@@ -57,16 +58,8 @@ def hint(arguments: Sequence[str]) -> str | None:
                 return moved(key)
             if override in groups or key in known or override.is_add() or _is_hydras(key):
                 continue
-            return _option_advice(key, known, folders)
+            return _option_advice(key, known, files)
     return None
-
-
-def _groups(folders: Sequence[Path]) -> list[str]:
-    return sorted({p.name for folder in folders for p in folder.iterdir() if p.is_dir()})
-
-
-def _choices(group: str, folders: Sequence[Path]) -> list[str]:
-    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
 def _name(override: Override) -> str:
@@ -74,13 +67,13 @@ def _name(override: Override) -> str:
     return override.key_or_group.partition("@")[0]
 
 
-def _group_advice(override: Override, folders: Sequence[Path]) -> str | None:
+def _group_advice(override: Override, files: Groups) -> str | None:
     group, key = _name(override), override.get_key_element().lstrip("+~")
     if override.is_delete():
         return None
     value = override.value()
     values = value.list if isinstance(value, Sweep) and hasattr(value, "list") else [value]
-    choices = _choices(group, folders)
+    choices = files.of(group)
     for one in values:
         if isinstance(one, list):
             continue
@@ -95,29 +88,29 @@ def _group_advice(override: Override, folders: Sequence[Path]) -> str | None:
     return None
 
 
-def _known(selected: Sequence[str | None], folders: Sequence[Path]) -> list[str] | None:
+def _known(selected: Sequence[str | None], files: Groups) -> list[str] | None:
     """Every option of the configuration with these groups; None where it does not compose."""
     overrides = [line for line in selected if line]
-    if len(folders) > 1:
-        overrides.append("hydra.searchpath=[" + ",".join(map(quoted, folders[1:])) + "]")
+    if files.extra:
+        overrides.append("hydra.searchpath=[" + ",".join(map(quoted, files.extra)) + "]")
     try:
-        tree = OmegaConf.to_container(compose("train", overrides=overrides))
+        tree = OmegaConf.to_container(compose(files.program.primary, overrides=overrides))
         return paths(tree) if isinstance(tree, dict) else None  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException):
         return None
 
 
-def _option_advice(key: str, known: list[str], folders: Sequence[Path]) -> str:
+def _option_advice(key: str, known: list[str], files: Groups) -> str:
     head = key.partition(".")[0]
     having = [
         f"{head}={choice}"
-        for choice in _choices(head, folders)
-        if key in (_known([f"{head}={choice}"], folders) or [])
+        for choice in files.of(head)
+        if key in (_known([f"{head}={choice}"], files) or [])
     ]
     if having:
         one = "it" if len(having) == 1 else "one of them"
         return f"'{key}' is an option of {', '.join(having)} only; add {one}."
-    return unknown_option(key, known, add=how_to_add(key), groups=_groups(folders))
+    return unknown_option(key, known, add=how_to_add(key), groups=files.names())
 
 
 def _is_hydras(key: str) -> bool:

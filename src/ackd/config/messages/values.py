@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ackd.config.command_line import in_shell
-from ackd.config.location import config_dir
+from ackd.config.groups import Groups
 from ackd.config.messages.options import how_to_add, unknown_option
 from ackd.config.messages.removed import MOVED, moved
-from ackd.config.schema import Config
-from ackd.config.schema.data import DATA_NAMES
+from ackd.config.programs import program_for
 from ackd.config.schema.options import option_paths
 from ackd.errors import did_you_mean
 from ackd.utils.values import paths
@@ -57,14 +56,14 @@ def refused_config(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) 
         items: Of ``ValidationError.errors()``.
         tree: What was validated.
     """
-    name, schema, found, others = _name_of(tree), option_paths(Config), [], []
+    program = program_for(tree.get("task"))
+    name, schema, found, others = _name_of(tree), option_paths(program.config), [], []
+    data = program.config.DATA
     for item in items:
         option = option_at(item, tree)
         if str(item["type"]).startswith("union_tag"):
-            meant = did_you_mean(str(name), DATA_NAMES, "data={}")
-            found.append(
-                f"data.name={name} is not a data set.{meant} Known: {', '.join(DATA_NAMES)}."
-            )
+            meant = did_you_mean(str(name), data, "data={}")
+            found.append(f"data.name={name} is not a data set.{meant} Known: {', '.join(data)}.")
         elif option == MOVED:
             moves = {MOVED: item["input"]}
             found += [moved(path) for path in paths(moves) if path.count(".") == 2]
@@ -73,11 +72,15 @@ def refused_config(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) 
         else:
             others.append(item)
     written = [path for path in paths(tree) if _is_open(path)]
-    return found + refused_values(others, tree, [*schema, *written])
+    groups = Groups(program).names()
+    return found + refused_values(others, tree, [*schema, *written], groups)
 
 
 def refused_values(
-    items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any], known: Iterable[str] = ()
+    items: Iterable[Mapping[str, Any]],
+    tree: Mapping[str, Any],
+    known: Iterable[str] = (),
+    groups: Collection[str] = (),
 ) -> list[str]:
     """Say pydantic errors as: option, value, what was expected, the nearest right name.
 
@@ -85,6 +88,7 @@ def refused_values(
         items: Of ``ValidationError.errors()``.
         tree: What was validated.
         known: The options that exist.
+        groups: What can be chosen as ``group=name``.
 
     Returns:
         A sentence for each option. A value that fits no member of a union has one, too.
@@ -93,7 +97,7 @@ def refused_values(
     for item in items:
         same = {**item, "type": SAME.get(item["type"], item["type"])}
         found.setdefault(option_at(same, tree), []).append(same)
-    return [_refused(option, of_option, known) for option, of_option in found.items()]
+    return [_refused(option, of_option, known, groups) for option, of_option in found.items()]
 
 
 def option_at(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
@@ -115,11 +119,13 @@ def _keys(node: object) -> Iterable[object]:
     return node.keys() if isinstance(node, Mapping) else ()
 
 
-def _refused(option: str, items: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
+def _refused(
+    option: str, items: Sequence[Mapping[str, Any]], known: Iterable[str], groups: Collection[str]
+) -> str:
     item = items[0]
     value, kind = item.get("input"), str(item["type"])
     if kind == "extra_forbidden":
-        return _stranger(option, known)
+        return _stranger(option, known, groups)
     if kind == "missing":
         return f"The option '{option}' is missing; give it as {option}=VALUE."
     expected = " or ".join(dict.fromkeys(map(_expected, items)))
@@ -157,8 +163,8 @@ def _way_out(item: Mapping[str, Any], option: str, value: object) -> str:
     return ""
 
 
-def _stranger(option: str, known: Iterable[str]) -> str:
-    if option in _groups():
+def _stranger(option: str, known: Iterable[str], groups: Collection[str]) -> str:
+    if option in groups:
         return (
             f"A file of the group '{option}' puts its options under '{option}', where none is "
             "known; its first line should be: # @package _global_"
@@ -174,10 +180,6 @@ def _said(option: str, value: object) -> str:
 def _or(choices: Sequence[str]) -> str:
     said = [f"'{choice}'" for choice in choices]
     return " or ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
-
-
-def _groups() -> list[str]:
-    return [path.name for path in config_dir().iterdir() if path.is_dir()]
 
 
 def _is_open(path: str) -> bool:

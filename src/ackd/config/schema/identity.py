@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ackd.config.messages.removed import MOVED
+from ackd.config.programs import PROGRAMS
+from ackd.config.schema.base import RunConfig
 from ackd.config.schema.data import Mark
 from ackd.config.schema.options import marked_options
-from ackd.config.schema.run import BackboneConfig, Config
+from ackd.config.schema.run import Config
+from ackd.config.schema.stages import BackboneConfig
 from ackd.utils.values import under, without
 
 __all__ = [
@@ -45,24 +48,29 @@ NEUTRAL_TRAINER_OPTIONS = frozenset(
 MEANS = ("trainer.devices", "trainer.num_nodes")
 
 
-@cache
 def marked(*marks: Mark) -> tuple[str, ...]:
-    """Dotted names of the options with one of these marks."""
-    return tuple(name for mark in marks for name in marked_options(Config, mark))
+    """Dotted names of the options of all programs with one of these marks."""
+    found = (name for program in PROGRAMS for name in _marked(program.config, *marks))
+    return tuple(dict.fromkeys(found))
 
 
-def identity(config: Config) -> dict[str, Any]:
+@cache
+def _marked(model: type[RunConfig], *marks: Mark) -> tuple[str, ...]:
+    return tuple(name for mark in marks for name in marked_options(model, mark))
+
+
+def identity(config: RunConfig) -> dict[str, Any]:
     """All options that make a run this run, once its images have been read.
 
     Without paths, loggers and workers. Where the images are does not count either: their own
     fingerprints belong beside this.
     """
-    return _identity(config, marked(Mark.FREE, Mark.IMAGES))
+    return _identity(config, _marked(type(config), Mark.FREE, Mark.IMAGES))
 
 
-def planned_identity(config: Config) -> dict[str, Any]:
+def planned_identity(config: RunConfig) -> dict[str, Any]:
     """The same before the images have been read: the folders that they are in stand for them."""
-    return _identity(config, marked(Mark.FREE))
+    return _identity(config, _marked(type(config), Mark.FREE))
 
 
 def shaping_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def shaping_trainer_options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def shaping_callbacks(config: Config, stage: str) -> dict[str, Any]:
+def shaping_callbacks(config: RunConfig, stage: str) -> dict[str, Any]:
     """The user's callbacks of a stage, which may change what comes out; nothing without any."""
     found = config.callbacks_of(stage)
     return {"callbacks": found} if found else {}
@@ -115,8 +123,10 @@ def weights_digest(options: BackboneConfig) -> dict[str, str]:
         return {"weights": hashlib.file_digest(file, "sha256").hexdigest()[:16]}
 
 
-def _identity(config: Config, left_out: Iterable[str]) -> dict[str, Any]:
-    content = without(config.model_dump(mode="json"), left_out)
+def _identity(config: RunConfig, left_out: Iterable[str]) -> dict[str, Any]:
+    # A section that is null is not there, so that a later version may add one.
+    dumped = {k: v for k, v in config.model_dump(mode="json").items() if v is not None}
+    content = without(dumped, left_out)
     content["trainer"] = shaping_trainer_options(content["trainer"])
     return content
 

@@ -1,4 +1,4 @@
-"""Every option, its type and its range; what is not here is refused as a misspelling.
+"""Every option of scene classification; what is not here is refused as a misspelling.
 
 Open nodes (losses, optimisers, Trainer arguments) are mappings here and are held against the
 signature of what they configure in :mod:`ackd.config.launch.targets`.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -18,40 +17,20 @@ from pydantic import (
     model_serializer,
 )
 
-from ackd.config.schema.data import DataConfig, Mark, PathText, Seed
-from ackd.config.schema.stages import (
-    PLAN,
-    BackboneConfig,
-    CallbackConfig,
-    MatcherConfig,
-    Name,
-    PlannedStage,
-    PositiveFloat,
-    SchedulerConfig,
-    Section,
-    StagesConfig,
-    StudentConfig,
-    TeacherConfig,
-)
+from ackd.config.schema.base import RunConfig
+from ackd.config.schema.data import DATA_NAMES, DataConfig, Seed
+from ackd.config.schema.stages import PLAN, MatcherConfig, StudentConfig, TeacherConfig
+from ackd.config.schema.training import PositiveFloat, Section
 
 __all__ = [
-    "BackboneConfig",
     "Config",
     "DynMConfig",
-    "ExecutionConfig",
     "KDTermConfig",
-    "LoaderConfig",
     "LossConfig",
-    "MatcherConfig",
     "MatchingConfig",
     "PlannerConfig",
     "SKAConfig",
-    "SchedulerConfig",
-    "Section",
-    "StudentConfig",
-    "TeacherConfig",
     "TransportConfig",
-    "WandbConfig",
 ]
 
 
@@ -141,67 +120,16 @@ class LossConfig(Section):
         return 1.0 - self.lambda1 if self.lambda2 is None else self.lambda2
 
 
-class LoaderConfig(Section):
-    """Worker processes of the DataLoaders; ``timeout`` is in seconds, 0 waits without end."""
+class Config(RunConfig):
+    """The whole configuration of one run of scene classification."""
 
-    num_workers: NonNegativeInt = 0
-    timeout: NonNegativeInt = 600
-    pin_memory: bool = False
-    prefetch_factor: PositiveInt | None = None
+    PLAN = PLAN
+    STAGES = "ackd.stages"
+    DATA = DATA_NAMES
 
-
-class ExecutionConfig(Section):
-    """How networks are computed, which changes their numbers by rounding only.
-
-    ``memory_format=auto`` is channels_last on the CPU and torch's own default elsewhere.
-    """
-
-    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
-    compile: bool = False
-
-
-class WandbConfig(Section):
-    """Weights & Biases; without a ``name`` a run is called after method and seed."""
-
-    project: str = "ackd"
-    entity: str | None = None
-    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
-    group: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list)
-    pictures: bool = True
-
-
-class TensorBoardConfig(Section):
-    """TensorBoard writes into the run folder."""
-
-    pictures: bool = True
-
-
-class LoggerConfig(Section):
-    """Loggers beside metrics.csv."""
-
-    wandb: WandbConfig | None = None
-    tensorboard: TensorBoardConfig | None = None
-
-
-def _switched_on(value: Any) -> Any:
-    """Leave out what is null: so a file that is built on another one switches a callback off."""
-    if not isinstance(value, dict):
-        return value
-    return {name: one for name, one in value.items() if one is not None}
-
-
-class Config(StagesConfig):
-    """The whole configuration of one run."""
-
-    name: Annotated[Name, Mark.LABEL]
-    method: Name
-    recipe: Name
-    seed: Seed
-    ckpt_path: Annotated[PathText | None, Mark.FREE]
-    outputs: Annotated[PathText, Mark.FREE, Field(min_length=1)]
-    artifacts: Annotated[PathText, Mark.FREE, Field(min_length=1)]
+    teacher: TeacherConfig
+    matcher: MatcherConfig
+    student: StudentConfig
     data: DataConfig
     matching: MatchingConfig
     dynm: DynMConfig
@@ -209,27 +137,34 @@ class Config(StagesConfig):
     ska: SKAConfig
     transport: TransportConfig
     loss: LossConfig
-    loader: Annotated[LoaderConfig, Mark.FREE]
-    execution: ExecutionConfig = ExecutionConfig()
-    trainer: dict[str, Any]
-    callbacks: Annotated[dict[str, CallbackConfig], BeforeValidator(_switched_on)] = Field(
-        default_factory=dict
-    )
-    logger: Annotated[LoggerConfig, Mark.FREE]
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Options of a later version that are off leave runs what they were."""
-        content: dict[str, Any] = dump(self)
-        if not self.callbacks:
-            del content["callbacks"]
+        content = super()._without_what_is_off(dump)
         if not self.data.augmentation:
             del content["data"]["augmentation"]
         return content
 
-    def callbacks_of(self, stage: str) -> dict[str, dict[str, Any]]:
-        """The user's callbacks that join a stage: name -> class and arguments."""
-        return {name: one.node for name, one in self.callbacks.items() if one.joins(stage)}
+    def network_name(self, stage: str) -> str:
+        """The name of the stage's backbone."""
+        name: str = getattr(self, stage).backbone.name
+        return name
+
+    def smaller(self, stage: str) -> str:
+        """A smaller network, or smaller images."""
+        return f"a smaller {stage}.backbone.name, or smaller images (data.size)"
+
+    @property
+    def tags(self) -> list[str]:
+        """Method, active distillation losses, recipe and data."""
+        weighed = [name for name in self.active_losses if self.loss.kd[name].weight]
+        return [self.method, *weighed, self.recipe, self.data.name]
+
+    @property
+    def active_losses(self) -> list[str]:
+        """Names of the distillation losses that a run really has."""
+        return sorted(self.loss.kd) if self.distils and self.loss.lambda1 > 0 else []
 
     @property
     def distils(self) -> bool:
@@ -241,21 +176,6 @@ class Config(StagesConfig):
     def aligns(self) -> bool:
         """Whether an alignment loss is on and weighs anything."""
         return (self.ska.ot1 or self.ska.ot2) and self.loss.alignment > 0
-
-    @property
-    def plan(self) -> list[PlannedStage]:
-        """The stages of this run in their order: what it needs, up to ``until`` and with it."""
-        last = [stage.name for stage in PLAN].index(self.until)
-        return [
-            stage
-            for number, stage in enumerate(PLAN)
-            if number == last or (number < last and stage.needed(self))
-        ]
-
-    @property
-    def stages(self) -> list[str]:
-        """The names of those that train a network, and have options under their name."""
-        return [stage.name for stage in self.plan if stage.trains]
 
     @property
     def needs_matcher(self) -> bool:
