@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ackd.data.benchmark import Benchmark
+from ackd.data.row_batches import Indices, RowBatches
 
 __all__ = ["Request", "SceneBatches", "UnpairedScenes"]
-
-Indices = NDArray[np.int64]
 
 
 class Request(NamedTuple):
@@ -30,13 +29,8 @@ class Request(NamedTuple):
     rgb: Indices | None
 
 
-class SceneBatches(Sampler[Request]):
-    """Batches of one modality, each row optionally with a partner of the other one.
-
-    Shuffling is a pure function of (seed, epoch); every rank takes its own share of one global
-    order. Training sets have equal shares (``drop_last``); evaluation covers every image once, in
-    equally many batches a rank, because ranks talk to each other in every batch.
-    """
+class SceneBatches(RowBatches[Request]):
+    """Batches of one modality, each row optionally with a partner of the other one."""
 
     def __init__(
         self,
@@ -62,20 +56,17 @@ class SceneBatches(Sampler[Request]):
             rank: This process.
             world_size: How many processes share the images.
         """
+        super().__init__(
+            indices,
+            batch_size,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+        )
         self.side = side
-        self.indices = np.asarray(indices, dtype=np.int64)
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.drop_last = drop_last
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
-        self.epoch = 0
         self.partners: Indices | None = None
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this at the start of every epoch."""
-        self.epoch = epoch
 
     def set_partners(self, partners: Indices) -> None:
         """Put pairs in force from the next epoch on.
@@ -89,34 +80,8 @@ class SceneBatches(Sampler[Request]):
             )
         self.partners = np.asarray(partners, dtype=np.int64)
 
-    def _share(self) -> Indices:
-        """Positions in ``indices`` that this rank goes through, in order."""
-        order = np.arange(len(self.indices))
-        if self.shuffle:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        if self.drop_last:
-            whole = self.batch_size * self.world_size
-            order = order[: len(order) // whole * whole]
-        return order[self.rank :: self.world_size]
-
-    def __len__(self) -> int:
-        if self.drop_last:
-            return len(self.indices) // (self.batch_size * self.world_size)
-        largest_share = -(-len(self.indices) // self.world_size)
-        return -(-largest_share // self.batch_size)
-
     def __iter__(self) -> Iterator[Request]:
-        order, count = self._share(), len(self)
-        if not count:
-            return
-        cuts = np.arange(self.batch_size, len(order), self.batch_size)
-        # A rank with one image less than others may fill a batch less; it cuts smaller ones.
-        for chosen in np.array_split(order, count if len(cuts) + 1 < count else cuts):
-            if not len(chosen):
-                raise ValueError(
-                    f"{len(self.indices)} images cannot be shared among {self.world_size} "
-                    "processes; use fewer of them (trainer.devices)."
-                )
+        for chosen in self.positions():
             rows = self.indices[chosen]
             other = None if self.partners is None else self.partners[chosen]
             yield Request(rows, other) if self.side == "ms" else Request(other, rows)

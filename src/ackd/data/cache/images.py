@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ackd.data.stored import PlaneSums
 from ackd.errors import DataError
 
-__all__ = ["FileStamp", "PackedImages"]
+__all__ = ["RESIDENT_BYTES", "FileStamp", "PackedImages", "map_npy"]
 
 #: Bytes that a process reads before it gives the mapped pages back. They stay in the system's
 #: cache; without this, a process would seem to grow to the size of the whole file.
@@ -31,9 +31,9 @@ class FileStamp(NamedTuple):
     modified: int
 
     @classmethod
-    def of(cls, descriptor: int) -> FileStamp:
-        """The stamp of an open file."""
-        found = os.fstat(descriptor)
+    def of(cls, file: int | Path) -> FileStamp:
+        """The stamp of a file, given by its path or, where it is open, its descriptor."""
+        found = os.fstat(file) if isinstance(file, int) else file.stat()
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -66,7 +66,7 @@ class PackedImages:
         self.path = path
         self._digests = digests
         self._channels = None if channels is None else np.array(channels, dtype=np.int64)
-        self._map, self._array, self.stamp = _map(path)
+        self._map, self._array, self.stamp = map_npy(path)
         if stamp is not None and stamp != self.stamp:
             raise DataError(
                 f"{path} was packed anew while this run was reading it; start the run again."
@@ -144,7 +144,15 @@ class PackedImages:
         return found if self._channels is None else found[:, self._channels]
 
 
-def _map(path: Path) -> tuple[mmap.mmap, NDArray[Any], FileStamp]:
+def map_npy(path: Path) -> tuple[mmap.mmap, NDArray[Any], FileStamp]:
+    """Map an npy file into memory for reading.
+
+    Returns:
+        The map, the array in it, and which file it is.
+
+    Raises:
+        DataError: If the file is missing, cut short or no npy file.
+    """
     try:
         with path.open("rb") as file:
             version = npy.read_magic(file)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TEST, TRAIN, VAL
+from ackd.data.stored import DIGEST_BYTES
+from ackd.data.tiles.mapped import Array
 
-__all__ = ["IGNORED", "TileSet"]
+__all__ = ["IGNORED", "Part", "Side", "TileSet", "tile_digests"]
+
+#: A sensor.
+Side = Literal["optical", "sar"]
+
+#: What has a fingerprint of its own.
+Part = Literal["optical", "sar", "masks", "splits"]
 
 #: The value of a mask where nothing is known, or where the images have no data.
 IGNORED: Final = 255
@@ -19,7 +28,11 @@ IGNORED: Final = 255
 
 @dataclass(frozen=True, eq=False)
 class TileSet:
-    """Tiles of one size, seen by both sensors; arrays may be memory-mapped.
+    """Tiles of one size, seen by both sensors.
+
+    The arrays of pixels lie in memory, or in files of which windows are read
+    (:class:`~ackd.data.tiles.mapped.MappedArray`): index them, ``tiles.sar[row]`` or
+    ``tiles.sar[row, :, rows, cols]``, and do not ask for a whole one.
 
     Attributes:
         name: Of the data set.
@@ -39,6 +52,10 @@ class TileSet:
         crs: E.g. ``"EPSG:32631"``; None where it is not known.
         notes: What else results should say of the data, such as the share of test ground that
             training tiles show.
+        digests: (N, 16) uint8 of the tiles in ``optical``, ``sar``, ``valid`` and ``masks``, where
+            they are known already; else they are computed when a fingerprint is asked for.
+        moments: Count, mean and squares of each sensor's tiles, where they are known already; see
+            :mod:`ackd.data.tiles.statistics`.
 
     Raises:
         ValueError: The arrays do not fit each other.
@@ -46,10 +63,10 @@ class TileSet:
     """
 
     name: str
-    optical: NDArray[Any]
-    sar: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-    masks: NDArray[np.uint8] | None
+    optical: Array
+    sar: Array
+    valid: Array
+    masks: Array | None
     ids: NDArray[np.str_]
     split: NDArray[np.int8]
     classes: tuple[str, ...]
@@ -58,6 +75,8 @@ class TileSet:
     bounds: NDArray[np.float64] | None = None
     crs: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+    moments: Mapping[str, tuple[NDArray[Any], ...]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -72,7 +91,7 @@ class TileSet:
             "bounds": (count, 4),
         }
         for name, shape in shapes.items():
-            array = getattr(self, name)
+            array: Array | None = getattr(self, name)
             if array is not None and array.shape != shape:
                 raise ValueError(f"TileSet: {name} has shape {array.shape}; expected {shape}.")
         if len(set(self.ids.tolist())) != count:
@@ -116,6 +135,61 @@ class TileSet:
         """(n,) the rows of a split, ascending."""
         return np.flatnonzero(self.split == split).astype(np.int64)
 
+    def names(self, split: int) -> dict[int, str]:
+        """The id of each tile of a split, by its row."""
+        return {int(row): str(self.ids[row]) for row in self.rows(split)}
+
+    def bands(self, side: Side) -> tuple[str, ...]:
+        """The channel names of a sensor."""
+        return self.optical_bands if side == "optical" else self.sar_bands
+
     def without_labels(self) -> TileSet:
         """The same tiles for training that must not see a label."""
         return replace(self, masks=None)
+
+    def with_split(self, split: NDArray[np.int8], **notes: Any) -> TileSet:
+        """The same tiles, split another way.
+
+        Args:
+            split: (N,) int8.
+            notes: What results should say of it.
+        """
+        return replace(self, split=split, notes={**self.notes, **notes})
+
+    def fingerprint(self, part: Part) -> str:
+        """A hex digest of what shapes a training, part by part.
+
+        A stage takes those of the parts it sees: what is trained without labels does not depend on
+        masks. Neither the folder of the files enters, nor whether they are packed.
+
+        Args:
+            part: ``"optical"`` or ``"sar"`` for the images, with their bands, names and validity;
+                ``"masks"`` for the labels, with the classes; ``"splits"`` for which tile is in
+                which part.
+
+        Raises:
+            ValueError: There are no masks, and theirs is asked for.
+        """
+        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        digest.update("\0".join(self.ids.tolist()).encode() + b"\1")
+        if part == "splits":
+            digest.update(np.ascontiguousarray(self.split).data)
+            return digest.hexdigest()
+        array = getattr(self, part)
+        if array is None:
+            raise ValueError(f"{self.name} was read without labels, so it has no masks.")
+        about = self.classes if part == "masks" else self.bands(part)
+        digest.update(repr((part, about, array.shape, str(array.dtype))).encode())
+        for name in (part,) if part == "masks" else (part, "valid"):
+            known = self.digests.get(name)
+            digest.update((tile_digests(getattr(self, name)) if known is None else known).data)
+        return digest.hexdigest()
+
+
+def tile_digests(array: Array) -> NDArray[np.uint8]:
+    """(N, 16) BLAKE2b of each tile of an array (N, ...), in C order."""
+    found = bytearray()
+    for row in range(len(array)):
+        tile = np.ascontiguousarray(array[row]).data
+        found += hashlib.blake2b(tile.cast("B"), digest_size=DIGEST_BYTES).digest()
+    return np.frombuffer(bytes(found), np.uint8).reshape(len(array), DIGEST_BYTES)
