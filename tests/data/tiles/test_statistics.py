@@ -104,5 +104,5 @@ def test_labelled_rows_are_nested_and_the_same_for_a_seed() -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5, float("nan")])
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
-    with pytest.raises(ConfigError, match="labels.fraction=.* is not a share"):
+    with pytest.raises(ConfigError, match="is not a share of the training"):
         labelled_rows(tile_set(), fraction, seed=0)
