@@ -7,9 +7,10 @@ import logging
 import numpy as np
 
 from ackd.data.benchmark import TRAIN
+from ackd.data.splits.tile_splits import split_tiles
 from ackd.data.tiles.bigearthnet_forest import BigEarthNetForest
 from ackd.data.tiles.decoded import InMemory, read_images, read_masks
-from ackd.data.tiles.options import ForestOptions, PairsOptions
+from ackd.data.tiles.options import ForestOptions, PairsOptions, TileOptions
 from ackd.data.tiles.packs import packed_images, packed_masks
 from ackd.data.tiles.pairs_folder import PairsFolder
 from ackd.data.tiles.source import TileSource
@@ -17,7 +18,7 @@ from ackd.data.tiles.tile_set import TileSet
 from ackd.errors import counted
 from ackd.utils.progress import Progress
 
-__all__ = ["load_tiles", "source_of"]
+__all__ = ["load_tiles", "source_of", "split_as"]
 
 log = logging.getLogger("ackd")
 
@@ -47,8 +48,7 @@ def load_tiles(
             where they are packed already.
 
     Returns:
-        The tiles, all of them for training until a split is chosen
-        (:meth:`~ackd.data.tiles.tile_set.TileSet.with_split`).
+        The tiles, split as the options say.
 
     Raises:
         ConfigError: An option is wrong.
@@ -69,7 +69,7 @@ def load_tiles(
     empty = images.notes["tiles_without_data"]
     if empty:
         log.info("%s without data, which counts nowhere", counted(empty, "tile"))
-    return TileSet(
+    tiles = TileSet(
         name=source.name,
         optical=images.arrays["optical"],
         sar=images.arrays["sar"],
@@ -86,3 +86,24 @@ def load_tiles(
         digests={**images.digests, **({} if masks is None else {"masks": masks.digests})},
         moments=images.moments,
     )
+    return split_as(tiles, options)
+
+
+def split_as(tiles: TileSet, options: TileOptions) -> TileSet:
+    """Split tiles as options say, and tell how much of the test ground is seen in training.
+
+    Raises:
+        ConfigError: The options need what the tiles have not.
+        DataError: A part gets no tile, or the file of the split does not fit.
+    """
+    found = split_tiles(
+        tiles.ids,
+        tiles.bounds,
+        how=options.split,
+        val=options.val,
+        test=options.test,
+        seed=options.split_seed,
+        file=options.split_path,
+    )
+    log.info("%s", found.sentence)
+    return tiles.with_split(found.split, split=found.notes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from ackd.data.splits.tile_splits import HowToSplit, check_tile_split
 from ackd.data.tiles.tile_set import IGNORED
 from ackd.errors import ConfigError, unknown
 
@@ -43,6 +44,12 @@ class TileOptions:
 
     Attributes:
         name: The data set.
+        split: How tiles are split, one of :data:`~ackd.data.splits.tile_splits.TILE_SPLITS`; by
+            place where places are known, else by blocks, where None.
+        val: For validation: a share of the tiles below 1, or a number of tiles.
+        test: For test, likewise.
+        split_seed: Of splits that are drawn.
+        split_file: Of ``split="file"``: which tile is for what.
         crop: Side of the windows that are trained on, in pixels; whole tiles where None.
         min_valid: The share of valid pixels that a window should have.
         mirror: Whether windows are mirrored left to right, every other one by chance.
@@ -52,6 +59,11 @@ class TileOptions:
     """
 
     name: str
+    split: HowToSplit | None = None
+    val: int | float = 0.1
+    test: int | float = 0.15
+    split_seed: int = 0
+    split_file: str | None = None
     crop: int | None = None
     min_valid: float = 0.2
     mirror: bool = True
@@ -60,6 +72,7 @@ class TileOptions:
     packs: str = "artifacts/packed"
 
     def __post_init__(self) -> None:
+        check_tile_split(self.split, self.val, self.test, self.split_seed, self.split_path)
         if self.crop is not None and self.crop < 1:
             raise ConfigError(
                 f"data.crop={self.crop} is not a size in pixels; expected at least 1, or null for "
@@ -69,6 +82,11 @@ class TileOptions:
             raise ConfigError(
                 f"data.min_valid={self.min_valid:g} is not a share; expected a number from 0 to 1."
             )
+
+    @property
+    def split_path(self) -> Path | None:
+        """The file of the split; None where there is none."""
+        return None if self.split_file is None else Path(self.split_file).expanduser()
 
     @property
     def pack_folder(self) -> Path | None:

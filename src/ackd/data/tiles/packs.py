@@ -26,9 +26,8 @@ from ackd.data.tiles.decoded import Images, Masks, read_images, read_masks
 from ackd.data.tiles.mapped import Array, MappedArray
 from ackd.data.tiles.source import TileSource
 from ackd.data.tiles.statistics import Moments
-from ackd.errors import DamagedError, DataError
+from ackd.errors import DataError
 from ackd.utils.io import (
-    full_disk_told,
     need_room,
     read_json,
     sync,
@@ -272,10 +271,7 @@ def _stamp(files: Sequence[Path]) -> str:
 def _told(folder: Path, what: str) -> Iterator[None]:
     """Say what a disk that refuses means here."""
     try:
-        with full_disk_told(folder):
-            yield
-    except (DataError, DamagedError):
-        raise
+        yield
     except OSError as error:
         raise DataError(
             f"Packing {what} into {folder} failed: {error.strerror or error}. Nothing half-written "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TEST, TRAIN, VAL
+from ackd.data.splits.places import UNUSED
 from ackd.data.stored import DIGEST_BYTES
 from ackd.data.tiles.mapped import Array
 
@@ -42,7 +43,8 @@ class TileSet:
         masks: (N, H, W) uint8, a class of ``classes`` or :data:`IGNORED`, which is also the value
             of invalid pixels; None for tiles without labels.
         ids: (N,) str, the name of each tile, unique.
-        split: (N,) int8, ``TRAIN``, ``VAL`` or ``TEST`` of :mod:`ackd.data.benchmark`.
+        split: (N,) int8, ``TRAIN``, ``VAL`` or ``TEST`` of :mod:`ackd.data.benchmark`, or
+            ``UNUSED`` of :mod:`ackd.data.splits.places` for tiles that show ground of two parts.
         classes: Their names in the order of the mask's values. Two classes are one against
             everything else, which is the first; the second is then the one that is measured.
         optical_bands: The C channel names, e.g. ``("R", "G", "B")``.
@@ -98,11 +100,11 @@ class TileSet:
             raise ValueError("TileSet: ids holds a name twice.")
         if len(self.classes) < 2 or len(self.classes) > IGNORED:
             raise ValueError(f"TileSet: classes has {len(self.classes)} names; expected 2 to 255.")
-        strangers = np.setdiff1d(self.split, [TRAIN, VAL, TEST])
+        strangers = np.setdiff1d(self.split, [TRAIN, VAL, TEST, UNUSED])
         if strangers.size:
             raise ValueError(
-                f"TileSet: split holds {strangers.tolist()}; expected TRAIN={TRAIN}, VAL={VAL} or "
-                f"TEST={TEST}."
+                f"TileSet: split holds {strangers.tolist()}; expected TRAIN={TRAIN}, VAL={VAL}, "
+                f"TEST={TEST} or UNUSED={UNUSED}."
             )
 
     def _check_types(self) -> None:
