@@ -54,7 +54,7 @@ def test_what_is_said_wrongly_is_refused() -> None:
     assert "data.sar_unit=linear converts them" in str(e.value)
     with pytest.raises(DataError, match="hold decibels where linear intensities"):
         check_unit(looks(t1=db(LAND)), "linear")
-    with pytest.raises(DataError, match="no decibels of a radar: t1: .* to 2"):
+    with pytest.raises(DataError, match=r"no decibels of a radar: t1: .* to 2"):
         check_unit(looks(t1=np.full((1, 32, 32), 250.0), t2=db(LAND)), "db")
     with pytest.raises(DataError, match=r"data\.sar_nodata=VALUE"):
         check_unit(looks(t1=np.where(LAND > 0.1, -32768, db(LAND))), "db")
