@@ -25,6 +25,7 @@ from ackd.data.tiles.mask_classes import MaskCode
 from ackd.data.tiles.options import REST, ForestOptions, SarUnit
 from ackd.data.tiles.rasters import Place
 from ackd.data.tiles.source import MaskReader, TilePixels, both_valid
+from ackd.data.tiles.units import look_at
 from ackd.errors import DataError, ImageError, nearest_path
 
 __all__ = ["FOLDER", "BigEarthNetForest"]
@@ -108,7 +109,7 @@ class BigEarthNetForest:
         finite = np.isfinite(raw).all(axis=0) & np.isfinite(optical).all(axis=0)
         valid = finite & (optical != 0).any(axis=0) & (raw != 0).any(axis=0)
         optical, sar = both_valid(optical, raw, valid)
-        return TilePixels(optical, sar, valid, raw, self.places[row])
+        return TilePixels(optical, sar, valid, look_at(raw, valid), self.places[row])
 
     def masks(self) -> MaskReader:
         """Open the labels."""

@@ -141,7 +141,7 @@ def read_images(source: TileSource, sink: Sink, progress: Progress | None = None
             moments[part].append(moments_of(getattr(tile, part)[None], tile.valid[None]))
         places.append(tile.place)
         looks["optical"][name] = look_at(tile.optical, tile.valid)
-        looks["sar"][name] = look_at(tile.raw_sar, tile.valid)
+        looks["sar"][name] = tile.sar_look
         valid_pixels += int(tile.valid.sum())
         pixels += tile.valid.size
         if not tile.valid.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,10 +15,10 @@ from ackd.data.tiles.faults import Faults
 from ackd.data.tiles.matching import IMAGES, Named, files_in, match
 from ackd.data.tiles.options import PairsOptions, SarUnit
 from ackd.data.tiles.pairs_masks import PairsMasks, mask_files_of
-from ackd.data.tiles.rasters import Head, Place, Raster, read_head, read_image
+from ackd.data.tiles.rasters import Head, Place, read_head, read_image
 from ackd.data.tiles.source import MaskReader, TilePixels, both_valid
 from ackd.data.tiles.tile_set import Side
-from ackd.data.tiles.units import in_decibels
+from ackd.data.tiles.units import in_decibels, look_at
 from ackd.errors import ConfigError, DataError, ImageError, unknown
 
 __all__ = ["PairsFolder"]
@@ -220,7 +220,7 @@ class PairsFolder:
         optical, no_optical, place = read_image(
             self.sides["optical"].files[tile],
             keys=_keys("optical"),
-            bands=self._positions("optical"),
+            bands=self._bands["optical"][1],
             nodata=chosen.optical_nodata,
             zero_is_nodata=chosen.zero_is_nodata,
             option="data.optical_nodata",
@@ -228,7 +228,7 @@ class PairsFolder:
         raw, no_sar, sar_place = read_image(
             self.sides["sar"].files[tile],
             keys=_keys("sar"),
-            bands=self._positions("sar"),
+            bands=self._bands["sar"][1],
             nodata=chosen.sar_nodata,
             zero_is_nodata=chosen.zero_is_nodata,
             option="data.sar_nodata",
@@ -237,15 +237,13 @@ class PairsFolder:
             raise ImageError(
                 f"The images of {tile} are {optical.shape[1:]} and {raw.shape[1:]}.", "wrong shape"
             )
-        sar = raw = raw.astype(np.float32, copy=False)
+        sar = raw.astype(np.float32, copy=False)
         valid = ~(no_optical | no_sar)
+        look = look_at(sar, valid)  # before numbers that are no intensities are taken out
         if chosen.sar_unit == "linear":
-            sar, valid = in_decibels(raw, valid)
+            sar, valid = in_decibels(sar, valid)
         optical, sar = both_valid(optical, sar, valid)
-        return TilePixels(optical, sar, valid, raw, place or sar_place)
-
-    def _positions(self, side: Side) -> Callable[[Raster], Sequence[int]]:
-        return lambda _: self._bands[side][1]
+        return TilePixels(optical, sar, valid, look, place or sar_place)
 
     def place(self, tile: str) -> Place | None:
         """Where a tile lies, as its images say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +183,7 @@ def read_image(
     path: Path,
     *,
     keys: Sequence[str],
-    bands: Callable[[Raster], Sequence[int]],
+    bands: Sequence[int],
     nodata: float | None,
     zero_is_nodata: bool,
     option: str,
@@ -210,7 +210,7 @@ def read_image(
             said to be.
     """
     raster = read_raster(path, keys)
-    wanted = list(bands(raster))
+    wanted = list(bands)
     pixels = raster.pixels[wanted]
     tags = [raster.nodata[band] for band in wanted]
     told = [None if tag == 0 else tag for tag in tags]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ackd.data.tiles.options import SarUnit
 from ackd.data.tiles.rasters import Place
+from ackd.data.tiles.units import Look
 
 __all__ = ["MaskReader", "TilePixels", "TileSource", "both_valid"]
 
@@ -24,14 +25,14 @@ class TilePixels:
         optical: (C, H, W) uint8, uint16 or float32, 0 where not valid.
         sar: (C, H, W) float32, 0 where not valid.
         valid: (H, W) True where both sensors have data.
-        raw_sar: (C, H, W) in the unit of the file.
+        sar_look: What the numbers of the SAR file are like, in the unit of the file.
         place: None where it is not known.
     """
 
     optical: NDArray[Any]
     sar: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    raw_sar: NDArray[np.float32]
+    sar_look: Look
     place: Place | None
 
 
