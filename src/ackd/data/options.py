@@ -26,6 +26,7 @@ __all__ = [
     "DataOptions",
     "FileOptions",
     "FolderOptions",
+    "HowToSplit",
     "PixelOptions",
     "SyntheticOptions",
     "choices_of",
@@ -46,6 +47,9 @@ BENCHMARKS: Final = tuple(
         if entry.name.endswith(".yaml")
     )
 )
+
+#: How paired tiles are split, see `ackd.data.splits.tile_splits.TILE_SPLITS`.
+HowToSplit = Literal["place", "blocks", "file", "random"]
 
 _ROLE: Final = "role"
 #: Which images there are: `ackd.data.splits.selection.Selection.options` has these as they were

@@ -7,18 +7,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd.data.benchmark import TEST, TRAIN, VAL
+from ackd.data.options import HowToSplit
 from ackd.data.splits.places import UNUSED, Bounds, ground_seen, split_by_place
 from ackd.errors import ConfigError, DataError, counted, did_you_mean, nearest_path, unknown
 
 __all__ = ["TILE_SPLITS", "HowToSplit", "TileSplit", "check_tile_split", "split_tiles"]
-
-HowToSplit = Literal["place", "blocks", "file", "random"]
 
 #: ``place``: parts that share no ground; ``blocks``: runs of neighbouring ids; ``file``: as a file
 #: says; ``random``: any tile anywhere.

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from ackd.data.splits.tile_splits import HowToSplit, check_tile_split
-from ackd.data.tiles.tile_set import IGNORED
+from ackd.data.options import HowToSplit
 from ackd.errors import ConfigError, unknown
 
 __all__ = [
@@ -29,6 +28,9 @@ SarUnit = Literal["db", "linear", "other"]
 
 #: In ``data.classes``: the class of all values that no other class has.
 REST: Final = "rest"
+
+#: A mask has 8 bits, and 255 marks pixels of which nothing is known.
+_MOST_CLASSES: Final = 255
 
 #: Kinds of land cover by name, and the codes that CORINE has for them.
 COVERS: Final[Mapping[str, tuple[int, ...]]] = {
@@ -72,6 +74,9 @@ class TileOptions:
     packs: str = "artifacts/packed"
 
     def __post_init__(self) -> None:
+        # late: the schema needs the options alone, and does not wait for NumPy and GDAL
+        from ackd.data.splits.tile_splits import check_tile_split
+
         check_tile_split(self.split, self.val, self.test, self.split_seed, self.split_path)
         if self.crop is not None and self.crop < 1:
             raise ConfigError(
@@ -181,7 +186,7 @@ class ForestOptions(TileOptions):
 
 def _check_classes(classes: Mapping[str, Any], ignore: int | None) -> None:
     example = "data.classes={background:0,building:255}, or {other:rest,forest:[311,312,313]}"
-    if not 2 <= len(classes) <= IGNORED:
+    if not 2 <= len(classes) <= _MOST_CLASSES:
         raise ConfigError(
             f"data.classes names {len(classes)} classes; expected at least 2, the background "
             f"first: {example}."
