@@ -64,7 +64,7 @@ COUNTS = [(80, 80), (80, 99), (90, 99), (210, 230), (192, 220), (162, 189), (0, 
           (84, 84), (0, 0)]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "counts"), zip(SHAPES, COUNTS, strict=True))
+@pytest.mark.parametrize(("name", "counts"), list(zip(SHAPES, COUNTS, strict=True)))
 def test_counts_of_pixels_are_those_of_the_reference(name: str, counts: tuple[int, int]) -> None:
     for all_touched, count in zip((False, True), counts, strict=True):
         assert rasterise([SHAPES[name]], GRID, SIZE, all_touched).sum() == count

@@ -106,4 +106,4 @@ def split_as(tiles: TileSet, options: TileOptions) -> TileSet:
         file=options.split_path,
     )
     log.info("%s", found.sentence)
-    return tiles.with_split(found.split, split=found.notes)
+    return tiles.with_split(found.split, {"split": found.notes})

@@ -149,14 +149,16 @@ class TileSet:
         """The same tiles for training that must not see a label."""
         return replace(self, masks=None)
 
-    def with_split(self, split: NDArray[np.int8], **notes: Any) -> TileSet:
+    def with_split(
+        self, split: NDArray[np.int8], notes: Mapping[str, Any] | None = None
+    ) -> TileSet:
         """The same tiles, split another way.
 
         Args:
             split: (N,) int8.
-            notes: What results should say of it.
+            notes: What results should say of it, beside what they say already.
         """
-        return replace(self, split=split, notes={**self.notes, **notes})
+        return replace(self, split=split, notes={**self.notes, **(notes or {})})
 
     def fingerprint(self, part: Part) -> str:
         """A hex digest of what shapes a training, part by part.
