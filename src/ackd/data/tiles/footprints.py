@@ -66,7 +66,7 @@ class Footprints:
             tile = transform_bounds(place.crs, self.crs, *tile)
         left, bottom, right, top = self.bounds.T
         meets = (left <= tile[2]) & (right >= tile[0]) & (bottom <= tile[3]) & (top >= tile[1])
-        chosen = [self.polygons[number] for number in np.flatnonzero(meets)]
+        chosen = [self.polygons[number] for number in np.flatnonzero(meets).tolist()]
         if chosen and place.crs != self.crs:
             chosen = list(transform_geom(self.crs, place.crs, chosen))
         return rasterise(chosen, place.transform, size), len(chosen)

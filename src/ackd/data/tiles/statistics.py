@@ -26,12 +26,12 @@ class Moments(NamedTuple):
     """What is summed over the valid pixels of each band of each tile.
 
     Attributes:
-        count: (N,) how many pixels are valid.
+        pixels: (N,) how many pixels are valid.
         mean: (N, C) float64; 0 where none is.
         squares: (N, C) float64, the sum of squared differences from that mean.
     """
 
-    count: NDArray[np.int64]
+    pixels: NDArray[np.int64]
     mean: NDArray[np.float64]
     squares: NDArray[np.float64]
 

@@ -56,7 +56,7 @@ class TileSet:
             training tiles show.
         digests: (N, 16) uint8 of the tiles in ``optical``, ``sar``, ``valid`` and ``masks``, where
             they are known already; else they are computed when a fingerprint is asked for.
-        moments: Count, mean and squares of each sensor's tiles, where they are known already; see
+        moments: Number, mean and squares of each sensor's tiles, where they are known already; see
             :mod:`ackd.data.tiles.statistics`.
 
     Raises:
