@@ -11,7 +11,7 @@ from torchvision.models import ShuffleNet_V2_X0_5_Weights, shufflenet_v2_x0_5
 
 from ackd.backbones.base import Backbone
 from ackd.backbones.outputs import Outputs
-from ackd.backbones.weights import weights_unreachable
+from ackd.utils.weights import weights_unreachable
 
 __all__ = ["ShuffleNetV2"]
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ackd.backbones.base import Backbone, ImageSize
 from ackd.backbones.outputs import Outputs
-from ackd.backbones.weights import weights_unreachable
 from ackd.errors import ConfigError, unknown
+from ackd.utils.weights import weights_unreachable
 
 __all__ = ["TimmBackbone", "mobilenetv2"]
 
