@@ -10,13 +10,14 @@ One room per question, and each room knows only those above it:
 ``cache``       Where are decoded images kept, and when are they valid?
 ``own_folders`` What is in a user's own folders, and what must the user be asked?
 ``synthetic``   How are landscapes drawn where there is no archive?
+``tiles``       How are pairs of optical and SAR tiles read, checked, kept and cut into batches?
 =============== ==================================================================================
 
 `benchmark` is what comes out of them, `assemble` puts it together, `options` says what a user may
 choose, `sensors` names the bands, `pairs` makes batches, `normalise` and `pseudo_rgb` turn stored
-numbers into what a network sees. Another kind of data set (tiles with masks, say) is another
-dataclass beside `benchmark`, with its listing in ``datasets``; reading, splits and cache serve it
-as well.
+numbers into what a network sees; `row_batches` is what batches of both kinds of data share. Paired
+tiles with masks are another kind of data set, `tiles.tile_set` beside `benchmark`, which reading,
+splits and cache serve as well.
 
 Names are imported when they are asked for: the schema needs the options alone, and it must not wait
 for NumPy and GDAL.

@@ -172,7 +172,10 @@ class PairedTiles(Dataset[dict[str, Tensor]]):
         turns = int(draw.integers(4)) if self.quarter_turns else 0
         if self.crop is None:
             return _Cut(_WHOLE.window, mirrored, turns)
-        valid = self.tiles.valid[row]
+        # a window anywhere needs no look at the tile
+        valid = (
+            self.tiles.valid[row] if self.min_valid > 0 else np.broadcast_to(True, self.tiles.size)
+        )
         return _Cut(choose_window(draw, valid, self.crop, self.min_valid), mirrored, turns)
 
     def _gather(self, name: str, rows: Indices, cuts: list[_Cut]) -> NDArray[Any]:
