@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from ackd.data.benchmark import TEST, TRAIN, VAL
+from ackd.data.open_tiles import open_tiles
 from ackd.data.splits.tile_splits import split_tiles
-from ackd.data.synthetic_tiles import make_tiles
+from ackd.data.synthetic_tiles import SyntheticTileOptions, SyntheticTowns, make_tiles
 from ackd.data.tiles import IGNORED, TileSet
 from ackd.errors import ConfigError
 
@@ -23,7 +25,7 @@ def tiles() -> TileSet:
 
 
 def pixels(tiles: TileSet, name: str) -> np.ndarray:
-    return np.asarray(getattr(tiles, name))
+    return np.asarray(getattr(tiles, name)[:])
 
 
 def test_a_tenth_of_the_valid_pixels_are_buildings(tiles: TileSet) -> None:
@@ -119,23 +121,51 @@ def test_layover_points_to_the_radar_in_every_aligned_tile(tiles: TileSet) -> No
         assert before > behind + 6.0, side
 
 
-def test_drawn_tiles_are_kept_and_mapped(tmp_path: Path) -> None:
+def test_drawn_tiles_are_kept_in_packs(tmp_path: Path) -> None:
     options: dict[str, Any] = {"train": 2, "val": 1, "test": 1, "size": 48}
-    told: list[tuple[int, int]] = []
-    first = make_tiles(
-        **options, packs=tmp_path, progress=lambda done, all_: told.append((done, all_))
-    )
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    again = make_tiles(**options, packs=tmp_path, progress=lambda done, all_: told.append((0, 0)))
-    assert len(told) == 4
+    told: list[int] = []
+    first = make_tiles(**options, packs=tmp_path, progress=lambda done, _: told.append(done))
+    assert told == [1, 2, 3, 4] * 2  # images, then masks
+    again = make_tiles(**options, packs=tmp_path, progress=lambda done, _: told.append(done))
+    assert len(told) == 8
     drawn = make_tiles(**options)
     for kind in PIXELS:
-        np.testing.assert_array_equal(getattr(again, kind), getattr(drawn, kind))
-        np.testing.assert_array_equal(getattr(first, kind), getattr(drawn, kind))
-    (file,) = tmp_path.glob("*.npy")
-    file.write_bytes(file.read_bytes()[:-100])  # cut off
-    make_tiles(**options, packs=tmp_path, progress=lambda done, all_: told.append((done, all_)))
-    assert len(told) == 8
+        np.testing.assert_array_equal(pixels(again, kind), pixels(drawn, kind))
+        np.testing.assert_array_equal(pixels(first, kind), pixels(drawn, kind))
+    assert again.fingerprint("sar") == drawn.fingerprint("sar")
+    make_tiles(**options, looks=4, packs=tmp_path, progress=lambda done, _: told.append(done))
+    assert len(told) == 16
+
+
+def test_without_labels_no_mask_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = SyntheticTileOptions(train=2, val=0, test=0, size=48, packed=False)
+
+    def refuse(self: SyntheticTowns) -> None:
+        raise AssertionError("a mask was asked for")
+
+    monkeypatch.setattr(SyntheticTowns, "masks", refuse)
+    assert open_tiles(options, labels=False).masks is None
+    with pytest.raises(AssertionError, match="a mask was asked for"):
+        open_tiles(options)
+
+
+def test_masks_do_not_depend_on_whether_images_were_drawn_before() -> None:
+    for align in (True, False):
+        options = SyntheticTileOptions(train=4, val=0, test=0, size=48, align=align)
+        after, alone = SyntheticTowns(options), SyntheticTowns(options)
+        for row in range(4):
+            after.read(row)
+            np.testing.assert_array_equal(after.masks().read(row), alone.masks().read(row))
+
+
+def test_other_splits_take_the_same_numbers_of_tiles() -> None:
+    options = SyntheticTileOptions(train=6, val=2, test=4, size=48, packed=False, split="random")
+    made = open_tiles(options)
+    assert [len(made.rows(part)) for part in (TRAIN, VAL, TEST)] == [6, 2, 4]
+    assert made.notes["split"]["how"] == "random"
+    assert 0 <= made.notes["split"]["test_ground_seen_in_training"] <= 1
+    by_place = open_tiles(replace(options, split=None))
+    assert by_place.notes["split"]["test_ground_seen_in_training"] == 0.0
 
 
 @pytest.mark.parametrize(

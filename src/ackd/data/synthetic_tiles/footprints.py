@@ -223,7 +223,7 @@ def _halls(rng: Generator, block: Rectangle) -> Iterator[_House]:
         width = min(rng.uniform(22.0, 60.0), u1 - 4.0 - u)
         depth = min(rng.uniform(18.0, 45.0), v1 - v0 - 8.0)
         if width > 15 and depth > 12 and rng.random() < 0.75:
-            low = rng.uniform(v0 + 4.0, v1 - 4.0 - depth)
+            low = v0 + 4.0 + rng.random() * (v1 - v0 - 8.0 - depth)
             notch = (width * rng.uniform(0.3, 0.6), depth * rng.uniform(0.3, 0.6))
             yield _House(
                 (u, low, u + width, low + depth),

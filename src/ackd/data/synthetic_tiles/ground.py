@@ -19,7 +19,7 @@ COVERS: Final = (
 )  # fmt: skip
 
 #: What roofs are made of, in the order of :attr:`Buildings.roof`.
-ROOFS: Final = ("clay_tile", "asphalt", "concrete", "metal")
+ROOFS: Final = ("clay_tile", "slate", "concrete", "metal")
 
 
 def cover(name: str) -> int:
@@ -35,12 +35,14 @@ class Buildings:
         roof: (K + 1,) int, the material as a position in :data:`ROOFS`.
         tone: (K + 1, 3) float32, factors on the material's reflectance in red, green and blue.
         rough: (K + 1,) float32, factor on the radar backscatter of roof and walls.
+        crossed: (K + 1,) float32, another factor on that part of it whose polarisation is changed.
         corner: (K + 1,) float32, factor on the double bounce between wall and ground.
     """
 
     roof: NDArray[np.int64]
     tone: Array
     rough: Array
+    crossed: Array
     corner: Array
 
     @classmethod
@@ -52,12 +54,13 @@ class Buildings:
             pitched: (K,) whether the roof is a gable roof, which is of tiles mostly.
         """
         count = len(pitched)
-        of_tiles, flat = (0.62, 0.23, 0.05, 0.10), (0.04, 0.36, 0.38, 0.22)
+        of_tiles, flat = (0.70, 0.20, 0.04, 0.06), (0.08, 0.12, 0.45, 0.35)
         draws = rng.random(count)
         limits = np.cumsum(np.where(pitched[:, None], of_tiles, flat), axis=1)
         roof = np.minimum((draws[:, None] > limits).sum(axis=1), len(ROOFS) - 1)
-        tone = np.exp(rng.normal(0.0, 0.28, (count, 1)) + rng.normal(0.0, 0.05, (count, 3)))
-        rough = np.exp(rng.normal(0.0, 0.55, count))
+        tone = np.exp(rng.normal(0.0, 0.18, (count, 1)) + rng.normal(0.0, 0.05, (count, 3)))
+        rough = np.exp(rng.normal(-0.2, 0.8, count))
+        crossed = np.exp(rng.normal(0.3, 0.5, count))
         # A wall with balconies, bushes or cars before it has lost its corner.
         corner = rng.gamma(1.2, 1.0 / 1.2, count)
         none = np.ones((1,), dtype=np.float32)
@@ -65,6 +68,7 @@ class Buildings:
             roof=np.concatenate([[0], roof]).astype(np.int64),
             tone=np.concatenate([np.ones((1, 3)), tone]).astype(np.float32),
             rough=np.concatenate([none, rough]).astype(np.float32),
+            crossed=np.concatenate([none, crossed]).astype(np.float32),
             corner=np.concatenate([none, corner]).astype(np.float32),
         )
 
@@ -80,6 +84,8 @@ class Ground:
             does.
         roof: (n, m) float32, height of the roof above the ground in metres; 0 without a building.
         canopy: (n, m) float32, height of trees above the ground in metres; 0 without a tree.
+        clutter: (n, m) float32, echoes of small things that reflect a radar well, such as cars,
+            fences, masts and chimneys, relative to one square metre of sigma nought 1; mostly 0.
         texture: (n, m) float32, natural variation of brightness; mean 0 and deviation near 1.
         buildings: What the buildings look like.
     """
@@ -89,6 +95,7 @@ class Ground:
     building: NDArray[np.int32]
     roof: Array
     canopy: Array
+    clutter: Array
     texture: Array
     buildings: Buildings
 

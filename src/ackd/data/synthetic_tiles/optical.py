@@ -30,7 +30,17 @@ def _reflectance(*names: str) -> Array:
 
 _ALIAS: Final = {"grass": "meadow", "water": "turbid_water"}
 _COVER: Final = _reflectance(*(_ALIAS.get(name, name) for name in COVERS))
-_ROOF: Final = _reflectance(*ROOFS)
+# Slate is darker and bluer than asphalt; flat roofs of concrete are covered with light gravel.
+_SLATE, _GRAVEL = (0.085, 0.105, 0.135), 1.35
+_ROOF: Final = np.array(
+    [
+        _SLATE
+        if name == "slate"
+        else _reflectance(name)[0] * (_GRAVEL if name == "concrete" else 1.0)
+        for name in ROOFS
+    ],
+    dtype=np.float32,
+)
 _TREE: Final = _reflectance("broadleaf", "conifer")
 
 
@@ -99,13 +109,13 @@ def photograph(rng: Generator, ground: Ground, sun: Sun, margin: int = 0) -> NDA
     ground = ground.window(rows, columns)
     light = light[rows, columns] * _slopes(ground, sun)
     lit = _SKYLIGHT + (1.0 - _SKYLIGHT) * light[..., None]
-    colour = _colours(rng, ground) * lit * np.exp(0.10 * ground.texture)[..., None]
+    colour = _colours(rng, ground) * lit * np.exp(0.07 * ground.texture)[..., None]
     # optics and pixels of about the size of the grid
     colour = ndimage.gaussian_filter(colour, (0.45, 0.45, 0.0))
-    haze = rng.uniform(0.0, 0.03) * np.array([0.8, 1.0, 1.35], dtype=np.float32)
-    exposure = math.exp(rng.normal(0.0, 0.15)) / 0.42
+    haze = rng.uniform(0.0, 0.02) * np.array([0.8, 1.0, 1.35], dtype=np.float32)
+    exposure = math.exp(rng.normal(0.0, 0.08)) / 0.42
     colour = (colour + haze) * exposure * np.exp(rng.normal(0.0, 0.03, 3)).astype(np.float32)
-    colour += 0.008 * rng.standard_normal(colour.shape, dtype=np.float32)
+    colour += 0.006 * rng.standard_normal(colour.shape, dtype=np.float32)
     shown = np.clip(colour, 0.0, 1.0) ** (1.0 / 2.2) * 255.0
     return np.asarray(np.clip(np.rint(shown), 1, 255).astype(np.uint8).transpose(2, 0, 1))
 

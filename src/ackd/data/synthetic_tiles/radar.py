@@ -8,14 +8,14 @@ h tan(incidence) metres (shadow). Where the ground before a wall and the wall ar
 bounces off both of them has the distance of the wall's foot, whatever the height of the bounce:
 a bright line (double bounce). Each pixel adds up all echoes of its distance.
 
-Seen from the south, the ground is turned by 180 degrees, imaged and turned back.
+For a radar in the south the ground is turned by 180 degrees, imaged and turned back.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -25,6 +25,9 @@ from scipy import ndimage
 from ackd.data.synthetic_tiles.ground import COVERS, ROOFS, Array, Ground
 
 __all__ = ["SAR_BANDS", "Echoes", "add_speckle", "backscatter", "decibels", "illuminate", "receive"]
+
+#: Where a radar is, as seen from the ground.
+Side = Literal["north", "south"]
 
 #: Polarisations sent and received, in the order of SpaceNet 6.
 SAR_BANDS: Final = ("HH", "HV", "VH", "VV")
@@ -40,25 +43,32 @@ _SIGMA: Final = {
     "concrete":   (0.028, 0.0030, 0.032),
     "water":      (0.0008, 0.0001, 0.0014),
     "tree":       (0.130, 0.0480, 0.125),
-    "clay_tile":  (0.090, 0.0110, 0.085),
-    "metal":      (0.140, 0.0090, 0.120),
-    "facade":     (0.250, 0.0300, 0.250),
+    "clay_tile":  (0.060, 0.0090, 0.058),
+    "slate":      (0.030, 0.0040, 0.032),
+    "metal":      (0.100, 0.0080, 0.090),
+    "facade":     (0.300, 0.0330, 0.310),
 }  # fmt: skip
-_CORNER: Final = np.array([9.0, 0.35, 6.0])
+_CORNER: Final = np.array([13.0, 0.45, 11.0])
 """The double bounce of a wall of 6 m along the flight, relative to one pixel of sigma nought 1."""
+_CLUTTER: Final = np.array([1.0, 0.2, 0.9])
+"""Of small things in each polarisation, as :attr:`Ground.clutter` counts them."""
 _SMALLEST_WALL: Final = 1.5
 """Steps below this height in metres are no walls with a corner at their foot."""
 _LOBE: Final = math.radians(12.0)
 """A wall that is turned away from the flight direction by this angle has lost most of its corner
 reflection."""
 
-_NOISE: Final = np.array([7e-4, 2.2e-4, 6e-4])
+_LOBE_WIDTH: Final = 0.55
+"""Standard deviation of the impulse response in pixels."""
+_SIDE_WIDTH, _SIDE_SHARE = 5.0, 0.08
+"""The same of its side lobes, and their share of the power."""
+_NOISE: Final = np.array([1.5e-3, 3.5e-4, 1.4e-3])
 """Noise equivalent sigma nought of co-, cross- and co-polarised channels."""
 _COHERENCE: Final = 0.5
 """Of the echoes in HH and VV; those in HV and VH are one and the same (reciprocity)."""
 
 # SpaceNet 6 publishes intensities in decibels that are not calibrated between polarisations.
-_LEVEL: Final = np.array([44.5, 59.2, 56.9, 42.0])
+_LEVEL: Final = np.array([44.1, 58.9, 56.6, 41.65])
 _RANGE: Final = (0.1, 92.9)
 
 
@@ -116,17 +126,20 @@ def illuminate(height: Array, gsd: float, incidence: float) -> Echoes:
     return Echoes(lit, wall, level, (hidden <= foot + 1e-9) & (wall > 0))
 
 
-def backscatter(ground: Ground, incidence: float) -> NDArray[np.float64]:
-    """The power that comes back to a radar in the north, in ground range.
+def backscatter(ground: Ground, incidence: float, side: Side = "north") -> NDArray[np.float64]:
+    """The power that comes back to a radar, in ground range.
 
     Args:
         ground: (n, m), with what reaches into the part that is wanted by layover or shadow.
         incidence: Between the rays and the vertical in degrees.
+        side: Where the radar is.
 
     Returns:
         (3, n, m) HH, HV = VH and VV, per pixel and relative to sigma nought 1, without noise and
-        speckle. What is laid over beyond the first row is lost.
+        speckle; north is up. What is laid over beyond the edge of the ground is lost.
     """
+    if side == "south":
+        return backscatter(ground.turned(), incidence)[:, ::-1, ::-1]
     gsd, slope = ground.gsd, 1.0 / math.tan(math.radians(incidence))
     height = ground.height
     seen = illuminate(height, gsd, incidence)
@@ -137,16 +150,16 @@ def backscatter(ground: Ground, incidence: float) -> NDArray[np.float64]:
     rows = np.arange(shape[0])[:, None]
     middle = (rows + 1.0 - seen.lit / 2.0) * gsd - height * slope
     columns = np.broadcast_to(np.arange(shape[1]), shape)
-    image.add(middle / gsd, columns, seen.lit * sigma)
+    small = _CLUTTER[:, None, None] * ground.clutter / gsd**2
+    image.add(middle / gsd, columns, seen.lit * (sigma + small))
 
-    # A step within one building or one crown is a slope, whose pixels are laid over each by itself.
+    # A step within one building is a slope of its roof, whose pixels are laid over each by itself.
     other = np.ones(shape, dtype=bool)
     other[1:] = (ground.building[1:] != ground.building[:-1]) | (ground.building[1:] == 0)
     row, column = np.nonzero((seen.wall > 0) & other)
     visible, top = seen.wall[row, column], seen.top[row, column]
     which = ground.building[row, column]
-    rough = ground.buildings.rough[which]
-    facade = np.where((which > 0)[None], _FACADE[:, None] * rough, _TREE[:, None])
+    facade = np.where(which > 0, _FACADE[:, None] * _material(ground, which), _TREE[:, None])
 
     # facades, sampled so finely that they leave no gap in range
     pieces = np.maximum(np.ceil(visible * slope / (0.5 * gsd)).astype(np.int64), 1)
@@ -166,17 +179,20 @@ def backscatter(ground: Ground, incidence: float) -> NDArray[np.float64]:
     return image.power
 
 
-def receive(power: NDArray[np.float64], sharpness: float = 0.55) -> NDArray[np.float64]:
-    """Blur by the impulse response and add the receiver's noise.
+def receive(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blur by the impulse response with its side lobes and add the receiver's noise.
 
     Args:
         power: (3, n, m) of :func:`backscatter`.
-        sharpness: Standard deviation of the impulse response in pixels.
 
     Returns:
         (4, n, m) expected intensities in the order of :data:`SAR_BANDS`.
     """
-    blurred = ndimage.gaussian_filter(power, (0.0, sharpness, sharpness))
+    main = ndimage.gaussian_filter(power, (0.0, _LOBE_WIDTH, _LOBE_WIDTH))
+    # side lobes lie along range and along azimuth
+    beside = ndimage.gaussian_filter1d(main, _SIDE_WIDTH, axis=1, truncate=3.0)
+    beside += ndimage.gaussian_filter1d(main, _SIDE_WIDTH, axis=2, truncate=3.0)
+    blurred = (1.0 - _SIDE_SHARE) * main + _SIDE_SHARE / 2 * beside
     return np.asarray((blurred + _NOISE[:, None, None])[[0, 1, 1, 2]])
 
 
@@ -228,10 +244,15 @@ def _sigma(ground: Ground) -> NDArray[np.float64]:
     wooded, built = ground.canopy > 0, ground.building > 0
     sigma[wooded] = _TREE
     which = ground.building[built]
-    rough = ground.buildings.rough[which, None]
-    sigma[built] = _ROOF[ground.buildings.roof[which]] * rough
+    sigma[built] = _ROOF[ground.buildings.roof[which]] * _material(ground, which).T
     sigma *= 10.0 ** (0.09 * ground.texture)[..., None]
     return np.ascontiguousarray(np.moveaxis(sigma, -1, 0))
+
+
+def _material(ground: Ground, which: NDArray[np.int32]) -> NDArray[np.float64]:
+    """(3, k) factors on the backscatter of k parts of buildings."""
+    rough = ground.buildings.rough[which].astype(np.float64)
+    return np.stack([rough, rough * ground.buildings.crossed[which], rough])
 
 
 def _aspect(ground: Ground) -> NDArray[np.float64]:

@@ -25,8 +25,8 @@ _TREES: Final = {
     "park": 0.45, "field": 0.006,
 }  # fmt: skip
 _SEALED: Final = {
-    "detached": 0.12, "terraced": 0.25, "slabs": 0.30, "courtyard": 0.85, "halls": 0.80,
-    "park": 0.06, "field": 0.0,
+    "detached": 0.06, "terraced": 0.12, "slabs": 0.18, "courtyard": 0.80, "halls": 0.80,
+    "park": 0.03, "field": 0.0,
 }  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def make_town(rng: Generator, side: int, gsd: float) -> Ground:
         building=building,
         roof=roof_heights(standing, building, gsd),
         canopy=_trees(rng, uses, lying, building, gsd),
+        clutter=_clutter(rng, uses, lying, building, gsd),
         texture=_texture(rng, side, gsd),
         buildings=Buildings.draw(rng, np.array([one.ridge > 0 for one in standing], dtype=bool)),
     )
@@ -79,8 +80,8 @@ def _cover(
     """What lies on the ground but for water: lawns, yards, fields and streets."""
     side = len(u)
     lawn = np.where(fractal(rng, side, 30.0 / gsd) > 0.9, cover("dry_grass"), cover("grass"))
-    sealed = _share_of(_SEALED, uses) > _ranks(fractal(rng, side, 14.0 / gsd))
-    yard = cover("concrete") if rng.random() < 0.5 else cover("asphalt")
+    sealed = _share_of(_SEALED, uses) > _ranks(fractal(rng, side, 22.0 / gsd, 2.6))
+    yard = cover("concrete") if rng.random() < 0.3 else cover("asphalt")
     found = np.where(sealed, yard, lawn)
     # Fields are strips of about the width of a block, each with a crop of its own.
     grown = [cover(name) for name in ("crop", "dry_soil", "moist_soil", "dry_grass", "grass")]
@@ -110,6 +111,25 @@ def _trees(
     bare = (lying == cover("asphalt")) | (lying == cover("water")) | (building > 0)
     height[~wooded | bare | (height < 2.0)] = 0.0
     return np.asarray(height, dtype=np.float32)
+
+
+def _clutter(
+    rng: Generator,
+    uses: NDArray[np.int64],
+    lying: NDArray[np.uint8],
+    building: NDArray[np.int32],
+    gsd: float,
+) -> Array:
+    """Echoes of cars, fences, masts and chimneys: rare, and as bright as the corners of houses."""
+    sealed = (lying == cover("asphalt")) | (lying == cover("concrete"))
+    lived_in = (uses != USES.index("field")) & (uses != USES.index("park"))
+    often = np.where(sealed & lived_in, 0.016, np.where(lived_in, 0.012, 0.0012))
+    often = np.where(building > 0, 0.012, np.where(lying == cover("water"), 0.0, often))
+    found = rng.random(uses.shape, dtype=np.float32) < often * gsd**2
+    echoes = np.zeros(uses.shape, dtype=np.float32)
+    # a few are far brighter than most
+    echoes[found] = np.exp(rng.normal(0.6, 1.3, int(found.sum())))
+    return echoes
 
 
 def _texture(rng: Generator, side: int, gsd: float) -> Array:

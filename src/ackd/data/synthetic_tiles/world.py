@@ -11,6 +11,7 @@ from numpy.random import Generator, SeedSequence
 
 from ackd.data.synthetic_tiles.footprints import HIGHEST
 from ackd.data.synthetic_tiles.optical import LOWEST_SUN
+from ackd.data.synthetic_tiles.radar import Side
 
 __all__ = ["CRS", "PARTS", "PASSES", "Part", "Pass", "World"]
 
@@ -23,7 +24,7 @@ CRS: Final = "EPSG:32631"
 PARTS: Final[dict[Part, tuple[int, int]]] = {"train": (0, 3), "val": (1, 0), "test": (2, 12)}
 
 #: From where each town is seen.
-PASSES: Final = ("north", "south")
+PASSES: Final[tuple[Side, ...]] = ("north", "south")
 
 _ORIGIN: Final = (400_000.0, 6_500_000.0)
 _WIDTH: Final[dict[Part, int]] = {"train": 8, "val": 2, "test": 2}
@@ -36,13 +37,13 @@ class Pass:
 
     Attributes:
         town: Its number within its part.
-        side: One of :data:`PASSES`, where the radar is.
+        side: Where the radar is.
         row: The first row of the tile on the ground of the town.
         column: Its first column.
     """
 
     town: int
-    side: str
+    side: Side
     row: int
     column: int
 
@@ -68,7 +69,7 @@ class World:
         """How far layover, and shadows of radar and sun, reach into a tile in pixels."""
         angle = math.radians(self.incidence)
         reach = max(1 / math.tan(angle), math.tan(angle), 1 / math.tan(math.radians(LOWEST_SUN)))
-        return math.ceil(HIGHEST * reach / self.gsd) + 4
+        return math.ceil(HIGHEST * reach / self.gsd) + 30
 
     @property
     def slack(self) -> int:

@@ -18,7 +18,7 @@ from ackd.data.tiles.tile_set import TileSet
 from ackd.errors import counted
 from ackd.utils.progress import Progress
 
-__all__ = ["load_tiles", "source_of", "split_as"]
+__all__ = ["load_source", "load_tiles", "source_of", "split_as"]
 
 log = logging.getLogger("ackd")
 
@@ -54,7 +54,17 @@ def load_tiles(
         ConfigError: An option is wrong.
         DataError: A folder, a file or an image is, with the names of the tiles.
     """
-    source = source_of(options)
+    return load_source(source_of(options), options, labels=labels, progress=progress)
+
+
+def load_source(
+    source: TileSource,
+    options: TileOptions,
+    *,
+    labels: bool = True,
+    progress: Progress | None = None,
+) -> TileSet:
+    """Read the tiles of a source, see :func:`load_tiles`."""
     packs = options.pack_folder
     if packs is None:
         images = read_images(source, InMemory(), progress)
