@@ -11,10 +11,11 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_matthews_corrcoef
 
+from tests.modules.toy_tiles import network, tile_set
 from tests.stages import toy
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
-METRIC, TRAINING = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SEGMENTATION, METRIC, TRAINING = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def test_a_metric_of_ones_own_is_measured_and_chooses_the_epoch(
@@ -35,3 +36,11 @@ def test_a_metric_of_ones_own_is_measured_and_chooses_the_epoch(
     assert names["values"]["matthews"] == pytest.approx(float(expected))
     assert names["best"].monitor == "val/matthews"
     assert names["best"].best_model_score is not None
+
+
+def test_a_student_is_taught_without_masks() -> None:
+    names: dict[str, Any] = {"tiles": tile_set(), "teacher": network(3), "student": network(2)}
+    exec(SEGMENTATION, names)
+    assert set(names["values"]) >= {"iou", "iou_tile_mean", "all_positive_iou"}
+    assert names["values"]["iou"] is not None
+    assert names["sar"].side == "sar"

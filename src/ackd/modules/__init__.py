@@ -4,6 +4,8 @@ from ackd.modules.datamodule import UnpairedDataModule
 from ackd.modules.distill import DistillModule
 from ackd.modules.matcher import MatcherModule
 from ackd.modules.objective import DistillationObjective, LossWeights
+from ackd.modules.paired_datamodule import PairedDataModule
+from ackd.modules.reconstruction import ReconstructionModule
 from ackd.modules.teacher import TeacherModule
 from ackd.modules.teacher_outputs import LiveTeacher, StoredTeacher, TeacherOutputs
 from ackd.modules.teacher_store import TeacherStore, open_store, write_store
@@ -14,6 +16,8 @@ __all__ = [
     "LiveTeacher",
     "LossWeights",
     "MatcherModule",
+    "PairedDataModule",
+    "ReconstructionModule",
     "StoredTeacher",
     "TeacherModule",
     "TeacherOutputs",

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,12 +13,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ackd.data.augmentation import Augmentation
-from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark
+from ackd.data.benchmark import TRAIN, Benchmark
 from ackd.data.normalise import Normalisation, Normaliser, flips_and_turns, normalisers_of
 from ackd.data.pairs import Request, SceneBatches, UnpairedScenes
 from ackd.data.pseudo_rgb import PseudoRGB
-from ackd.errors import ConfigError
-from ackd.modules.loading import Batch, LateLoader, PartnerRows, Side, partner_index
+from ackd.modules.loading import Batch, PartnerRows, Side, partner_index
+from ackd.modules.serving import ServingDataModule
 from ackd.modules.sharding import share_batches
 from ackd.tasks import Augment, Task, task_of
 from ackd.utils.memory import out_of_memory
@@ -31,7 +30,7 @@ log = logging.getLogger("ackd")
 SWEEP_BATCH = 256  # images at once outside of training; eval mode needs little memory
 
 
-class UnpairedDataModule(pl.LightningDataModule):
+class UnpairedDataModule(ServingDataModule):
     """Serves batches of one side, or RGB batches with their matched MS images.
 
     It owns the pairs in force and their version; both are stored in checkpoints. Where
@@ -51,10 +50,7 @@ class UnpairedDataModule(pl.LightningDataModule):
         augmentations: Mapping[Side, Augmentation] | None = None,
         normalise: Normalisation = "standard",
         pseudo_rgb: Callable[[Normaliser], PseudoRGB] | None = None,
-        num_workers: int = 0,
-        pin_memory: bool = False,
-        prefetch_factor: int | None = None,
-        timeout: int = 0,
+        **loader: Any,
     ) -> None:
         """Describe what is served.
 
@@ -71,30 +67,17 @@ class UnpairedDataModule(pl.LightningDataModule):
                 :func:`ackd.data.normalise.normalisers_of`.
             pseudo_rgb: If given, MS batches also carry their pseudo-RGB; it is built with the
                 normaliser of the RGB images.
-            num_workers: Loader processes; they stay alive over epochs.
-            pin_memory: For copies to a GPU.
-            prefetch_factor: Batches a worker reads ahead.
-            timeout: Seconds to wait for a worker's batch; 0 waits without end.
+            **loader: Options of :class:`ServingDataModule`.
 
         Raises:
             ConfigError: The training part does not fill one batch.
         """
-        super().__init__()
+        super().__init__(batch_size, seed=seed, stage=stage, **loader)
         self.benchmark = benchmark
         self.side = side
-        self.batch_size = batch_size
-        self.stage = stage
-        self.seed = seed
         self.augment = augment
         self.augment_partners = augment_partners
         self.augmentations: dict[Side, Augmentation] = dict(augmentations or {})
-        self.loader_options: dict[str, Any] = {
-            "num_workers": num_workers,
-            "pin_memory": pin_memory,
-            "prefetch_factor": prefetch_factor if num_workers else None,
-            "persistent_workers": num_workers > 0,
-            "timeout": timeout if num_workers else 0,
-        }
         self.scenes = UnpairedScenes(benchmark)
         self.tasks: dict[Side, Task] = {
             "ms": task_of(benchmark.ms.labels)(benchmark.classes),
@@ -104,17 +87,10 @@ class UnpairedDataModule(pl.LightningDataModule):
         ms, rgb = normalisers_of(benchmark, normalise)
         self.normalisers: dict[Side, nn.Module] = {"ms": ms, "rgb": rgb}
         self.pseudo_rgb = pseudo_rgb(rgb) if pseudo_rgb is not None else None
-        images = len(self.rows(TRAIN))
-        if images < batch_size:
-            raise ConfigError(
-                f"{stage}.batch_size={batch_size} is more than the {images} training images of the "
-                f"{side.upper()} side, and a last partial batch is dropped; choose "
-                f"{stage}.batch_size={max(2, images // 2)} or less."
-            )
+        self.require_a_batch()
         self.pairs: Tensor | None = None
         self.version = -1
         self._most_at_once: int | None = None  # images, outside of training
-        self._train_loader: LateLoader | None = None
         self._train_batches: SceneBatches | None = None
 
     def rows(self, split: int, side: Side | None = None) -> NDArray[np.int64]:
@@ -157,62 +133,26 @@ class UnpairedDataModule(pl.LightningDataModule):
 
     # -- loaders -------------------------------------------------------------------------------
 
-    def train_dataloader(self) -> LateLoader:
-        """Shuffled full batches; one loader for the whole run, whose workers stay alive.
+    def training_batches(self, **how: Any) -> SceneBatches:
+        """Of the served side, with its partners where there are pairs."""
+        batches = SceneBatches(self.side, self.rows(TRAIN), self.batch_size, **how)
+        if self.pairs is not None:
+            batches.set_partners(self.pairs.numpy())
+        self._train_batches = batches
+        return batches
 
-        Raises:
-            ConfigError: There are too few images for a full batch on every process.
-        """
-        if self._train_loader is None:
-            rank, world_size = self._place()
-            self._train_batches = SceneBatches(
-                self.side,
-                self.rows(TRAIN),
-                self.batch_size,
-                shuffle=True,
-                drop_last=True,
-                seed=self.seed,
-                rank=rank,
-                world_size=world_size,
-            )
-            if not len(self._train_batches):
-                raise ConfigError(
-                    f"{self.stage}.batch_size={self.batch_size} on {world_size} processes needs "
-                    f"{self.batch_size * world_size} training images, but the {self.side.upper()} "
-                    f"side has {len(self.rows(TRAIN))}; choose a smaller {self.stage}.batch_size "
-                    "or fewer trainer.devices."
-                )
-            if self.pairs is not None:
-                self._train_batches.set_partners(self.pairs.numpy())
-            self._train_loader = self._loader(self._train_batches)
-        return self._train_loader
+    def batches_of(self, split: int, **share: Any) -> SceneBatches:
+        """Of the served side, in order."""
+        return SceneBatches(self.side, self.rows(split), self.batch_size, **share)
 
-    def val_dataloader(self) -> LateLoader:
-        """Every validation image once."""
-        return self._loader(self._in_order(VAL))
-
-    def test_dataloader(self) -> LateLoader:
-        """Every test image once."""
-        return self._loader(self._in_order(TEST))
-
-    def _in_order(self, split: int) -> SceneBatches:
-        rank, world_size = self._place()
-        rows = self.rows(split)
-        return SceneBatches(self.side, rows, self.batch_size, rank=rank, world_size=world_size)
-
-    def _loader(self, batches: SceneBatches) -> LateLoader:
-        # A generator of its own: the loader then draws nothing from the global random state.
-        return LateLoader(
-            self._read(), sampler=batches, batch_size=None,
-            generator=torch.Generator().manual_seed(self.seed), **self.loader_options,
-        )  # fmt: skip
-
-    def _read(self) -> Dataset[Batch]:
+    def reads(self) -> Dataset[Batch]:
+        """Both modalities, or the served one alone."""
         return self.scenes if self.reads_partners else PartnerRows(self.scenes, self.side)
 
-    def _place(self) -> tuple[int, int]:
-        trainer = self.trainer
-        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+    @property
+    def kind(self) -> str:
+        """Of one side."""
+        return f"images of the {self.side.upper()} side"
 
     # -- batches -------------------------------------------------------------------------------
 
@@ -334,7 +274,7 @@ class UnpairedDataModule(pl.LightningDataModule):
 
     def load(self, request: Request, device: torch.device) -> Batch:
         """Read and prepare one batch outside of a loader, unaugmented."""
-        raw = self._read()[request]
+        raw = self.reads()[request]
         return self.prepare({key: value.to(device) for key, value in raw.items()})
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from ackd.data.tiles import crop_back
 from ackd.modules.schedules import OptimizerFactory, Schedule, ScheduledModule
 from ackd.modules.sharding import weighted_over_ranks
 from ackd.tasks import Answers, SceneClassification, Task
@@ -90,6 +91,8 @@ class SupervisedModule(ScheduledModule):
         self.log_dict(self.test_metrics, batch_size=len(target))
         finite = logits.isfinite().flatten(1).all(dim=1)
         rows, answer = batch[f"{self.side}_index"], self.task.answer(logits)
+        if "padding" in batch:
+            answer, target = (crop_back(maps, batch["padding"]) for maps in (answer, target))
         self._test.append((rows, answer, target, finite))
 
     def on_test_epoch_end(self) -> None:
