@@ -100,6 +100,8 @@ def test_windows_are_a_function_of_seed_epoch_and_row() -> None:
     again = PairedTiles(tile_set(), "sar", crop=8, normalisers=plain(), seed=3)
     for position, row in enumerate(ROWS):
         assert torch.equal(windows(again, 7, np.array([row]))["sar"][0], batch[position])
+    places = batch[:, 0, 7, 7] % 10000  # far from the corner without data
+    assert len({int(place) for place in places}) > 1
     other_seed = PairedTiles(tile_set(), "sar", crop=8, normalisers=plain(), seed=4)
     for other in (windows(served, 8)["sar"], windows(other_seed, 7)["sar"]):
         assert not torch.equal(other, batch)

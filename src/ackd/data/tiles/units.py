@@ -25,6 +25,8 @@ _LOWEST: Final = -100.0
 _HIGHEST: Final = 150.0
 #: Fewer valid pixels of a tile tell nothing.
 _FEW: Final = 16
+#: So many tell the median.
+_ENOUGH: Final = 4096
 #: Reflectance is below, 8-bit numbers go up to the second, and digital numbers beyond it.
 _BRIGHTEST: Final = 2.0
 _EIGHT_BITS: Final = 255.0
@@ -36,9 +38,9 @@ class Look:
 
     Attributes:
         low: The smallest number.
-        middle: The median of the band whose median is smallest.
+        middle: The median of the band whose median is smallest, over a sample of pixels.
         high: The largest number.
-        whole: Whether all are whole numbers.
+        whole: Whether those of the sample are whole numbers.
     """
 
     low: float
@@ -67,8 +69,9 @@ def look_at(image: NDArray[Any], valid: NDArray[np.bool_]) -> Look:
     pixels = image[:, valid]
     if pixels.shape[1] < _FEW:
         return Look(np.nan, np.nan, np.nan, True)
-    middle = np.median(pixels, axis=1).min()
-    whole = pixels.dtype.kind in "iu" or bool((pixels % 1 == 0).all())
+    some = pixels[:, :: max(1, pixels.shape[1] // _ENOUGH)]
+    middle = np.median(some, axis=1).min()
+    whole = pixels.dtype.kind in "iu" or bool((some % 1 == 0).all())
     return Look(float(pixels.min()), float(middle), float(pixels.max()), whole)
 
 
