@@ -12,6 +12,7 @@ import pytest
 import rasterio
 from PIL import Image
 
+from ackd.data.splits.places import ground_seen
 from ackd.data.tiles import IGNORED, load_tiles
 from ackd.data.tiles.options import PairsOptions
 from ackd.errors import ConfigError, DataError
@@ -271,6 +272,7 @@ def test_tiles_of_several_zones_lie_in_longitude_and_latitude(root: Path) -> Non
     tiles = load_tiles(asked(root, masks=None), labels=False)
     assert tiles.crs == "EPSG:4326"
     assert tiles.bounds[1, 0] - tiles.bounds[0, 0] == pytest.approx(6, abs=0.1)
+    assert ground_seen(tiles.bounds[[0, 3]], tiles.bounds[[2, 4]]) < 0.01  # neighbours only touch
 
 
 def test_another_shape_is_refused(root: Path) -> None:

@@ -15,7 +15,7 @@ from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import array_bounds
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform
 
 from ackd.data.reading.band_names import names_in_file
 from ackd.data.reading.invalid import data_bands, invalid_by_value, mask_of, unstated_marker
@@ -249,12 +249,20 @@ def bounds_in(
     bounds = [place.bounds(*size) for place in known]
     crs = known[0].crs
     if any(place.crs != crs for place in known):
-        bounds = [
-            transform_bounds(place.crs, "EPSG:4326", *one)
-            for place, one in zip(known, bounds, strict=True)
-        ]
-        return np.array(bounds), "EPSG:4326"
+        boxes = [_in_degrees(place.crs, *one) for place, one in zip(known, bounds, strict=True)]
+        return np.array(boxes), "EPSG:4326"
     return np.array(bounds), _crs(crs)
+
+
+def _in_degrees(crs: CRS, left: float, bottom: float, right: float, top: float) -> list[float]:
+    """A box in longitude and latitude through the middles of its sides.
+
+    The box around all four corners, which are turned by some degrees, would overlap those of its
+    neighbours, and a split would take them for the same ground.
+    """
+    x, y = (left + right) / 2, (bottom + top) / 2
+    lon, lat = transform(crs, "EPSG:4326", [left, x, right, x], [y, bottom, y, top])
+    return [lon[0], lat[1], lon[2], lat[3]]
 
 
 @contextmanager
