@@ -16,9 +16,9 @@ __all__ = ["make_tiles"]
 
 def make_tiles(
     seed: int = 0,
-    train: int = 600,
-    val: int = 100,
-    test: int = 200,
+    train: int = 400,
+    val: int = 80,
+    test: int = 160,
     size: int = 128,
     *,
     progress: Progress | None = None,

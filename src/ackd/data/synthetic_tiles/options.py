@@ -36,9 +36,9 @@ class SyntheticTileOptions(TileOptions):
 
     name: str = "synthetic"
     seed: int = 0
-    train: int = 600
-    val: int = 100
-    test: int = 200
+    train: int = 400
+    val: int = 80
+    test: int = 160
     size: int = 128
     resolution: float = 1.0
     incidence: float = 35.0

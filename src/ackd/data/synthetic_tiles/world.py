@@ -78,8 +78,8 @@ class World:
 
     @property
     def side(self) -> int:
-        """Of the ground of a town in pixels."""
-        return self.size + self.slack + 2 * self.margin
+        """Of the ground of a town in pixels, for which Fourier transforms are fast."""
+        return -(-(self.size + self.slack + 2 * self.margin) // 64) * 64
 
     def stream(self, part: Part, town: int, *purpose: int) -> Generator:
         """A random stream that nothing else in any world shares."""
