@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import seed_everything
+from PIL import Image
 
 from ackd.data.benchmark import TEST, TRAIN, VAL
 from ackd.data.tiles import IGNORED, TileSet
 from ackd.errors import ConfigError
 from ackd.modules import PairedDataModule, ReconstructionModule, TeacherModule
 from ackd.runs.checkpoints import last_checkpoint
-from ackd.runs.predictions import measure, write_predictions
+from ackd.runs.predictions import measure, write_pictures, write_predictions
 from ackd.segmentation import SegmentationNetwork
 from ackd.stages.fitting import fit
 from ackd.tasks import SegmentationTask, segmentation_task_of
@@ -284,6 +285,9 @@ def test_files_of_a_test(tmp_path: Path) -> None:
     data, module = served(), supervised()
     measured = measure(trainer(tmp_path), module, data, data.names(TEST), "student")
     write_predictions(tmp_path, module, data.names(TEST))
+    write_pictures(tmp_path, module, data)
+    with Image.open(tmp_path / "pictures" / "test_tiles.png") as picture:
+        assert picture.width > 4 * 200, "SAR, optical, truth and prediction"
     assert isinstance(module.task, SegmentationTask)
     assert len(list((tmp_path / "predictions").glob("tile_*.png"))) == 8
     assert (tmp_path / "predictions.csv").read_text().startswith("file,iou_tile_mean,tp,fp,fn,tn")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ackd.callbacks import EMA
 from ackd.data.tiles import TileSet
 from ackd.errors import ConfigError
 from ackd.modules import PairedDataModule, ReconstructionModule
@@ -122,7 +123,8 @@ def test_probabilities_are_told_from_logits() -> None:
 # -- what is trained ---------------------------------------------------------------------------
 
 
-def test_mid_leaves_the_decoder_and_the_teacher_as_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("averaged", [False, True])
+def test_mid_leaves_the_decoder_and_the_teacher_as_they_are(tmp_path: Path, averaged: bool) -> None:
     module = reconstruct("mid")
     student, teacher = module.student, module.teacher
     theirs = deepcopy(teacher.state_dict())
@@ -132,7 +134,8 @@ def test_mid_leaves_the_decoder_and_the_teacher_as_they_are(tmp_path: Path) -> N
     )
     for name, value in decoder.items():
         assert torch.equal(value, buffers_and_parameters(teacher, teacher.decoder_layers)[name])
-    trainer(tmp_path, max_epochs=2).fit(module, datamodule=data())
+    callbacks = [EMA("reconstruction", 0.5)] if averaged else []
+    trainer(tmp_path, max_epochs=2, callbacks=callbacks).fit(module, datamodule=data())
     for name, value in buffers_and_parameters(student, student.decoder_layers).items():
         assert torch.equal(value, decoder[name]), name
     changed = buffers_and_parameters(student, student.encoder_layers)
