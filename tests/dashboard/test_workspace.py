@@ -29,22 +29,36 @@ LOGGED = (
 )  # fmt: skip
 
 
+# What students and reconstructions of segmentation log.
+LOGGED_OF_TILES = (
+    "val/iou", "val/iou_tile_mean", "val/recall", "best/val_iou", "test/iou", "test/precision",
+    "test/all_positive_iou", "train/loss", "val/loss", "train/cos_mid", "val/cos_fin",
+    "train/tiles_without_data",
+)  # fmt: skip
+
+
 def sections(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     found = content["spec"]["section"]["panelBankConfig"]["sections"]
     return {section["name"]: section["panels"] for section in found}
 
 
-@pytest.fixture
-def content() -> dict[str, Any]:
+def laid_out(**options: Any) -> dict[str, Any]:
     pytest.importorskip("wandb_workspaces", reason="the extra 'dashboard' is not installed")
-    view = build_workspace("team", "ackd", group="table7")
+    view = build_workspace("team", "ackd", **options)
     # What `save` sends; wandb-workspaces has no public word for it.
     return dict(view._to_model().model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def test_every_logged_number_has_a_panel(content: dict[str, Any]) -> None:
+@pytest.fixture
+def content() -> dict[str, Any]:
+    return laid_out(group="table7")
+
+
+@pytest.mark.parametrize(("task", "logged"), [("scene", LOGGED), ("segmentation", LOGGED_OF_TILES)])
+def test_every_logged_number_has_a_panel(task: str, logged: tuple[str, ...]) -> None:
+    content = laid_out(task=task)
     configs = [panel["config"] for panels in sections(content).values() for panel in panels]
-    for metric in LOGGED:
+    for metric in logged:
         named = any(metric in config.get("metrics", ()) for config in configs)
         fits = any(
             config.get("useMetricRegex") and re.search(config["metricRegex"], metric)
@@ -73,6 +87,20 @@ def test_pictures_confusion_and_options(content: dict[str, Any]) -> None:
     # Options are chosen by validation images, also on a dashboard.
     assert "summary:best/val_oa" in columns
     assert "test/" not in json.dumps(found["What varied"])
+
+
+def test_segmentation_shows_its_stages_and_tiles() -> None:
+    content = laid_out(task="segmentation")
+    found = sections(content)
+    assert found["Tiles"][0]["config"]["mediaKeys"] == ["test/tiles"]
+    assert not {"Confusion", "Matched pairs", "Re-matching"} & set(found)
+    columns = [c["accessor"] for c in found["What varied"][0]["config"]["columns"]]
+    assert {"config:labels.value.fraction", "summary:best/val_iou"} <= set(columns)
+    (run_set,) = content["spec"]["section"]["runSets"]
+    (jobs,) = (f["value"] for f in run_set["filters"]["filters"] if f["key"]["name"] == "jobType")
+    assert jobs == ["student", "reconstruction", "reconstruction2"]
+    with pytest.raises(AckdError, match=r"no task 'segment'.*Did you mean 'segmentation'"):
+        build_workspace("team", "ackd", task="segment")
 
 
 def test_students_of_the_sweep_alone(content: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ackd.config.messages.cli_errors import friendly_errors
-from ackd.dashboard.workspace import NAME, build_workspace, save
+from ackd.dashboard.workspace import LAYOUTS, NAME, build_workspace, save
 from ackd.errors import AckdError
 
 __all__ = ["main"]
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     panels.add_argument("--project", default="ackd", help="logger.wandb.project (%(default)s)")
     panels.add_argument("--group", help="show the runs of one sweep only")
     panels.add_argument("--name", default=NAME, help="of the view (%(default)s)")
+    panels.add_argument(
+        "--task", choices=LAYOUTS, default=next(iter(LAYOUTS)), help="of the runs (%(default)s)"
+    )
 
     with friendly_errors([]):
         given, rest = parser.parse_known_args(arguments)
@@ -33,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         if rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        view = build_workspace(given.entity, given.project, group=given.group, name=given.name)
+        view = build_workspace(
+            given.entity, given.project, group=given.group, name=given.name, task=given.task
+        )
         print(save(view))
 
 

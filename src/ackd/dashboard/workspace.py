@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ackd.errors import AckdError
-from ackd.tasks import SceneClassification
+from ackd.errors import AckdError, unknown
+from ackd.tasks import SceneClassification, SegmentationTask, TaskDescription
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
@@ -26,12 +27,58 @@ REMATCHING = (
 TRANSPORT = (
     "transport/features", "transport/logits", "transport/nearest_.*", "transport/pairs_.*",
 )  # fmt: skip
-# Options that the paper's sensitivity plots vary.
-SENSITIVITY = ("loss.lambda1", "planner.heads", "dynm.gamma", "seed")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the runs of one task log.
+
+    Attributes:
+        task: Their metrics.
+        jobs: The stages that are shown.
+        options: That are looked at side by side; runs are scattered over the first ones.
+        scattered: Over how many of them.
+        losses: Line panels.
+        sections: Titles of further sections, with their line panels.
+        pictures: Title of a section and key of its pictures.
+        confusion: Whether there is a confusion matrix.
+    """
+
+    task: TaskDescription
+    jobs: tuple[str, ...]
+    options: tuple[str, ...]
+    scattered: int
+    losses: tuple[str, ...]
+    sections: Mapping[str, tuple[str, ...]]
+    pictures: tuple[str, str]
+    confusion: bool = False
+
+
+LAYOUTS = {
+    SceneClassification.name: _Layout(
+        SceneClassification.description(), ("student",),
+        # What the paper's sensitivity plots vary.
+        ("loss.lambda1", "planner.heads", "dynm.gamma", "seed"), 3, LOSSES,
+        {"Re-matching": REMATCHING, "Transport cost": TRANSPORT},
+        ("Matched pairs", "pairs/matched"), confusion=True,
+    ),
+    SegmentationTask.name: _Layout(
+        SegmentationTask.description(), ("student", "reconstruction", "reconstruction2"),
+        ("labels.fraction", "student.finetune", "student.start", "seed"), 1,
+        ("train/loss", "val/loss"),
+        {"Reconstruction": ("train/cos_.*", "val/cos_.*", "train/tiles_without_data")},
+        ("Tiles", "test/tiles"),
+    ),
+}  # fmt: skip
 
 
 def build_workspace(
-    entity: str, project: str, *, group: str | None = None, name: str = NAME
+    entity: str,
+    project: str,
+    *,
+    group: str | None = None,
+    name: str = NAME,
+    task: str = SceneClassification.name,
 ) -> ws.Workspace:
     """Lay out the panels.
 
@@ -40,47 +87,55 @@ def build_workspace(
         project: As ``logger.wandb.project``.
         group: Show the runs of this sweep only.
         name: Of the view.
+        task: Of the runs, ``"scene"`` or ``"segmentation"``.
 
     Raises:
-        AckdError: wandb-workspaces is not installed.
+        AckdError: wandb-workspaces is not installed, or there is no such task.
     """
+    if task not in LAYOUTS:
+        raise unknown("task", task, LAYOUTS, "--task")
+    layout = LAYOUTS[task]
     ws, wr = _packages()
-    task = SceneClassification.description()
+    described = layout.task
     # What options are chosen by: validation images, with the weights of the chosen epoch.
-    chosen_by = f"best/val_{task.selected_by}"
+    chosen_by = f"best/val_{described.selected_by}"
     pinned = [
-        f"{place}{metric.name}" for place in ("best/val_", "test/") for metric in task.metrics
+        f"{place}{metric.name}" for place in ("best/val_", "test/") for metric in described.metrics
     ]
-    shown = [ws.Metric("JobType") == "student"]
+    job = ws.Metric("JobType")
+    shown = [job.isin(list(layout.jobs)) if len(layout.jobs) > 1 else job == layout.jobs[0]]
     if group is not None:
         shown.append(ws.Metric("Group") == group)
     test = [
         wr.BarPlot(title=f"{metric.title} on the {images} images", metrics=[place + metric.name])
-        for metric in task.metrics
+        for metric in described.metrics
         for images, place in (("validation", "best/val_"), ("test", "test/"))
     ]
-    columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(option)) for option in SENSITIVITY]
+    columns = [
+        wr.ParallelCoordinatesPlotColumn(metric=wr.Config(option)) for option in layout.options
+    ]
     columns.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(chosen_by)))
     sections = {
-        "Accuracy": [*test, *_lines(wr, [f"val/{metric.name}" for metric in task.metrics])],
-        "Losses, raw and weighted": _lines(wr, LOSSES),
+        "Accuracy": [*test, *_lines(wr, [f"val/{metric.name}" for metric in described.metrics])],
+        "Losses, raw and weighted": _lines(wr, layout.losses),
         "What varied": [
             wr.ParallelCoordinatesPlot(
-                title=f"options and validation {task.selection.head}", columns=columns
+                title=f"options and validation {described.selection.head}", columns=columns
             ),
             *(
                 wr.ScatterPlot(
                     title=f"{option}, by validation", x=wr.Config(option),
                     y=wr.SummaryMetric(chosen_by),
                 )
-                for option in SENSITIVITY[:3]
+                for option in layout.options[: layout.scattered]
             ),
             wr.RunComparer(diff_only="split"),
         ],
-        "Re-matching": _lines(wr, REMATCHING),
-        "Transport cost": _lines(wr, TRANSPORT),
-        "Matched pairs": [wr.MediaBrowser(title="pairs", media_keys=["pairs/matched"])],
-        "Confusion": [
+        **{head: _lines(wr, metrics) for head, metrics in layout.sections.items()},
+        layout.pictures[0]: [wr.MediaBrowser(title="pictures", media_keys=[layout.pictures[1]])],
+    }  # fmt: skip
+    if layout.confusion:
+        sections["Confusion"] = [
             wr.CustomChart(
                 query={"summaryTable": {"tableKey": "test/confusion_table"}},
                 chart_name="wandb/confusion_matrix/v1",
@@ -89,8 +144,7 @@ def build_workspace(
                 },
                 chart_strings={"title": "Test images"},
             )
-        ],
-    }  # fmt: skip
+        ]  # fmt: skip
     return ws.Workspace(
         entity=entity,
         project=project,
@@ -104,7 +158,7 @@ def build_workspace(
             filters=ws.And(*shown),
             pinned_columns=[
                 "run:displayName", *(f"summary:{metric}" for metric in pinned),
-                *(f"config:{_stored(option)}" for option in SENSITIVITY),
+                *(f"config:{_stored(option)}" for option in layout.options),
             ],
         ),
     )  # fmt: skip
