@@ -26,7 +26,7 @@ __all__ = ["BENCHMARKS", "LAST", "main"]
 
 BENCHMARKS = (
     "steps", "approximations", "epochs", "stages", "matching", "coral", "packing", "startup",
-    "memory",
+    "memory", "segmentation",
 )  # fmt: skip
 log = logging.getLogger("benchmarks")
 

@@ -29,6 +29,8 @@ class Scale:
         passes: Over the packed images, reading.
         memory_arms: Whose steps are looked at for their peak memory.
         data_sizes: Images a side of two packed data sets that are trained on.
+        networks: Of segmentation.
+        tiles: Pixels of a tile's side, and tiles a batch.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Scale:
     passes: int
     memory_arms: tuple[str, ...]
     data_sizes: tuple[int, int]
+    networks: tuple[str, ...]
+    tiles: tuple[int, int]
 
 
 EVERY_ARM = ("plain", "kd live", "kd stored", "sembridge live", "sembridge stored")
@@ -72,6 +76,8 @@ SCALES = {
         passes=9,
         memory_arms=EVERY_ARM,
         data_sizes=(6_000, 24_000),
+        networks=("unet_mobilenetv2", "tiny"),
+        tiles=(256, 8),
     ),
     "quick": Scale(
         name="quick",
@@ -91,6 +97,8 @@ SCALES = {
         passes=5,
         memory_arms=EVERY_ARM,
         data_sizes=(4_000, 8_000),
+        networks=("unet_mobilenetv2", "tiny"),
+        tiles=(256, 4),
     ),
     "toy": Scale(
         name="toy",
@@ -110,5 +118,7 @@ SCALES = {
         passes=1,
         memory_arms=("sembridge stored",),
         data_sizes=(100, 200),
+        networks=("tiny",),
+        tiles=(32, 2),
     ),
 }

@@ -44,6 +44,9 @@ COLUMNS = {
     "packing": {"packed", "plain", "share"},
     "startup": {"wall s", "cpu s", "ratio"},
     "memory": {"peak GB", "peak ratio"},
+    "segmentation": {
+        "networks s", "reconstruct", "plain s", "fine-tune", "step images/s", "loader images/s",
+    },
 }  # fmt: skip
 
 
