@@ -9,15 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ackd.errors import ConfigError
-from ackd.segmentation import LayeredNetwork, SegmentationNetwork, build_network
-from tests.segmentation.catalogue import EVERY, SIDES
+from ackd.segmentation import LayeredNetwork, SegmentationNetwork
+from tests.segmentation.catalogue import EVERY, SIDES, made
 
 FEW = ("tiny", "unet_mobilenetv2", "pspnet", "pspnet/mobilenet_v2", "deeplabv3plus/resnet18")
-
-
-def made(key: str) -> SegmentationNetwork:
-    torch.manual_seed(0)
-    return build_network(bands=2, **EVERY[key])
 
 
 def tensors_of(network: SegmentationNetwork, layers: Any) -> dict[str, Tensor]:
@@ -48,7 +43,7 @@ def steps(network: SegmentationNetwork, layers: tuple[str, ...] | None = None) -
 @pytest.mark.parametrize("key", FEW)
 @pytest.mark.parametrize("trained", ["encoder", "decoder"])
 def test_frozen_layers_stay_bit_for_bit(key: str, trained: str) -> None:
-    network = made(key)
+    network = made(key, bands=2)
     layers = {"encoder": network.encoder_layers, "decoder": network.decoder_layers}
     network.train_only(layers[trained])
     frozen = [name for name in network.layers if name not in layers[trained]]
@@ -62,7 +57,7 @@ def test_frozen_layers_stay_bit_for_bit(key: str, trained: str) -> None:
 
 
 def test_the_middle_alone_leaves_the_decoder_as_it_was() -> None:
-    network = made("tiny")
+    network = made("tiny", bands=2)
     kept = tensors_of(network, network.decoder_layers)
     network.train_only(network.encoder_layers)
     steps(network, ("mid",))
@@ -71,7 +66,7 @@ def test_the_middle_alone_leaves_the_decoder_as_it_was() -> None:
 
 
 def test_adapting_moves_statistics_and_nothing_else() -> None:
-    network = made("tiny")
+    network = made("tiny", bands=2)
     network.train_only(network.encoder_layers, frozen_norm="adapt")
     kept = tensors_of(network, network.decoder_layers)
     steps(network)
@@ -114,7 +109,7 @@ def test_dropout_of_frozen_layers_is_off() -> None:
 
 
 def test_modes_go_on_through_a_module_around_it() -> None:
-    network = made("tiny")
+    network = made("tiny", bands=2)
     network.train_only(network.decoder_layers)
     around = nn.ModuleList([network])
     around.eval()
@@ -126,7 +121,7 @@ def test_modes_go_on_through_a_module_around_it() -> None:
 
 
 def test_a_network_that_is_trained_as_a_whole_again() -> None:
-    network = made("pspnet/mobilenet_v2")
+    network = made("pspnet/mobilenet_v2", bands=2)
     trained = [n for n, p in network.named_parameters() if p.requires_grad]
     assert len(trained) < len(list(network.parameters()))
     network.train_only(["fin"])
@@ -137,17 +132,17 @@ def test_a_network_that_is_trained_as_a_whole_again() -> None:
 
 def test_what_would_train_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"Nothing would be trained in e1, e2.*in mid, d1"):
-        made("deeplabv3plus/resnet18").train_only(["e1", "e2"])
+        made("deeplabv3plus/resnet18", bands=2).train_only(["e1", "e2"])
     with pytest.raises(ConfigError, match="Nothing would be trained in no layer"):
-        made("tiny").train_only([])
+        made("tiny", bands=2).train_only([])
     with pytest.raises(ConfigError, match=r"no way 'adopt'.*adopt.*Did you mean 'adapt'"):
-        made("tiny").train_only(["mid"], frozen_norm="adopt")  # type: ignore[arg-type]
+        made("tiny", bands=2).train_only(["mid"], frozen_norm="adopt")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", EVERY)
 def test_every_trained_parameter_gets_a_gradient(key: str) -> None:
     # Training on several devices waits for the gradients of all that are trained.
-    network, side = made(key), SIDES.get(key, 64)
+    network, side = made(key, bands=2), SIDES.get(key, 64)
     maps = network(torch.randn(2, 2, side, side))
     assert maps.logits is not None
     maps.logits.square().mean().backward()

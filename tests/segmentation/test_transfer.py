@@ -16,14 +16,15 @@ from ackd.errors import ConfigError
 from ackd.segmentation import SegmentationNetwork, build_network, load_weights, start_from
 from ackd.segmentation.transfer import adapt_bands
 from tests.conftest import SHARED
-from tests.segmentation.catalogue import EVERY, OWN, SIDES
+from tests.segmentation.catalogue import EVERY, OWN, SIDES, made
 
 SUMS = {"mean": 3.028463029121757, "cyclic": 4.419285734070794, "baseline": 5.892380978761057}
 
 
-def made(key: str, bands: int, seed: int = 0, classes: int = 2) -> SegmentationNetwork:
+def moved(key: str, bands: int, seed: int = 0, classes: int = 2) -> SegmentationNetwork:
+    """A network whose running means are not those that all begin with."""
+    network = made(key, bands, classes, seed)
     torch.manual_seed(seed)
-    network = build_network(bands=bands, classes=classes, **EVERY[key])
     for name, buffer in network.named_buffers():
         if name.endswith("running_mean"):
             torch.nn.init.normal_(buffer)
@@ -66,7 +67,7 @@ def test_the_first_convolution_of_the_reference() -> None:
 def test_everything_is_copied_and_grey_images_are_answered_alike(
     key: str, bands: tuple[int, int]
 ) -> None:
-    teacher, student = made(key, bands[0]).eval(), made(key, bands[1], seed=1).eval()
+    teacher, student = moved(key, bands[0]).eval(), moved(key, bands[1], seed=1).eval()
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     assert start_from(student, teacher) == ()
     after = teacher.state_dict()
@@ -89,7 +90,7 @@ TWO = ("unet_mobilenetv2", "pspnet")
 
 
 def test_the_last_step_keeps_what_reads_features() -> None:
-    teacher, student = made("unet_mobilenetv2", 3), made("unet_mobilenetv2", 4, seed=1)
+    teacher, student = moved("unet_mobilenetv2", 3), moved("unet_mobilenetv2", 4, seed=1)
     start_from(student, teacher)
     name = "parts.d5.convolutions.0.0.weight"
     theirs, own = teacher.state_dict()[name], student.state_dict()[name]
@@ -100,8 +101,8 @@ def test_the_last_step_keeps_what_reads_features() -> None:
 
 
 def test_what_is_not_copied_is_named() -> None:
-    teacher = made("tiny", 3, classes=2)
-    student = made("tiny", 4, seed=1, classes=5)
+    teacher = moved("tiny", 3, classes=2)
+    student = moved("tiny", 4, seed=1, classes=5)
     own = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     left = start_from(student, teacher, first="random")
     assert left == (
@@ -116,15 +117,15 @@ def test_what_is_not_copied_is_named() -> None:
 
 
 def test_what_cannot_start_is_refused() -> None:
-    tiny = made("tiny", 3)
+    tiny = moved("tiny", 3)
     with pytest.raises(ConfigError, match=r"UNet with .* and PSPNet with .* not the same arch"):
-        start_from(tiny, made("pspnet", 3))
+        start_from(tiny, moved("pspnet", 3))
     with pytest.raises(ConfigError, match=r"only one of them has parts"):
-        start_from(tiny, made("unet_mobilenetv2", 3))
+        start_from(tiny, moved("unet_mobilenetv2", 3))
     with pytest.raises(ConfigError, match=r"three bands that become four, not for 3 that become 2"):
-        start_from(made("tiny", 2), tiny, first="baseline")
+        start_from(moved("tiny", 2), tiny, first="baseline")
     with pytest.raises(ConfigError, match=r"first=cyclical.*Did you mean 'cyclic'"):
-        start_from(made("tiny", 2), tiny, first="cyclical")  # type: ignore[arg-type]
+        start_from(moved("tiny", 2), tiny, first="cyclical")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
@@ -154,7 +155,7 @@ def test_a_file_of_torchvisions_mobilenet(tmp_path: Path, suffix: str, bands: in
 
 @pytest.mark.parametrize("wrap", ["bare", "student", "checkpoint"])
 def test_a_file_of_ones_own(tmp_path: Path, wrap: str) -> None:
-    teacher = made("unet_mobilenetv2", 3)
+    teacher = moved("unet_mobilenetv2", 3)
     given = teacher.state_dict()
     content = {
         "bare": given,
@@ -162,12 +163,12 @@ def test_a_file_of_ones_own(tmp_path: Path, wrap: str) -> None:
         "checkpoint": {"state_dict": {f"network.{n}": t for n, t in given.items()}},
     }[wrap]
     torch.save(content, tmp_path / "w.pt")
-    fit = load_weights(made("unet_mobilenetv2", 3, seed=1), tmp_path / "w.pt")
+    fit = load_weights(moved("unet_mobilenetv2", 3, seed=1), tmp_path / "w.pt")
     assert not fit.missing
     assert not fit.other_shape
-    student = made("unet_mobilenetv2", 4, seed=2)
+    student = moved("unet_mobilenetv2", 4, seed=2)
     load_weights(student, tmp_path / "w.pt")
-    expected = made("unet_mobilenetv2", 4, seed=3)
+    expected = moved("unet_mobilenetv2", 4, seed=3)
     start_from(expected, teacher)
     own = student.state_dict()
     assert all(torch.equal(own[n], t) for n, t in expected.state_dict().items())
@@ -176,7 +177,7 @@ def test_a_file_of_ones_own(tmp_path: Path, wrap: str) -> None:
 @pytest.mark.parametrize("part", ["whole", "encoder", "timm"])
 def test_a_file_of_the_library(tmp_path: Path, part: str) -> None:
     key = "unet/tu-test_resnet" if part == "timm" else "unet/mobilenet_v2"
-    other = made(key, 3, seed=1).model
+    other = moved(key, 3, seed=1).model
     inner = {
         "whole": other,
         "encoder": other.encoder,

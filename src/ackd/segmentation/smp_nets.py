@@ -193,8 +193,8 @@ class SmpNetwork(SegmentationNetwork):
         """Names of the parameters that neither a layer nor the logits depend on."""
         side = TRIAL_STRIDES * self.stride
         for device in ("meta", "cpu"):  # a few networks compute with values that meta lacks
-            trial = copy.deepcopy(self).eval().to(device)
             try:
+                trial = copy.deepcopy(self).eval().to(device)
                 images = torch.zeros(1, self.bands, side, side, device=device)
                 found = trial.run(images, trial.layers)
             except ConfigError:
