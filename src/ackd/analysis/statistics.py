@@ -75,18 +75,12 @@ def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: in
     if _constant(gains):
         # Nothing varies: no resample can differ.
         return Interval(mean, mean, mean, 1.0 if mean == 0 else None, len(gains))
-    boot = stats.bootstrap(
-        (gains,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
-        method="BCa", rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    low, high = _bca(gains, level, seed)
     test = stats.permutation_test(
         (gains,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, batch=BATCH,
         vectorized=True, rng=np.random.default_rng(seed),
     )  # fmt: skip
-    interval = boot.confidence_interval
-    return Interval(
-        mean, _finite(interval.low), _finite(interval.high), float(test.pvalue), len(gains)
-    )
+    return Interval(mean, _finite(low), _finite(high), float(test.pvalue), len(gains))
 
 
 def mean_interval(
@@ -107,12 +101,7 @@ def mean_interval(
     mean = float(scores.mean())
     if _constant(scores):
         return mean, mean
-    boot = stats.bootstrap(
-        (scores,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
-        method="BCa", rng=np.random.default_rng(seed),
-    )  # fmt: skip
-    interval = boot.confidence_interval
-    return float(interval.low), float(interval.high)
+    return _bca(scores, level, seed)
 
 
 def ratio_interval(
@@ -253,6 +242,16 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, p * (len(known) - rank)))
         adjusted[position] = highest
     return adjusted
+
+
+def _bca(values: npt.NDArray[np.float64], level: float, seed: int) -> tuple[float, float]:
+    """The bias-corrected and accelerated bootstrap of a mean."""
+    boot = stats.bootstrap(
+        (values,), np.mean, confidence_level=level, n_resamples=RESAMPLES, batch=BATCH,
+        method="BCa", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    interval = boot.confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def _constant(values: npt.NDArray[np.float64]) -> bool:

@@ -49,9 +49,7 @@ def top_teacher_share(pairs: Tensor) -> float:
     Raises:
         ValueError: If there is no student.
     """
-    _need_students(pairs)
-    _, counts = torch.unique(pairs, return_counts=True)
-    return float(counts.max()) / len(pairs)
+    return float(_served(pairs).max()) / len(pairs)
 
 
 def teachers_of_half(pairs: Tensor) -> int:
@@ -63,9 +61,7 @@ def teachers_of_half(pairs: Tensor) -> int:
     Raises:
         ValueError: If there is no student.
     """
-    _need_students(pairs)
-    _, counts = torch.unique(pairs, return_counts=True)
-    served = counts.sort(descending=True).values.cumsum(0)
+    served = _served(pairs).sort(descending=True).values.cumsum(0)
     return int((2 * served < len(pairs)).sum()) + 1
 
 
@@ -101,3 +97,11 @@ def mean_by_class(values: Tensor, classes: Tensor, count: int) -> Tensor:
 def _need_students(pairs: Tensor) -> None:
     if pairs.numel() == 0:
         raise ValueError("There are no pairs, so no share of them can be given.")
+
+
+def _served(pairs: Tensor) -> Tensor:
+    """How many students each teacher of the pairs serves."""
+    _need_students(pairs)
+    _, counts = torch.unique(pairs, return_counts=True)
+    served: Tensor = counts
+    return served

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from ackd.data.benchmark import Modality
 from ackd.data.datasets.class_map import ClassMap
 from ackd.data.datasets.own_classes import OwnClassMap, check_chosen, choose_classes
 from ackd.data.own_folders.camera import Camera, camera_of, numbered_camera
@@ -133,36 +134,14 @@ class OwnData:
     @property
     def sources(self) -> dict[str, Source]:
         """The sources ``ms`` and ``rgb``, scanned with the two folders as their roots."""
-        return {
-            "ms": ClassFolders(
-                name="ms",
-                title="your MS folder",
-                modality="ms",
-                folder="",
-                classes=self.ms.classes,
-                suffixes=TIFS,
-                pool="own_ms",
-                published="",
-                sensor=self.camera.sensor,
-                file_bands=self.camera.file_bands,
-                dtypes=_DTYPES,
-                described=self.camera.described,
-                option="data.ms",
-                optional=False,
-            ),
-            "rgb": ClassFolders(
-                name="rgb",
-                title="your RGB folder",
-                modality="rgb",
-                folder="",
-                classes=self.rgb.classes,
-                suffixes=PHOTOGRAPHS,
-                pool="own_rgb",
-                published="",
-                option="data.rgb",
-                optional=False,
-            ),
-        }
+        ms = replace(
+            _source("ms", self.ms, TIFS),
+            sensor=self.camera.sensor,
+            file_bands=self.camera.file_bands,
+            dtypes=_DTYPES,
+            described=self.camera.described,
+        )
+        return {"ms": ms, "rgb": _source("rgb", self.rgb, PHOTOGRAPHS)}
 
 
 def ready(own: OwnData) -> OwnData:
@@ -175,6 +154,21 @@ def ready(own: OwnData) -> OwnData:
         words = [f"{name}={value}" for name, value in own.options.items()]
         raise DataError(questions_text(own.questions, words))
     return own
+
+
+def _source(side: Modality, look: FirstLook, suffixes: tuple[str, ...]) -> ClassFolders:
+    return ClassFolders(
+        name=side,
+        title=f"your {side.upper()} folder",
+        modality=side,
+        folder="",
+        classes=look.classes,
+        suffixes=suffixes,
+        pool=f"own_{side}",
+        published="",
+        option=f"data.{side}",
+        optional=False,
+    )
 
 
 def _classes(
