@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -132,6 +133,18 @@ def test_processes_are_counted() -> None:
     assert processes({"accelerator": "cpu", "devices": 2, "num_nodes": 3}) == 6
 
 
+@pytest.fixture
+def _settings_off() -> Iterator[None]:
+    """What is tested here must not depend on what a run before it, in this process, has set."""
+    was = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = False
+    yield
+    torch.use_deterministic_algorithms(was[0])
+    torch.backends.cudnn.benchmark = was[1]
+
+
+@pytest.mark.usefixtures("_settings_off")
 def test_a_check_changes_no_setting_of_torch(caplog: pytest.LogCaptureFixture) -> None:
     options = {"deterministic": True, "benchmark": True, "precision": "bf16-mixed"}
     check_trainer({"accelerator": "cpu", "devices": 1, **options})

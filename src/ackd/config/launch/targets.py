@@ -8,7 +8,7 @@ from typing import Any
 from ackd.errors import ConfigError
 from ackd.utils.targets import check_arguments, locate
 
-__all__ = ["check_arguments", "check_target", "instantiate"]
+__all__ = ["check_target", "instantiate"]
 
 
 def check_target(

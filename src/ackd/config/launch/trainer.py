@@ -20,8 +20,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 
 from ackd.config.launch.processes import check_launch
-from ackd.config.launch.targets import check_arguments
 from ackd.errors import ConfigError, did_you_mean
+from ackd.utils.targets import check_arguments
 
 __all__ = ["BY_LIGHTNING", "FILLED", "RULES", "Rule", "check_trainer", "processes"]
 
