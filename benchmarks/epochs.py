@@ -35,7 +35,6 @@ class Laps(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a lap."""
-        del trainer, pl_module
         self._marks.append(mark())
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

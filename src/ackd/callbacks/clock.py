@@ -24,7 +24,6 @@ class Clock(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        del trainer, pl_module
         self._began = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:

@@ -60,7 +60,6 @@ class Patience(EarlyStopping):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stay ended where a checkpoint says so."""
-        del pl_module
         trainer.should_stop = trainer.should_stop or self.exhausted
 
     def _validate_condition_metric(self, logs: dict[str, Tensor]) -> bool:
@@ -87,12 +86,10 @@ class EndsEarly(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Know the trainer when a checkpoint is written."""
-        del pl_module, stage
         self._trainer = trainer
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stay ended where a checkpoint says so."""
-        del pl_module
         trainer.should_stop = trainer.should_stop or self.ended
 
     def state_dict(self) -> dict[str, Any]:

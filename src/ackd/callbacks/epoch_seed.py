@@ -24,7 +24,6 @@ class EpochSeed(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed for this epoch and rank."""
-        del pl_module
         entropy = [self.seed, trainer.current_epoch, trainer.global_rank]
         derived = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         torch.manual_seed(derived)

@@ -53,7 +53,6 @@ class Guarded:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Guarded:
         """Do nothing; what can be called is handed out as a function of its own."""
-        del args, kwargs
         return self
 
     def _guard(self, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,14 +30,12 @@ class NoiseFloor(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Listen to the alignment losses during the first batch."""
-        del batch
         ska = pl_module.objective.ska if isinstance(pl_module, DistillModule) else None
         if batch_idx or not isinstance(ska, SKA) or not ska.ot1:
             return
         ranks = trainer.world_size if ska.gather is not None else 1
 
         def listen(ska: SKA, inputs: tuple[Outputs, Outputs], losses: object) -> None:
-            del losses
             handle.remove()
             with torch.no_grad():
                 teacher, student = ska.compared(*inputs)
@@ -53,7 +51,6 @@ class NoiseFloor(pl.Callback):
         batch_idx: int,
     ) -> None:  # fmt: skip
         """Log what was heard."""
-        del trainer, outputs, batch_idx
         if self._floor is not None:
             pl_module.log(
                 "floor/ot1", self._floor, on_step=False, on_epoch=True, sync_dist=True,

@@ -53,17 +53,14 @@ class MatchedPairs(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the first pairs, or those that a continued run goes on with."""
-        del pl_module
         self._show_if_new(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show them again if they were matched before the first batch."""
-        del pl_module
         self._show_if_new(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the pairs of the coming epoch if they are others."""
-        del pl_module
         if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
             self._show_if_new(trainer)
 

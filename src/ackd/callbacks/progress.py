@@ -62,12 +62,10 @@ class EpochLines(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        del trainer, pl_module
         self._began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the line."""
-        del pl_module
         metrics = _metrics_of_all_ranks(trainer)
         if not trainer.is_global_zero:
             return

@@ -35,7 +35,6 @@ class RedrawPairs(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw for the coming epoch."""
-        del pl_module
         epoch = trainer.current_epoch + 1
         pairs = draw(self.rgb_classes, self.ms_classes, self.ms_rows, self.seed, epoch)
         trainer.datamodule.set_pairs(pairs, version=epoch)  # type: ignore[attr-defined]

@@ -29,7 +29,6 @@ class SameConfig(pl.Callback):
         Raises:
             ConfigError: Two ranks have different options.
         """
-        del pl_module
         if stage != "fit" or trainer.world_size == 1:
             return
         everyone: list[dict[str, Any]] = [{}] * trainer.world_size

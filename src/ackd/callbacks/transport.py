@@ -56,7 +56,6 @@ class TransportCost(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop what was only measured because a shorter run ended there."""
-        del pl_module
         epochs = self.curves.get("epoch", [])
         kept = [
             i for i, epoch in enumerate(epochs)

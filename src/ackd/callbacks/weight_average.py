@@ -46,7 +46,6 @@ class EMA(WeightAveraging):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Copy what is averaged."""
-        del trainer
         if stage == "fit":
             self._average_model = AveragedModel(
                 _parameters_alone(pl_module), use_buffers=True,
@@ -55,13 +54,11 @@ class EMA(WeightAveraging):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Bring the average to the module's device."""
-        del trainer
         if self._average_model is not None:
             self._average_model.to(pl_module.device)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say so where the training is too short for the average."""
-        del pl_module
         steps = int(trainer.estimated_stepping_batches)
         left = self.decay ** max(0, steps - 1)
         if left > LEFT_OVER and not self.warmup:
@@ -73,7 +70,6 @@ class EMA(WeightAveraging):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Let go of the average: the module has the weights of the chosen epoch from now on."""
-        del trainer, pl_module
         if stage == "fit":
             self._average_model = None
 

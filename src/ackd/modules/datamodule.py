@@ -169,7 +169,6 @@ class UnpairedDataModule(ServingDataModule):
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Tensor]:
         """Turn stored integers into what the networks see, on the device."""
-        del dataloader_idx
         training = self.trainer is not None and self.trainer.training
         return self.prepare(batch, augment=training)
 

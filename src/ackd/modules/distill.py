@@ -64,7 +64,6 @@ class DistillModule(SupervisedModule):
         Returns:
             ``"loss"``, and the student's ``"logits"`` (B, C) without gradient, for callbacks.
         """
-        del batch_idx
         target = batch["rgb_target"]
         student = self.backbone(batch["rgb"])
         teacher = None

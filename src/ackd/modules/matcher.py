@@ -62,7 +62,6 @@ class MatcherModule(ScheduledModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Contrast the images of the batch."""
-        del batch_idx
         loss = self._loss(batch)
         report = {"train/loss": loss}
         if self.loss == "info_nce":
@@ -79,7 +78,6 @@ class MatcherModule(ScheduledModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """The same loss on MS images that are not trained on."""
-        del batch_idx
         # A single image has no negatives: its loss is 0 and says nothing.
         if len(batch["ms"]) > 1:
             loss = self._loss(batch)

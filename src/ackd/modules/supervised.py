@@ -69,7 +69,6 @@ class SupervisedModule(ScheduledModule):
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Update the task's metrics."""
-        del batch_idx
         target = batch[f"{self.side}_target"]
         logits = self(batch[self.side])
         self.val_metrics.update(logits, target)
@@ -84,7 +83,6 @@ class SupervisedModule(ScheduledModule):
 
     def test_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Update the task's metrics, and keep the predictions."""
-        del batch_idx
         target = batch[f"{self.side}_target"]
         logits = self(batch[self.side])
         self.test_metrics.update(logits, target)

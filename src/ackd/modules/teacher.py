@@ -28,7 +28,6 @@ class TeacherModule(SupervisedModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Learn from the labels of the batch."""
-        del batch_idx
         images = batch[self.side]
         loss = self.training_loss(self(images), batch[f"{self.side}_target"])
         self.log(

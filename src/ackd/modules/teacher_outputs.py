@@ -99,7 +99,6 @@ class StoredTeacher:
         Raises:
             ValueError: The store does not hold one of the rows.
         """
-        del ms_images
         # On the host, where a missing row is seen without waiting for the accelerator.
         rows = ms_index.cpu()
         known = rows.clamp(max=len(self._position) - 1)

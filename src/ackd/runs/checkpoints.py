@@ -38,7 +38,6 @@ class WholeCheckpoints(TorchCheckpointIO):
         Raises:
             DiskFullError: There is no room for it; what was there before is untouched.
         """
-        del storage_options
         target = Path(path)
         if target.name != LAST or not target.is_file():
             save_tensors(target, checkpoint)

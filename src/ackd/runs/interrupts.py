@@ -40,7 +40,6 @@ def interruptible() -> Iterator[None]:
     """
 
     def leave(number: int, frame: FrameType | None) -> None:
-        del frame
         log.error("The run was interrupted by %s; %s", signal.Signals(number).name, GOES_ON)
         raise SystemExit(128 + number)
 
@@ -68,7 +67,6 @@ def left_to_lightning() -> Iterator[Received]:
     received = Received()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        del frame
         received.number = number
         os.kill(os.getpid(), signal.SIGTERM)
 

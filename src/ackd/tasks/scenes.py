@@ -78,7 +78,6 @@ def _share_interval(value: float, answers: Answers) -> tuple[float, float]:
 
 
 def _f1_bootstrap(value: float, answers: Answers) -> tuple[float, float]:
-    del value
     classes = answers.outputs.shape[1]
     true, said = (
         F.one_hot(chosen, classes).bool().numpy()
@@ -88,7 +87,6 @@ def _f1_bootstrap(value: float, answers: Answers) -> tuple[float, float]:
 
 
 def _f1_bootstrap_of_several(value: float, answers: Answers) -> tuple[float, float]:
-    del value
     true, said = answers.targets.bool().numpy(), (answers.outputs > 0).numpy()
     return f1_interval(true, said, absent_as_zero=True)
 
@@ -129,7 +127,6 @@ class SceneClassification(Task):
 
     def pictures(self, answers: Answers, data: Any) -> Sequence[ConfusionChart]:
         """Which class is taken for which."""
-        del data
         predicted = answers.outputs.argmax(dim=1)
         return [ConfusionChart("test/confusion", answers.targets, predicted, self.classes)]
 
@@ -160,7 +157,6 @@ class MultiLabelClassification(Task):
     @classmethod
     def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
         """Negatives per positive; a class without an image counts as having one."""
-        del classes
         counts = labels.astype(bool).sum(axis=0).clip(min=1)
         weights = (len(labels) - counts) / counts
         # A class that every image has would not be learned at all.

@@ -71,14 +71,12 @@ class EpochRow(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Tell the file which epoch it is: rows without one are not kept when a run goes on."""
-        del pl_module, stage
         for logger in trainer.loggers:
             if isinstance(logger, ContinuedCSVLogger):
                 logger.epoch = lambda: trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note what Lightning is about to log; checkpoints come after this."""
-        del pl_module
         self.row = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
@@ -89,7 +87,6 @@ class EpochRow(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the row of the checkpoint that is gone on from, if it is missing."""
-        del pl_module
         for logger in trainer.loggers:
             if not self.row or not isinstance(logger, ContinuedCSVLogger):
                 continue
@@ -160,5 +157,4 @@ class _Writer(ExperimentWriter):
         write_text(Path(self.metrics_file_path), text.getvalue())
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
-        del fieldnames
         self.rewrite(read_rows(Path(self.metrics_file_path))[1])

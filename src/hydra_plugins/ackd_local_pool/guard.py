@@ -27,7 +27,6 @@ class NewFolders(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Look before the run's folder is made."""
-        del kwargs
         from ackd.config.location import note_new_folders
 
         note_new_folders(Path(str(config.hydra.run.dir)))
@@ -49,7 +48,6 @@ class SweepGuard(Callback):
             SystemExit: One cannot go well. Hydra turns any other exception of a callback into a
                 warning.
         """
-        del kwargs
         if str(config.hydra.launcher.get("_target_", "")).startswith(OWN_PROCESSES):
             return  # it gives every job a process and a folder of its own
         try:

@@ -39,7 +39,6 @@ class LocalPool(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Settle where the sweep lies; the jobs are processes, so nothing of ours is called."""
-        del task_function
         self.config, self.context = config, hydra_context
         settle_folder(config)
 

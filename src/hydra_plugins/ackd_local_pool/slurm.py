@@ -56,7 +56,6 @@ class Slurm(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Settle where the sweep lies; the jobs are processes, so nothing of ours is called."""
-        del task_function
         self.config, self.context = config, hydra_context
         settle_folder(config)
 
