@@ -13,7 +13,6 @@ from tests.stages import toy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def rows(root: Path, *overrides: str) -> list[dict[str, str]]:

@@ -15,18 +15,13 @@ from ackd.callbacks import TransportCost
 from ackd.data.benchmark import TRAIN
 from ackd.data.pairs import Request
 from ackd.modules import DistillModule, UnpairedDataModule
-from ackd.train import train
 from tests.stages import toy
+from tests.stages.toy import run
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 CURVES = {
@@ -79,17 +74,7 @@ def test_a_resumed_run_has_the_whole_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path, "whole", *SMALL)
-    step = DistillModule.training_step
-
-    def dying(self: DistillModule, batch: Any, batch_idx: int) -> Any:
-        if self.current_epoch == 3:
-            raise RuntimeError("power cut")
-        return step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DistillModule, "training_step", dying)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "ours", *SMALL, "name=n")
+    toy.crashed(monkeypatch, tmp_path, "ours", *SMALL, "name=n")
     ours = run(tmp_path, "unused", *SMALL, "name=n", "ckpt_path=auto")
     assert ours["student"]["transport"] == whole["student"]["transport"]
     assert ours["student"]["transport"]["epoch"] == [0, 2, 4]

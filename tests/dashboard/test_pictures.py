@@ -36,7 +36,6 @@ SIDE = TILE + 2 * FRAME
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def paired(**changes: Any) -> UnpairedDataModule:

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from ackd.errors import DiskFullError
-from ackd.modules import DistillModule
 from ackd.runs.checkpoints import (
     BEST,
     CHECKPOINTS,
@@ -26,7 +25,6 @@ from ackd.runs.checkpoints import (
 )
 from ackd.runs.folder import RESULT
 from ackd.tracking.metrics_csv import read_rows
-from ackd.train import train
 from ackd.utils import io
 from tests.stages import toy
 
@@ -34,34 +32,18 @@ from tests.stages import toy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 KD = ("method=kd", "matching=random", "dynm.enabled=false")
 
 
 def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *KD, *overrides), root / "outputs" / name)
-
-
-def crash_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    step = DistillModule.training_step
-
-    def crashing(self: Any, batch: Any, batch_idx: int) -> Any:
-        if self.current_epoch == epoch:
-            raise RuntimeError("power cut")
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(DistillModule, "training_step", crashing)
+    return toy.run(root, name, *KD, *overrides)
 
 
 def crashed(root: Path, monkeypatch: pytest.MonkeyPatch, epoch: int = 4) -> Path:
-    """The folder of a run that ended in an epoch."""
-    with monkeypatch.context() as patch:
-        crash_in(patch, epoch)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(root, "crashed", "name=n")
-    return root / "outputs" / "crashed"
+    """The folder of a run that was cut off in an epoch."""
+    return toy.crashed(monkeypatch, root, "crashed", *KD, "name=n", epoch=epoch)
 
 
 def cut_off(path: Path) -> None:

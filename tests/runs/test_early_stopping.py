@@ -13,9 +13,9 @@ from ackd.callbacks import Finite
 from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
 from ackd.modules.supervised import SupervisedModule
-from ackd.train import train
 from tests.runs.test_going_on import assert_same, killed
 from tests.stages import toy
+from tests.stages.toy import run
 
 # The student's overall accuracy on validation images is what SCORES says.
 BASE = ("method=baseline", "name=n", "student.max_epochs=8")
@@ -26,7 +26,6 @@ SCORES = (0.3, 0.5, 0.4, 0.5, 0.6, 0.7, 0.1, 0.2)
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
     look = Finite.on_train_epoch_end
 
     def scripted(self: Finite, trainer: Any, pl_module: Any) -> None:
@@ -35,10 +34,6 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         look(self, trainer, pl_module)
 
     monkeypatch.setattr(Finite, "on_train_epoch_end", scripted)
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def epochs(folder: Path) -> int:
@@ -84,12 +79,8 @@ def test_an_interrupted_run_stops_where_it_would_have(
     """Killed in its last epoch, or after it and before there is a result."""
     run(tmp_path, "whole", *STOPS)
     if epoch == "result":
-
-        def crash(self: Any, batch: Any, batch_idx: int) -> None:
-            raise RuntimeError("power cut")
-
         with monkeypatch.context() as patch:
-            patch.setattr(SupervisedModule, "test_step", crash)
+            patch.setattr(SupervisedModule, "test_step", toy.power_cut)
             with pytest.raises(RuntimeError, match="power cut"):
                 run(tmp_path, "ours", *STOPS)
     else:

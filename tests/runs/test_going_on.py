@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import torch
 from ackd.errors import ConfigError
 from ackd.modules import DistillModule
 from ackd.runs.folder import RESULT, RunFolder
-from ackd.train import train
 from tests.stages import toy
+from tests.stages.toy import die_at, run, sigkill
 
 BASE = ("method=baseline", "name=n")
 # DynM at epochs 0, 2 and 4 of any length, and all else that a run has.
@@ -26,29 +25,13 @@ DYNM = ("name=n", "data.augment=true", "transport.every=3")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
-
-
-def die_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    step = DistillModule.training_step
-
-    def dying(self: Any, batch: Any, batch_idx: int) -> Any:
-        if self.current_epoch == epoch:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(DistillModule, "training_step", dying)
 
 
 def killed(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, epoch: int, *overrides: str
 ) -> Path:
     with monkeypatch.context() as patch:
-        die_in(patch, epoch)
+        die_at(patch, DistillModule, epoch, sigkill)
         assert toy.in_child(run, root, name, *overrides) == -signal.SIGKILL
     return root / "outputs" / name
 

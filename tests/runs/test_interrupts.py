@@ -15,8 +15,8 @@ from torch import Tensor
 from ackd.modules import DistillModule, TeacherModule
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible, left_to_lightning
-from ackd.train import train
 from tests.stages import toy
+from tests.stages.toy import run
 
 # An allocation of one task, as sbatch --ntasks=1 gives it to srun.
 SLURM = {
@@ -29,11 +29,6 @@ SLURM = {
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def at(monkeypatch: pytest.MonkeyPatch, module: type, name: str, do: Callable[[Any], None]) -> None:

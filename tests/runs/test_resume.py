@@ -15,39 +15,20 @@ from torch import Tensor
 from ackd.errors import AckdError, ConfigError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.runs.folder import RESULT
-from ackd.train import train
 from tests.stages import toy
+from tests.stages.toy import die_at, sigkill
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")  # so that what a run sets is taken back
 
 
 OPTIONS = ("data.augment=true",)
 
 
 def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *OPTIONS, *overrides), root / "outputs" / name)
-
-
-def die_at(
-    monkeypatch: pytest.MonkeyPatch, module: type, epoch: int, how: Callable[[], None]
-) -> None:
-    """Let the second batch of an epoch end the run."""
-    step = module.training_step  # type: ignore[attr-defined]
-
-    def dying(self: Any, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        if self.current_epoch == epoch and batch_idx == 1:
-            how()
-        return step(self, batch, batch_idx)
-
-    monkeypatch.setattr(module, "training_step", dying)
-
-
-def sigkill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    return toy.run(root, name, *OPTIONS, *overrides)
 
 
 def assert_same_run(ours: Path, whole: Path) -> None:
@@ -92,17 +73,10 @@ def test_workers_that_read_ahead_go_on_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(tmp_path, "whole")
-    with monkeypatch.context() as patch:
-
-        def crash() -> None:
-            raise RuntimeError("power cut")
-
-        die_at(patch, DistillModule, 2, crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "crashed", "name=second")
+    crashed = toy.crashed(monkeypatch, tmp_path, "crashed", *OPTIONS, "name=second", epoch=2)
     # Workers are free to differ between two attempts.
     run(tmp_path, "unused", "name=second", "ckpt_path=auto", "loader.num_workers=2")
-    assert_same_run(tmp_path / "outputs" / "crashed", tmp_path / "outputs" / "whole")
+    assert_same_run(crashed, tmp_path / "outputs" / "whole")
 
 
 @pytest.mark.parametrize("module", [TeacherModule, MatcherModule])

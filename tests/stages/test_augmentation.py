@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from ackd.config.schema.identity import identity
-from ackd.modules import DistillModule
-from ackd.train import train
-from tests.runs.test_resume import die_at
 from tests.stages import toy
+from tests.stages.toy import run
 
 FLIP = "torchvision.transforms.v2.RandomHorizontalFlip"
 NOISE = "tests.modules.test_augmentation.Noise"
@@ -24,11 +21,6 @@ LIVE = ("student.augment_ms=true", "student.teacher=live")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def student(folder: Path) -> dict[str, torch.Tensor]:
@@ -37,18 +29,8 @@ def student(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_that_goes_on_draws_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ("name=n", "matching=random", "data.augment=true", *RGB, *MS, *LIVE)
-    run(tmp_path, "whole", *words)
-
-    def crash() -> None:
-        raise RuntimeError("power cut")
-
-    with monkeypatch.context() as patch:
-        die_at(patch, DistillModule, 3, crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "ours", *words)
-    run(tmp_path, "unused", *words, "ckpt_path=auto")
-    ours, whole = (tmp_path / "outputs" / name for name in ("ours", "whole"))
+    words = ("matching=random", "data.augment=true", *RGB, *MS, *LIVE)
+    ours, whole = toy.crashed_and_whole(monkeypatch, tmp_path, *words)
     assert toy.rows(ours / "metrics.csv") == toy.rows(whole / "metrics.csv")
     assert all(torch.equal(student(ours)[key], one) for key, one in student(whole).items())
 

@@ -14,11 +14,9 @@ import torch
 
 from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
-from ackd.modules import DistillModule
 from ackd.modules.supervised import SupervisedModule
-from ackd.train import train
-from tests.runs.test_resume import die_at
 from tests.stages import toy
+from tests.stages.toy import run
 
 HERE = "tests.stages.test_callbacks"
 LIGHTNING = "lightning.pytorch.callbacks"
@@ -38,7 +36,6 @@ class Counting(pl.Callback):
         trainer.logger.log_metrics({"mine/steps": self.steps}, step=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        del trainer
         pl_module.log("mine/epoch", float(self.steps))
         with torch.no_grad():
             parameter = next(pl_module.parameters())
@@ -64,12 +61,7 @@ class StopsAfter(pl.Callback):
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def test_they_join_the_stages_that_are_named_and_name_their_artifacts(tmp_path: Path) -> None:
@@ -90,18 +82,7 @@ def test_they_join_the_stages_that_are_named_and_name_their_artifacts(tmp_path: 
 def test_a_run_that_goes_on_has_their_state_and_their_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[logging.LogRecord]
 ) -> None:
-    words = ("method=baseline", "name=n", *STUDENT)
-    run(tmp_path, "whole", *words)
-
-    def crash() -> None:
-        raise RuntimeError("power cut")
-
-    with monkeypatch.context() as patch:
-        die_at(patch, DistillModule, 3, crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "ours", *words)
-    run(tmp_path, "unused", *words, "ckpt_path=auto")
-    ours, whole = (tmp_path / "outputs" / name for name in ("ours", "whole"))
+    ours, whole = toy.crashed_and_whole(monkeypatch, tmp_path, "method=baseline", *STUDENT)
     rows = toy.rows(ours / "metrics.csv")
     assert rows == toy.rows(whole / "metrics.csv")
     assert [int(float(row["mine/steps"])) for row in rows if "mine/steps" in row] == [*range(1, 16)]
@@ -123,11 +104,8 @@ def test_one_that_asks_for_an_end_ends_the_stage_for_good(
     }[by]  # fmt: skip
     words = ("method=baseline", "name=n", *stop)
 
-    def crash(self: Any, batch: Any, batch_idx: int) -> None:
-        raise RuntimeError("power cut")
-
     with monkeypatch.context() as patch:
-        patch.setattr(SupervisedModule, "test_step", crash)
+        patch.setattr(SupervisedModule, "test_step", toy.power_cut)
         with pytest.raises(RuntimeError, match="power cut"):
             run(tmp_path, "ours", *words)
     result = run(tmp_path, "unused", *words, "ckpt_path=auto")

@@ -18,8 +18,8 @@ from ackd.errors import AckdError, DataError, DivergedError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.modules.teacher_store import write_store
 from ackd.runs.folder import RESULT
-from ackd.train import train
 from tests.stages import toy
+from tests.stages.toy import run
 
 MODULES = {"teacher": TeacherModule, "matcher": MatcherModule, "student": DistillModule}
 
@@ -27,11 +27,6 @@ MODULES = {"teacher": TeacherModule, "matcher": MatcherModule, "student": Distil
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def put_nan(tensor: Tensor) -> None:

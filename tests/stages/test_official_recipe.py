@@ -29,7 +29,6 @@ from tests.stages import toy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def test_it_runs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,6 @@ from tests.stages.toy import ToyBackbone
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def outputs_of(network: Backbone, side: str) -> Tensor:

@@ -77,7 +77,6 @@ def test_a_run_says_it_once_and_only_where_there_is_a_planner(
     overrides: tuple[str, ...],
     expected: int,
 ) -> None:
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
     toy.small(monkeypatch)
 
     def build(name: str, bands: int, classes: int, **_: object) -> Backbone:

@@ -27,7 +27,6 @@ MODULES = {"teacher": TeacherModule, "student": DistillModule}
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def run(root: Path, *overrides: str) -> dict[str, Any]:

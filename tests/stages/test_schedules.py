@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from ackd.errors import ConfigError
-from ackd.modules import DistillModule
 from ackd.runs.lengths import length_notes
-from ackd.train import train
-from tests.runs.test_resume import die_at
 from tests.stages import toy
+from tests.stages.toy import run
 
 CLASSES = "torch.optim.lr_scheduler"
 
@@ -21,11 +18,6 @@ CLASSES = "torch.optim.lr_scheduler"
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def rates(folder: Path) -> list[float]:
@@ -45,18 +37,7 @@ def rates(folder: Path) -> list[float]:
 def test_a_run_that_goes_on_has_the_same_rates_and_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: tuple[str, ...]
 ) -> None:
-    options = ("method=baseline", *schedule)
-    run(tmp_path, "whole", *options)
-
-    def crash() -> None:
-        raise RuntimeError("power cut")
-
-    with monkeypatch.context() as patch:
-        die_at(patch, DistillModule, 3, crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "crashed", *options, "name=second")
-    run(tmp_path, "unused", *options, "name=second", "ckpt_path=auto")
-    whole, crashed = (tmp_path / "outputs" / name for name in ("whole", "crashed"))
+    crashed, whole = toy.crashed_and_whole(monkeypatch, tmp_path, "method=baseline", *schedule)
     assert toy.rows(crashed / "metrics.csv") == toy.rows(whole / "metrics.csv")
     found = rates(whole)
     assert len(found) == 5

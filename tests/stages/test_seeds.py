@@ -17,7 +17,6 @@ from tests.stages import toy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def run(root: Path, name: str, *overrides: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -23,7 +23,6 @@ from tests.stages import toy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
@@ -50,7 +49,6 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("two")
     with pytest.MonkeyPatch.context() as patch:
         toy.small(patch)
-        patch.setenv("ACKD_RUN_FOLDER", "")
         run(root, "stored", "data.augment=true")
         run(root, "live", "data.augment=true", "student.teacher=live")
     return root

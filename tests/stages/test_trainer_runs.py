@@ -28,7 +28,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         toy.small(patch)
-        patch.setenv("ACKD_RUN_FOLDER", "")
         run(root)
     return root / "outputs" / "run"
 
@@ -36,7 +35,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
 
 
 def run(root: Path, *overrides: str) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from torch import Tensor
 from ackd.config.schema.identity import identity
 from ackd.modules import DistillModule
 from ackd.modules.teacher_outputs import LiveTeacher, StoredTeacher
-from ackd.train import train
-from tests.runs.test_resume import die_at
 from tests.stages import toy
+from tests.stages.toy import run
 
 DECAY = 0.6
 BASE = ("method=baseline", "name=n", f"student.ema.decay={DECAY}")
@@ -24,11 +23,6 @@ BASE = ("method=baseline", "name=n", f"student.ema.decay={DECAY}")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
-
-
-def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
-    return train(toy.composed(root, *overrides), root / "outputs" / name)
 
 
 def checkpoint(folder: Path, name: str) -> dict[str, Any]:
@@ -93,18 +87,8 @@ def test_a_run_that_goes_on_has_the_same_average_and_no_teacher_is_copied(
 
     for kind in (LiveTeacher, StoredTeacher):
         monkeypatch.setattr(kind, "__deepcopy__", copied, raising=False)
-    words = ("name=n", f"student.ema.decay={DECAY}", f"student.teacher={teacher}")
-    run(tmp_path, "whole", *words)
-
-    def crash() -> None:
-        raise RuntimeError("power cut")
-
-    with monkeypatch.context() as patch:
-        die_at(patch, DistillModule, 3, crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            run(tmp_path, "ours", *words)
-    run(tmp_path, "unused", *words, "ckpt_path=auto")
-    ours, whole = (tmp_path / "outputs" / name for name in ("ours", "whole"))
+    words = (f"student.ema.decay={DECAY}", f"student.teacher={teacher}")
+    ours, whole = toy.crashed_and_whole(monkeypatch, tmp_path, *words)
     a, b = (checkpoint(folder, "last") for folder in (ours, whole))
     for part in ("state_dict", "current_model_state", "averaging_state"):
         assert a[part].keys() == b[part].keys()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from ackd.backbones import Backbone, Outputs
 from ackd.config.location import config_dir
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
-from ackd.modules import UnpairedDataModule
-from ackd.train import check
+from ackd.modules import DistillModule, UnpairedDataModule
+from ackd.train import check, train
 
 BANDS = ("B02", "B03", "B04", "B08")
 CLASSES = ("a", "b", "c")
@@ -94,6 +96,7 @@ def data(bench: Benchmark | None = None, side: Any = "rgb", **options: Any) -> U
 
 def small(monkeypatch: pytest.MonkeyPatch, bench: Benchmark | None = None) -> None:
     """Let every stage use the toy networks, and the pipeline the toy images."""
+    monkeypatch.setenv("ACKD_RUN_FOLDER", "")  # so that what a run sets is taken back
 
     def build(name: str, bands: int, classes: int, **_: object) -> Backbone:
         # Another width for the student, so that projections are needed.
@@ -101,6 +104,56 @@ def small(monkeypatch: pytest.MonkeyPatch, bench: Benchmark | None = None) -> No
 
     monkeypatch.setattr("ackd.stages.context.build_backbone", build)
     monkeypatch.setattr("ackd.stages.context.build_benchmark", lambda *_: bench or benchmark())
+
+
+def run(root: Path, name: str, *overrides: str) -> dict[str, Any]:
+    """Train in ``root/outputs/name``; its result."""
+    return train(composed(root, *overrides), root / "outputs" / name)
+
+
+def die_at(
+    monkeypatch: pytest.MonkeyPatch, module: type, epoch: int, how: Callable[[], None]
+) -> None:
+    """Let the second batch of an epoch end the run."""
+    step = module.training_step  # type: ignore[attr-defined]
+
+    def dying(self: Any, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        if self.current_epoch == epoch and batch_idx == 1:
+            how()
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(module, "training_step", dying)
+
+
+def power_cut(*_: object) -> None:
+    raise RuntimeError("power cut")
+
+
+def sigkill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crashed(
+    monkeypatch: pytest.MonkeyPatch, root: Path, name: str, *overrides: str, epoch: int = 3
+) -> Path:
+    """The folder of a run whose student was cut off in an epoch."""
+    with monkeypatch.context() as patch:
+        die_at(patch, DistillModule, epoch, power_cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            run(root, name, *overrides)
+    return root / "outputs" / name
+
+
+def crashed_and_whole(
+    monkeypatch: pytest.MonkeyPatch, root: Path, *overrides: str
+) -> tuple[Path, Path]:
+    """The folders of a run that was cut off and went on, and of one that was never cut off."""
+    words = ("name=n", *overrides)
+    run(root, "whole", *words)
+    ours = crashed(monkeypatch, root, "ours", *words)
+    run(root, "unused", *words, "ckpt_path=auto")
+    assert not (root / "outputs" / "unused").exists()
+    return ours, root / "outputs" / "whole"
 
 
 def rows(path: Path) -> list[dict[str, str]]:

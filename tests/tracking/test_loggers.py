@@ -90,7 +90,6 @@ def test_a_tensorboard_folder_that_cannot_be_written_costs_no_training(
 ) -> None:
     pytest.importorskip("tensorboard")
     toy.small(monkeypatch)
-    monkeypatch.setenv("ACKD_RUN_FOLDER", "")
     run = tmp_path / "run"
     run.mkdir()
     (run / "tensorboard").touch()  # a file in its place
