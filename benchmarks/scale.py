@@ -117,7 +117,7 @@ SCALES = {
         packed=4,
         passes=1,
         memory_arms=("sembridge stored",),
-        data_sizes=(100, 200),
+        data_sizes=(100,),
         networks=("tiny",),
         tiles=(32, 2),
     ),

@@ -120,31 +120,26 @@ def test_the_second_run_says_what_it_reuses_and_what_it_was_forced_to_train(
 def test_a_sweep_trains_teacher_and_matcher_once_and_tells_of_the_job_that_failed(
     tmp_path: Path,
 ) -> None:
-    done = train(
-        "-m", *TINY, "loss.lambda1=0.2,0.4", "planner.heads=4,7,8", cwd=tmp_path
-    )  # fmt: skip
+    done = train("-m", *TINY, "loss.lambda1=0.2,0.4", "planner.heads=4,7", cwd=tmp_path)
     assert done.code == 1
     assert done.out.count("training teacher") == 1
     assert done.out.count("training matcher") == 1
-    assert done.out.count("reusing teacher") == 3
+    assert done.out.count("reusing teacher") == done.out.count("reusing matcher") == 1
     # Each job says what was varied for it, and all stand in a table at the end.
-    for number, words in enumerate(product((0.2, 0.4), (4, 7, 8))):
+    for number, words in enumerate(product((0.2, 0.4), (4, 7))):
         assert f"job {number}: loss.lambda1={words[0]}, planner.heads={words[1]}\n" in done.out
-    table = done.out[done.out.index("6 jobs in ") :]
+    table = done.out[done.out.index("4 jobs in ") :]
     assert "validation OA %" in table
-    assert table.count(" finished ") == 4
+    assert table.count(" finished ") == 2
     assert table.count(" failed ") == 2
     assert "Best by validation: loss.lambda1=" in table
-    assert done.out.count("reusing matcher") == 3
     folders = run_folders(tmp_path)
     configs = [OmegaConf.load(folder / "config.yaml") for folder in folders]
-    assert {(c.loss.lambda1, c.planner.heads) for c in configs} == {
-        (0.2, 4), (0.2, 8), (0.4, 4), (0.4, 8),
-    }  # fmt: skip
+    assert {(c.loss.lambda1, c.planner.heads) for c in configs} == {(0.2, 4), (0.4, 4)}
     assert len({result(folder)["teacher"]["fingerprint"] for folder in folders}) == 1
     closing = done.err[done.err.rindex("2 of the jobs failed") :]
     assert "job 1 (" in closing
-    assert "job 4 (" in closing
+    assert "job 3 (" in closing
     assert "planner.heads=7" in closing
     assert "Traceback" not in done.err
 

@@ -78,6 +78,8 @@ def test_every_option_of_the_schema_answers_wrong_values(data: str) -> None:
     known = set(option_paths(Config))
     tried = [option for option in leaves(tree) if option in known]
     assert len(tried) > 90
+    if data != "synthetic":  # all other options are the same for all data
+        tried = [option for option in tried if option.partition(".")[0] == "data"]
     for option in tried:
         refused = 0
         for value in WRONG:
