@@ -339,7 +339,6 @@ def spoil_nodata(root: Path, pixels: NDArray[np.float32]) -> None:
 
 
 def spoil_alpha(root: Path, pixels: NDArray[np.float32]) -> None:
-    del pixels
     photograph = np.full((8, 8, 4), 200, np.uint8)
     photograph[2:4, :, 3] = 0
     (root / "RGB/bog/0.jpg").unlink()
