@@ -128,11 +128,12 @@ def test_the_double_bounce_lies_at_the_foot_whatever_the_height() -> None:
 
 
 def test_without_ground_before_it_a_wall_has_no_double_bounce() -> None:
-    # another house stands so near that its shadow hides the foot
+    # another house stands so near that its shadow hides the foot, though not all of the wall
     ground = with_house(10.0)
-    ground.building[150:198, 20:40] = 1
-    ground.roof[150:198, 20:40] = 10.0
+    ground.building[150:194, 20:40] = 1
+    ground.roof[150:194, 20:40] = 10.0
     ground.building[200:260, 20:40] = 1
+    assert 3.0 < illuminate(ground.height, GSD, INCIDENCE).wall[200, 30] < 7.0
     alone, hidden = backscatter(with_house(10.0), INCIDENCE), backscatter(ground, INCIDENCE)
     assert alone[0, 199, 30] > 5.0
     assert hidden[0, 199, 30] < 1.0
