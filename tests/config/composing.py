@@ -10,18 +10,21 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.location import config_dir
+from ackd.config.programs import TRAIN, Program
 from ackd.config.schema import Config
 from ackd.train import check
 
 
-def compose_config(*overrides: str, extra: Path | None = None) -> DictConfig:
+def compose_config(
+    *overrides: str, extra: Path | None = None, program: Program = TRAIN
+) -> DictConfig:
     """Compose as the command line does; ``extra`` is searched like --config-dir."""
     words = list(overrides)
     if extra is not None:
         words.append(f"hydra.searchpath=['{extra}']")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("train", overrides=words)
+    with initialize_config_dir(str(program.config_dir), version_base="1.3"):
+        return compose(program.primary, overrides=words)
 
 
 def value(option: str, *overrides: str, extra: Path | None = None) -> Any:

@@ -45,6 +45,7 @@ ROOMS = {
     "dashboard": "python -m ackd.dashboard",
     "command": "what commands that train share",
     "train": "python -m ackd.train",
+    "segment": "python -m ackd.segment",
     "search": "python -m ackd.search",
     "demo": "python -m ackd.demo",
 }
@@ -212,7 +213,7 @@ def test_only_the_command_line_and_the_configuration_know_hydra() -> None:
         for path in sources()
         if {top(name) for name in imported(path)} & {"hydra", "omegaconf"}
     }
-    assert knowing <= {"config", "command", "train", "search", "demo"}
+    assert knowing <= {"config", "command", "train", "segment", "search", "demo"}
     assert "config" in knowing
 
 

@@ -17,7 +17,9 @@ import pytest
 from omegaconf import DictConfig
 
 from ackd.config.command_line import readable
+from ackd.config.programs import PROGRAMS, SEGMENT
 from ackd.config.schema import Config
+from ackd.config.schema.segmentation import SegmentConfig
 from ackd.prepare.cli import main as prepare
 from ackd.sweeps.space import read_search
 from ackd.train import check, train
@@ -52,7 +54,7 @@ def trainings() -> list[Words]:
 
 
 # Those below have tests of their own.
-APART = ("ackd.train", "ackd.search", "ackd.dashboard", "experiments/images.py")
+APART = ("ackd.train", "ackd.segment", "ackd.search", "ackd.dashboard", "experiments/images.py")
 PYTHON = [words[2:] if words[1] == "-m" else words[1:] for words in SHOWN if words[0] == "python"]
 PARSED = [(program, words) for program, *words in PYTHON if program not in APART]
 # What srun sets on four nodes of eight devices.
@@ -108,11 +110,20 @@ def test_a_training_is_composed_and_checked(words: Words, monkeypatch: pytest.Mo
     assert isinstance(check(composed(words)), Config)
 
 
+@pytest.mark.parametrize("words", started("python", "-m", "ackd.segment"), ids=" ".join)
+def test_a_segmentation_is_composed_and_checked(words: Words) -> None:
+    overrides = first_job([word for word in readable(list(words)) if "=" in word])
+    assert isinstance(check(compose_config(*overrides, program=SEGMENT)), SegmentConfig)
+
+
 @pytest.mark.parametrize("words", started("python", "-m", "ackd.search"), ids=" ".join)
 def test_a_search_is_composed_and_checked(words: Words) -> None:
-    options, _, shared = read_search(list(words))
+    named = [*words, "--config-name", "train"]
+    at = named.index("--config-name")
+    program = next(one for one in PROGRAMS if one.primary == named[at + 1])
+    options, _, shared = read_search([*words[:at], *words[at + 2 :]], program)
     assert options.space
-    check(compose_config(*shared))
+    check(compose_config(*shared, program=program))
 
 
 class UnderstoodError(BaseException):

@@ -110,20 +110,23 @@ def _read(path: Path, package: str) -> Source:
     comments: dict[str, str] = {}
     node = yaml.compose(text)
     if isinstance(node, yaml.MappingNode):
-        for base in _bases(node):
-            comments |= _read(path.parent / f"{base}.yaml", package).comments
+        for base, place in _bases(node):
+            comments |= _read(path.parent / f"{base}.yaml", place or package).comments
         comments |= dict(_commented(node, lines, f"{package}." if package else ""))
     return Source(about(text), package, comments, text)
 
 
-def _bases(node: yaml.MappingNode) -> list[str]:
-    """The files that a file builds on: entries such as ``base/files@_here_`` of its defaults."""
+def _bases(node: yaml.MappingNode) -> list[tuple[str, str]]:
+    """The files that a file builds on: entries such as ``base/files@_here_`` of its defaults.
+
+    Each with its package, which is empty for that of the file.
+    """
     return [
-        entry.value.partition("@")[0]
+        (entry.value.partition("@")[0], entry.value.partition("@")[2].replace("_here_", ""))
         for key, value in node.value
         if key.value == "defaults"
         for entry in value.value
-        if isinstance(entry, yaml.ScalarNode) and entry.value.endswith("@_here_")
+        if isinstance(entry, yaml.ScalarNode) and "@" in entry.value
     ]
 
 

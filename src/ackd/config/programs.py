@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ackd.config.schema.base import RunConfig
     from ackd.tasks import TaskDescription
 
-__all__ = ["PROGRAMS", "TRAIN", "Program", "program_for", "stages_of_all"]
+__all__ = ["PROGRAMS", "SEGMENT", "TRAIN", "Program", "program_for", "stages_of_all"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,14 @@ TRAIN = Program(
     labels="ackd.tasks:SceneClassification",
 )  # fmt: skip
 
+SEGMENT = Program(
+    module="ackd.segment", task="segmentation", primary="segment", folder="segment",
+    schema="ackd.config.schema.segmentation:SegmentConfig",
+    checks="ackd.config.check.segmentation", labels="ackd.tasks:SegmentationTask",
+)  # fmt: skip
+
 #: Every program; the first one is that of configurations without a task.
-PROGRAMS = [TRAIN]
+PROGRAMS = [TRAIN, SEGMENT]
 
 
 def program_for(task: object) -> Program:

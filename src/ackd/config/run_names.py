@@ -41,7 +41,8 @@ NAMES = {"synthetic": "embedded"}
 def register_resolvers() -> None:
     """Let configurations use the resolvers of this module, and two of where things are.
 
-    ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``.
+    ``${ackd.recipe:VALUE,{official:OTHER}}`` is VALUE, but OTHER where ``recipe`` is ``official``;
+    ``${ackd.row:}`` names the row of the table that the options of a segmentation make up.
     """
     OmegaConf.register_new_resolver("ackd.env", from_environment, replace=True)
     OmegaConf.register_new_resolver("ackd.folder", folder, replace=True)
@@ -49,6 +50,8 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("ackd.sweep", _sweep_name, replace=True)
     OmegaConf.register_new_resolver("ackd.varied", _varied, replace=True)
     OmegaConf.register_new_resolver("ackd.recipe", _of_recipe, replace=True)
+    OmegaConf.register_new_resolver("ackd.row", _row, replace=True)
+    OmegaConf.register_new_resolver("ackd.sum", lambda *numbers: sum(numbers), replace=True)
 
 
 def chosen_options() -> list[str]:
@@ -132,6 +135,25 @@ def varied(words: Sequence[str], swept: Iterable[str], options: Iterable[str]) -
 
 def _of_recipe(value: Any, others: Mapping[str, Any], *, _root_: DictConfig) -> Any:
     return others.get(_root_.recipe, value)
+
+
+def _row(*, _root_: DictConfig) -> str:
+    """Name a row after what it does, so that its name is right whatever else was chosen.
+
+    ``optical``, ``sar``, ``control30`` (its epochs), or the layers that were reconstructed with
+    ``_d`` or ``_a`` where labels train the decoder or all: ``mid_fin_d``.
+    """
+    if _root_.until == "teacher":
+        return "optical"
+    student = _root_.student
+    suffix = {"decoder": "_d", "all": "_a"}.get(student.finetune, "")
+    if student.start == "reconstruction":
+        layers = [*_root_.reconstruction.layers, *_root_.reconstruction2.layers]
+        return "_".join(layers) + suffix
+    if student.start == "optical":
+        return f"control{student.max_epochs if suffix else 0}" + suffix.replace("_a", "")
+    start = "" if student.start == "random" else f"_{student.start}"
+    return "sar" + start + suffix.replace("_a", "")
 
 
 def _named_after(data: object) -> str:

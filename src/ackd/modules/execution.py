@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
-from ackd.backbones import Backbone
 from ackd.modules.schedules import OptimizerFactory
 
 __all__ = ["MemoryFormat", "fused_on_cpu", "memory_format_of", "prepare", "runs_on_cpu"]
@@ -21,7 +21,7 @@ OTHER_KERNELS = ("fused", "foreach", "capturable", "differentiable")
 
 
 def prepare(
-    backbone: Backbone,
+    backbone: nn.Module,
     memory_format: MemoryFormat = "contiguous",
     *,
     compiled: bool = False,

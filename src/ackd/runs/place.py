@@ -133,7 +133,11 @@ def check_asked(config: RunConfig, chosen: Collection[str]) -> None:
     run = named_by(str(config.ckpt_path))
     options = identity(config)
     for stage in config.trained():
-        if f"{stage}.batch_size" not in chosen and stage in run.stamp["options"]:
+        if (
+            f"{stage}.batch_size" not in chosen
+            and stage in run.stamp["options"]
+            and stage in options
+        ):
             options[stage]["batch_size"] = run.stamp["options"][stage].get("batch_size")
     differing = run.differences({"options": options, "images": run.stamp.get("images")})
     if differing and only_longer(differing):

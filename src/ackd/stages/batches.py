@@ -61,7 +61,8 @@ def _default(task: str | None, recipe: str, stage: str) -> int | None:
     if not place.is_file():
         return None
     options: dict[str, Any] = {}
-    for path in (folder / stage / "default.yaml", place):
+    planned = program_for(task).config.trained()[stage]
+    for path in (folder / f"{planned.options or f'{stage}/default'}.yaml", place):
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         options |= content.get(stage, {}) if path == place else content
     return options.get("batch_size")

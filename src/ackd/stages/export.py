@@ -31,7 +31,7 @@ def export_student(
     data: UnpairedDataModule,
     *,
     measured: Measured,
-    epoch: int,
+    epoch: int | None,
 ) -> None:
     """Write the student, and nothing of its teacher; ``torch.load(weights_only=True)`` reads it.
 

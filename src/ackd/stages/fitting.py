@@ -42,7 +42,7 @@ from ackd.tasks import mode_of
 from ackd.tracking.metrics_csv import EpochRow
 from ackd.utils.io import load_tensors, remove_drafts
 
-__all__ = ["Fitted", "finite_weights", "fit"]
+__all__ = ["Fitted", "as_it_is", "finite_weights", "fit"]
 
 log = logging.getLogger("ackd")
 
@@ -54,7 +54,7 @@ class Fitted:
     Attributes:
         trainer: To go on with, e.g. to test.
         seconds: All attempts together.
-        epoch: The chosen one, counted from 0.
+        epoch: The chosen one, counted from 0; None where nothing was trained.
         score: What it was chosen by.
         stopped_early: ``{"epochs", "max_epochs", "reason"}`` where the training has ended before
             its last epoch because that was asked for; otherwise None.
@@ -62,7 +62,7 @@ class Fitted:
 
     trainer: pl.Trainer
     seconds: float
-    epoch: int
+    epoch: int | None
     score: float
     stopped_early: dict[str, Any] | None = None
 
@@ -137,28 +137,15 @@ def fit(
         folder / CHECKPOINTS, filename="last", save_on_train_epoch_end=True,
         enable_version_counter=False,
     )  # fmt: skip
-    # Everything is logged an epoch at a time, so the interval within one has no effect.
-    options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
-    options.setdefault("enable_model_summary", False)
     clock = Clock()
     users = callbacks_of(config, stage)
     bar = not any(isinstance(callback, pl.callbacks.ProgressBar) for callback in users)
     # After the user's, whose numbers of an epoch they show and keep, and whose weights they see.
     ours = [SameConfig(identity(config)), EpochSeed(seed), clock, *users, Finite(stage)]
-    ours += progress(stage, bar=bar and bool(options.get("enable_progress_bar", True)))
+    ours += progress(stage, bar=bar and bool(config.trainer.get("enable_progress_bar", True)))
     ours += [*callbacks, EpochRow(), *_asked_for(module, config, stage, monitor, mode)]
     ours += [*([EndsEarly()] if users else []), best, last]
-    options.setdefault(
-        "enable_progress_bar", any(isinstance(c, pl.callbacks.ProgressBar) for c in ours)
-    )
-    plugins: list[Any] = [p for p in (cluster_environment(), WholeCheckpoints()) if p is not None]
-    trainer = pl.Trainer(
-        **options, max_epochs=max_epochs, logger=list(loggers), callbacks=ours,
-        plugins=plugins, use_distributed_sampler=False,
-        # Not the folder itself: under Slurm, Lightning prefers a checkpoint that it finds there
-        # (hpc_ckpt_1.ckpt, of an older version's requeue) to any other, also for the test.
-        default_root_dir=folder / CHECKPOINTS,
-    )  # fmt: skip
+    trainer = _trainer(config, folder, max_epochs, loggers, ours)
     with left_to_lightning() as received, shortages_told(config, stage):
         try:
             with warnings.catch_warnings():
@@ -183,6 +170,39 @@ def fit(
     stopped_early = _stopped_early(trainer, max_epochs, stage)
     epoch, score = _chosen(module, best, stage, monitor)
     return Fitted(trainer, clock.seconds, epoch, score, stopped_early)
+
+
+def as_it_is(config: RunConfig, folder: Path, loggers: Sequence[Logger]) -> Fitted:
+    """A network that is measured without any training, by the Trainer that would train it.
+
+    Args:
+        config: Its ``trainer`` options go to Lightning.
+        folder: Of the run.
+        loggers: Where numbers go.
+    """
+    return Fitted(_trainer(config, folder, 1, loggers, []), 0.0, None, math.nan)
+
+
+def _trainer(
+    config: RunConfig,
+    folder: Path,
+    max_epochs: int,
+    loggers: Sequence[Logger],
+    callbacks: list[pl.Callback],
+) -> pl.Trainer:
+    # Everything is logged an epoch at a time, so the interval within one has no effect.
+    options = {"log_every_n_steps": 1, "num_sanity_val_steps": 0, **config.trainer}
+    options.setdefault("enable_model_summary", False)
+    bars = any(isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks)
+    options.setdefault("enable_progress_bar", bars)
+    plugins: list[Any] = [p for p in (cluster_environment(), WholeCheckpoints()) if p is not None]
+    return pl.Trainer(
+        **options, max_epochs=max_epochs, logger=list(loggers), callbacks=callbacks,
+        plugins=plugins, use_distributed_sampler=False,
+        # Not the folder itself: under Slurm, Lightning prefers a checkpoint that it finds there
+        # (hpc_ckpt_1.ckpt, of an older version's requeue) to any other, also for the test.
+        default_root_dir=folder / CHECKPOINTS,
+    )  # fmt: skip
 
 
 def _asked_for(

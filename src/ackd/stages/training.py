@@ -25,7 +25,7 @@ from ackd.modules.supervised import SupervisedModule
 from ackd.runs.checkpoints import epoch_of, last_checkpoint
 from ackd.runs.predictions import Measured, measure, write_pictures, write_predictions
 from ackd.runs.resources import shortages_of_test_told
-from ackd.stages.fitting import Fitted, fit
+from ackd.stages.fitting import Fitted, as_it_is, fit
 from ackd.tracking.loggers import run_loggers
 
 __all__ = ["Session", "Training"]
@@ -170,6 +170,10 @@ class Session:
             seed=training.seed, max_epochs=training.options.max_epochs, monitor=monitor,
             mode=mode, loggers=self.loggers, callbacks=callbacks, checkpoint=self.checkpoint,
         )  # fmt: skip
+
+    def as_it_is(self) -> Fitted:
+        """What measures a module that is not trained at all."""
+        return as_it_is(self.training.config, self.folder, self.loggers)
 
     def measure(self, module: SupervisedModule, fitted: Fitted) -> Measured:
         """Measure the chosen weights on the validation and the test images.

@@ -48,6 +48,8 @@ class PlannedStage:
         trains: Whether it trains a network, so that it has options and may be the last one.
         kept: Whether finished ones are stored among the artifacts and used by other runs.
         seconds: What it times, as result.json calls it, with a title; by default the stage itself.
+        options: The file with its options in the program's folder of configurations, without its
+            ending; ``NAME/default`` by default.
     """
 
     name: str
@@ -56,6 +58,7 @@ class PlannedStage:
     trains: bool = True
     kept: bool = True
     seconds: Mapping[str, str] = field(default_factory=dict)
+    options: str = ""
 
 
 class CallbackConfig(Section):

@@ -1,0 +1,50 @@
+"""Build the network of segmentation once, without its weights."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+import torch
+
+from ackd.config.schema.segmentation import ReconstructionConfig, SegmentConfig
+from ackd.errors import ConfigError
+from ackd.segmentation import SegmentationNetwork, build_network, layer_set
+
+__all__ = ["check_network"]
+
+
+def check_network(config: SegmentConfig) -> None:
+    """Check the options of the network and the names of layers.
+
+    Raises:
+        ConfigError: The network cannot be built, or a layer does not exist.
+    """
+    network = _built(config.network.model_dump_json())
+    for stage in ("reconstruction", "reconstruction2"):
+        options: ReconstructionConfig = getattr(config, stage)
+        if options.layers:
+            try:
+                layer_set(network, options.wanted)
+            except ConfigError as error:
+                raise ConfigError(f"{stage}.layers: {error}") from error
+    crop = config.data.crop
+    if crop is not None and crop % network.stride:
+        fitting = max(network.stride, round(crop / network.stride) * network.stride)
+        raise ConfigError(
+            f"data.crop={crop} is not divisible by {network.stride}, the stride of "
+            f"{config.network.called}; give data.crop={fitting}."
+        )
+
+
+@lru_cache
+def _built(dumped: str) -> SegmentationNetwork:
+    """A sweep asks for the same network often; no weight of it is ever made where that can be."""
+    arguments = json.loads(dumped)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return build_network(**arguments)
+        except (RuntimeError, NotImplementedError, ConfigError):
+            # Some networks compute with values while they are built, which meta tensors lack.
+            return build_network(**arguments)

@@ -1,0 +1,66 @@
+"""``student.pt``: the SAR student alone, with all that is needed to use it elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ackd import __version__
+from ackd.runs.predictions import Measured
+from ackd.runs.result import commit
+from ackd.segmentation import SegmentationNetwork
+from ackd.stages.export import FORMAT
+from ackd.stages.segmentation.training import SegmentTraining
+from ackd.utils.io import save_tensors
+
+__all__ = ["export_student"]
+
+
+def export_student(
+    path: Path,
+    training: SegmentTraining,
+    student: SegmentationNetwork,
+    measured: Measured,
+    epoch: int | None,
+) -> None:
+    """Write the student, and nothing of its teacher; ``torch.load(weights_only=True)`` reads it.
+
+    ``build_network(**saved["network"], bands=len(saved["bands"]),
+    classes=len(saved["classes"]))`` builds it again.
+
+    Args:
+        path: Of the file.
+        training: Of the student.
+        student: With the weights of the chosen epoch.
+        measured: What these weights reach.
+        epoch: The chosen one, counted from 0; None of a student that was not fine-tuned.
+    """
+    config, tiles = training.config, training.tiles
+    normaliser = training.data.served.normalisers[training.sensor].cpu()
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": measured.task.title,
+        "network": config.network.model_dump(),
+        "stride": student.stride,
+        "sensor": training.sensor,
+        "bands": list(tiles.bands(training.sensor)),
+        "classes": list(tiles.classes),
+        # x = (pixel - mean) / std, a value for each band; 0 where there is no data.
+        "mean": normaliser.mean,
+        "std": normaliser.std,
+        "validation": measured.validation,
+        "test": measured.test,
+        "test_interval": measured.interval,
+        "protocol": config.data.split,
+        "epoch": epoch,
+        "method": config.method,
+        "seed": config.seed,
+        "data": tiles.name,
+        "experiment": config.name,
+        "ackd": __version__,
+        "commit": commit(),
+        "state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in student.state_dict().items()
+        },
+    }
+    save_tensors(path, content)
