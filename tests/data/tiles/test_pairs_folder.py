@@ -322,7 +322,7 @@ def test_values_that_are_no_class_are_refused(root: Path) -> None:
     mask = mask_of(1)
     mask[0, 0, :3] = 7
     write_tif(root / "masks" / "a2.tif", mask, 1)
-    refused(root, "The masks hold the values 0, 1, 7", "tile a2 has it")
+    refused(root, "The masks hold the values 0, 1, 7", "Tile a2 has the value 7.")
     named = {"land": 0, "building": 1}
     refused(root, "1 of 5 tiles have a mask", "a2.tif holds 7, which is no class", classes=named)
     ignored = load_tiles(asked(root, ignore=7))

@@ -12,7 +12,7 @@ from ackd.config.messages.options import how_to_add, unknown_option
 from ackd.config.messages.removed import MOVED, moved
 from ackd.config.programs import program_for
 from ackd.config.schema.options import option_paths
-from ackd.errors import did_you_mean
+from ackd.errors import ConfigError, did_you_mean
 from ackd.utils.values import paths
 
 __all__ = ["option_at", "refused_config", "refused_values"]
@@ -69,6 +69,8 @@ def refused_config(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) 
             found += [moved(path) for path in paths(moves) if path.count(".") == 2]
         elif SAME.get(item["type"], item["type"]) == "extra_forbidden" and option in schema:
             found.append(f"'{option}' is not an option of data={name}, only of another data set.")
+        elif isinstance(own := item.get("ctx", {}).get("error"), ConfigError):
+            found.append(str(own))  # of options that check themselves, in a whole sentence
         else:
             others.append(item)
     written = [path for path in paths(tree) if _is_open(path)]

@@ -103,6 +103,7 @@ def code_of_values(values: Mapping[float, str], ignore: int | None) -> MaskCode:
     raise DataError(
         f"The masks hold the values {shown}{more}, and nothing says which class each is; only 0 "
         "and 1, or 0 and 255, are understood as background and foreground. Name the classes, the "
-        "background first: data.classes={background:0,building:1}; and a value where nothing is "
-        f"known: data.ignore={strange:g} (tile {known[strange]} has it)."
+        "background first: data.classes={background:0,building:1}, or {other:rest,water:[2,3]}; "
+        f"and the value where nothing is known, if there is one: data.ignore=VALUE. Tile "
+        f"{known[strange]} has the value {strange:g}."
     )
