@@ -78,7 +78,6 @@ class PairsConfig(_Common, PairsOptions):
     optical_bands: Names | None
     sar_bands: Names | None
     classes: dict[str, Any] | None = field(default=None, hash=False)
-    ignore: Annotated[int, Field(ge=0, le=255)] | None
     sar_unit: Literal["db", "linear", "other"]
 
 
