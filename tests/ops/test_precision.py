@@ -11,6 +11,14 @@ from ackd.ops import exact_gram, exact_matmul
 from tests.losses.catalogue import draw
 
 
+def precision() -> str:
+    """How float32 matrices are multiplied at this moment."""
+    if hasattr(torch.backends.mkldnn, "matmul"):
+        return str(torch.backends.cuda.matmul.fp32_precision)
+    # Before torch 2.9 one setting governs every device.
+    return "ieee" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+
+
 def test_exact_matmul_ignores_a_lower_matmul_precision_and_leaves_it_set() -> None:
     a, b = draw(256, 512, dtype=torch.float32), draw(512, 256, seed=1, dtype=torch.float32)
     expected, before = a @ b, torch.get_float32_matmul_precision()
@@ -18,7 +26,7 @@ def test_exact_matmul_ignores_a_lower_matmul_precision_and_leaves_it_set() -> No
     original = torch.matmul
 
     def watching(*args: Tensor) -> Tensor:
-        seen.append(torch.backends.cuda.matmul.fp32_precision)
+        seen.append(precision())
         return original(*args)
 
     try:
@@ -61,7 +69,7 @@ def test_exact_gram_ignores_autocast_and_a_lower_matmul_precision() -> None:
     original = torch.matmul
 
     def watching(*args: Tensor) -> Tensor:
-        seen.append(torch.backends.cuda.matmul.fp32_precision)
+        seen.append(precision())
         return original(*args)
 
     a = draw(16, 512, dtype=torch.float32).requires_grad_()

@@ -157,9 +157,12 @@ def _require_same_shape(
         )
 
 
+_NUMBERS = (int, float)  # not `int | float`, which torch 2.6 does not compile
+
+
 def _is_number(value: object) -> bool:
     # bool is an int in Python, yet True as a temperature is a mistake.
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _shape(value: Tensor) -> str:

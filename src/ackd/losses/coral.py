@@ -16,6 +16,8 @@ from ackd.ops.precision import full_precision
 
 CoralScaling = Literal["paper", "official", "deep_coral"]
 CoralPath = Literal["auto", "gram", "direct"]
+# Here, since torch 2.6 does not compile get_args.
+_SCALINGS, _PATHS = get_args(CoralScaling), get_args(CoralPath)
 
 
 @full_precision
@@ -59,10 +61,10 @@ def coral(
             f"source and target must be equally wide to compare covariances, but they have "
             f"{source.shape[1]} and {target.shape[1]} features. Project one of them first."
         )
-    if scaling not in get_args(CoralScaling):
-        raise unknown("CORAL scaling", str(scaling), get_args(CoralScaling), "scaling")
-    if path not in get_args(CoralPath):
-        raise unknown("CORAL path", str(path), get_args(CoralPath), "path")
+    if scaling not in _SCALINGS:
+        raise unknown("CORAL scaling", str(scaling), _SCALINGS, "scaling")
+    if path not in _PATHS:
+        raise unknown("CORAL path", str(path), _PATHS, "path")
     scales = [1.0 if scaling == "official" else (len(x) - 1) ** -0.5 for x in (source, target)]
     fast = _takes_gram(source, target, path)
     distance = gram_distance if fast else gram_distance_definition

@@ -18,6 +18,8 @@ from ackd.losses._checks import require_valid
 from ackd.ops.precision import full_precision
 
 CosineOver = Literal["layer", "position"]
+# Here, since torch 2.6 compiles neither get_args nor the union of two types.
+_OVERS, _LISTS = get_args(CosineOver), (list, tuple)
 
 
 @full_precision
@@ -121,9 +123,9 @@ def _cosines(
 
 
 def _check(student: Sequence[Tensor], teacher: Sequence[Tensor], over: CosineOver) -> None:
-    if over not in get_args(CosineOver):
-        raise unknown("cosine", str(over), get_args(CosineOver), "over")
-    if not isinstance(student, list | tuple) or not isinstance(teacher, list | tuple):
+    if over not in _OVERS:
+        raise unknown("cosine", str(over), _OVERS, "over")
+    if not isinstance(student, _LISTS) or not isinstance(teacher, _LISTS):
         raise TypeError("student_maps and teacher_maps must be lists with one tensor per layer.")
     if len(student) != len(teacher) or not student:
         raise ValueError(

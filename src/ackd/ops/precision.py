@@ -17,6 +17,8 @@ from torch import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# torch 2.6 compiles neither `list | tuple` nor a type with parameters, also not in a cast.
+_LISTS = (list, tuple)
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
@@ -31,7 +33,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
         raised = tuple(_raise(a) for a in args)
         named = {name: _raise(a) for name, a in kwargs.items()}
         with torch.autocast(device_type=device, enabled=False):
-            return cast(Callable[..., R], function)(*raised, **named)
+            return cast("Callable[..., R]", function)(*raised, **named)
 
     return guarded
 
@@ -141,7 +143,7 @@ def _device_type(values: Iterable[object]) -> str | None:
     for value in values:
         if isinstance(value, Tensor):
             return value.device.type
-        if isinstance(value, list | tuple):
+        if isinstance(value, _LISTS):
             found = _device_type(value)
             if found is not None:
                 return found
@@ -150,7 +152,7 @@ def _device_type(values: Iterable[object]) -> str | None:
 
 def _raise(value: object) -> object:
     if type(value) in (list, tuple):  # not a named tuple, which is made of its fields
-        raised = [_raise(each) for each in cast(Iterable[object], value)]
+        raised = [_raise(each) for each in cast("Iterable[object]", value)]
         return raised if isinstance(value, list) else tuple(raised)
     if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
         return value.float()
