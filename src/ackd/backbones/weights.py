@@ -41,7 +41,6 @@ def load_weights(backbone: Backbone, path: Path) -> None:
     given = renamed(_converted(read_tensors(path), backbone), own, ADDED)
 
     def adapt(name: str, tensor: Tensor, mine: Tensor) -> Tensor | None:
-        del name
         first = _is_first_convolution(tensor, mine, backbone.bands)
         return mean_over_bands(tensor, backbone.bands) if first else None
 

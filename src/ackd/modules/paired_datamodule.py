@@ -127,7 +127,6 @@ class PairedDataModule(ServingDataModule):
         self, batch: dict[str, Tensor], dataloader_idx: int
     ) -> dict[str, Any]:
         """Say of whole tiles how wide their border is."""
-        del dataloader_idx
         training = self.trainer is not None and self.trainer.training
         return batch if training else {**batch, "padding": self.served.padding}
 

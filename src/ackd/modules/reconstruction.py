@@ -199,7 +199,6 @@ class ReconstructionModule(ScheduledModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Learn from the teacher's features."""
-        del batch_idx
         valid = batch["valid"]
         sums, counts = self._cosines(batch)
         loss = _loss_of_all_ranks(sums, counts)
@@ -218,7 +217,6 @@ class ReconstructionModule(ScheduledModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add up the cosines of each layer."""
-        del batch_idx
         sums, counts = self._cosines(batch)
         self.val_loss.update(sums, counts)
         size = len(batch["valid"])

@@ -135,7 +135,6 @@ class SegmentationNetwork(nn.Module, ABC):
             0 where the images are its only inputs; how many features stand before them, where it
             reads both; None where it reads no images.
         """
-        del parameter
         return 0 if inputs == self.bands else None
 
     def train_only(self, layers: Collection[str], frozen_norm: FrozenNorm = "keep") -> None:

@@ -174,7 +174,6 @@ class SmpNetwork(SegmentationNetwork):
         self._leave_idle()
 
     def _hear(self, name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        del module, inputs
         self._heard[name] = output
 
     def _require_size(self, logits: Tensor, images: Tensor) -> None:
@@ -306,7 +305,6 @@ def _start_encoder(encoder: nn.Module, name: str, bands: int) -> None:
         raise weights_unreachable(f"the encoder {name}", error, INSTEAD) from error
 
     def adapt(tensor_name: str, given: Tensor, own: Tensor) -> Tensor | None:
-        del tensor_name
         if given.ndim != 4 or given.shape[1] != 3:
             return None
         made = mean_over_bands(given, bands)

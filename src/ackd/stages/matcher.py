@@ -69,7 +69,6 @@ class MatcherStage(KeptStage[Matcher]):
     @classmethod
     def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs nothing of earlier stages."""
-        del done
         training = context.training(cls.name, pseudo_rgb=True)
         return cls(training, context.config.matcher, _pseudo_rgb(context))
 

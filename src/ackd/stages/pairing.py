@@ -93,7 +93,6 @@ class PairingStage(Stage[Pairing]):
 
     def run(self, work: Workplace) -> StageResult[Pairing]:
         """Make the galleries and the pairs."""
-        del work
         with shortages_told(self.parts[0], "student", doing="pairing", half=SMALLER):
             pairing = make_pairing(*self.parts)
         return StageResult(pairing, {"galleries": pairing.seconds})

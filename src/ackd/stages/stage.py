@@ -154,7 +154,6 @@ class Stage(ABC, Generic[P]):
     @classmethod
     def networks(cls, context: Any) -> Sequence[Role]:
         """The networks that it trains, to be tried on black images before anything is trained."""
-        del context
         return ()
 
     @classmethod

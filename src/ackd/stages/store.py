@@ -86,7 +86,6 @@ class StoreStage(KeptStage[TeacherStore]):
 
     def train(self, folder: Path, *, resume: bool) -> None:
         """Compute and write the store; what an earlier attempt left is written over."""
-        del resume
         began = time.perf_counter()
         rows = self.data.rows(TRAIN, "ms")
         device = compute_device(self.config.trainer)

@@ -43,7 +43,6 @@ class TeacherStage(KeptStage[Backbone]):
     @classmethod
     def of(cls, context: SceneContext, done: Done) -> Self:
         """It needs nothing of earlier stages."""
-        del done
         return cls(context.training(cls.name))
 
     def shaped_by(self) -> dict[str, Any]:

@@ -221,7 +221,6 @@ class Task(ABC):
         Returns:
             A scalar; None where it is the same for all batches of as many images.
         """
-        del target
         return None
 
     def transform(self, images: Tensor, target: Tensor, augment: Augment) -> tuple[Tensor, Tensor]:
