@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +95,7 @@ def _search(
     command = ["python", "-m", "ackd.search", *sys.argv[1:]]
     pool = Pool(slots)
     with Record([], folder, command, pool) as record, signals_end_it(), pool:
-        _run_trials(study, pool, record, partial(_compose, program), shared)
+        _run_trials(study, pool, record, shared, program)
     FAILURES.extend(_failures(record, study))
     _print_best(study, folder, cfg.data.get("protocol"))
 
@@ -110,8 +109,8 @@ def _run_trials(
     study: Study,
     pool: Pool,
     record: Record,
-    composed: Callable[[list[str]], DictConfig],
     shared: list[str],
+    program: Program = TRAIN,
 ) -> None:
     from ackd.sweeps.run import refuse_misfits
 
@@ -122,7 +121,7 @@ def _run_trials(
         left = study.options.trials - study.counted - len(watched) - len(queue)
         # Failed runs are no trials; but if every run fails, so will the next.
         if left > 0 and not queue and failures < max(3, study.options.startup):
-            queue.append(_next_job(study, record, composed, shared))
+            queue.append(_next_job(study, record, shared, program))
             job, watching = queue[0]
             refuse_misfits([job], pool.slots)
             if job.mistake is not None:
@@ -150,7 +149,7 @@ def _run_trials(
 
 
 def _next_job(
-    study: Study, record: Record, composed: Callable[[list[str]], DictConfig], shared: list[str]
+    study: Study, record: Record, shared: list[str], program: Program = TRAIN
 ) -> tuple[Job, Watched]:
     from ackd.config.check import check_composed
     from ackd.sweeps.environment import as_in_a_job
@@ -161,7 +160,7 @@ def _next_job(
     config: RunConfig | ConfigError
     try:
         with as_in_a_job():
-            config = check_composed(composed(overrides))
+            config = check_composed(_compose(program, overrides))
     except ConfigError as error:
         config = error
     job = make_job(

@@ -53,13 +53,14 @@ class Study:
         first to be tried again, so that they go on from their checkpoints.
 
         Args:
-            options: Of the search, settled.
+            options: Of the search.
             path: The journal.
 
         Raises:
             ConfigError: Optuna is missing, or the journal is that of another search.
         """
         optuna = optuna_module()
+        options = options.settled()
         self.options, self._optuna = options, optuna
         path.parent.mkdir(parents=True, exist_ok=True)
         pruner = optuna.pruners.MedianPruner(
