@@ -140,7 +140,7 @@ def test_the_exit_code_of_a_diverged_run_is_told_apart(
     script = "print('ackd: The training of the student has diverged'); sys.exit(3)"
     study.options = options(trials=2, metric="val/oa", direction="maximize")
 
-    def next_job(study: Study, record: Record, shared: list[str]) -> tuple[Any, Any]:
+    def next_job(study: Study, record: Record, *_: object) -> tuple[Any, Any]:
         watched, _ = study.ask()
         job = jobs_of(tmp_path, *[script] * (watched.trial.number + 1))[-1]
         record.add(job)
