@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks test test-all bench lint format types check wandb-sync clean
+.PHONY: help setup demo demo-segmentation notebooks test test-all bench lint format types check wandb-sync clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 # torch, torchvision and timm are installed together with everything else in one step:
 # a torch that was installed before might not fit its torchvision.
@@ -22,6 +22,9 @@ setup: $(VENV)/.ready ## set up .venv with ackd and its development tools
 
 demo: $(VENV)/.ready ## teacher, matcher and three students on the embedded data, then a table
 	$(BIN)/python -m ackd.demo
+
+demo-segmentation: $(VENV)/.ready ## an optical teacher and three SAR students on synthetic towns, then a table
+	$(BIN)/python -m ackd.demo --task segmentation
 
 # Notebooks in the repository always show the embedded data; see notebooks/execute.py for other data.
 notebooks: $(VENV)/.ready ## execute the notebooks again, on the embedded data

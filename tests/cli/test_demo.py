@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ackd.demo import Accuracy, accuracy_of, ranking
+from ackd.demo.scenes import Accuracy, accuracy_of, ranking
 from tests.cli.running import TINY, run, run_folders
 
 

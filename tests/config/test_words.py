@@ -15,7 +15,7 @@ from ackd.config.messages.overrides import hint
 from ackd.config.schema import Config
 from ackd.config.schema.data import Mark
 from ackd.config.schema.options import marked_options, option_paths
-from ackd.demo import STUDENTS
+from ackd.demo.scenes import STUDENTS
 from ackd.errors import ConfigError
 from ackd.search import _compose
 from tests.config.composing import compose_config

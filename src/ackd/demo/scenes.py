@@ -1,4 +1,4 @@
-"""``python -m ackd.demo``: the whole pipeline on the embedded data, and a table with intervals.
+"""Scene classification: the whole pipeline on the embedded data, and a table with intervals.
 
 One teacher and one matcher are trained. Three kinds of students share them, each trained with
 several seeds: here the seed changes a student's accuracy as much as the method does.
@@ -6,9 +6,7 @@ several seeds: here the seed changes a student's accuracy as much as the method 
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +20,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from ackd.config.command_line import quoted_paths
 from ackd.config.location import config_dir
-from ackd.config.messages.cli_errors import friendly_errors
-from ackd.config.messages.removed import known_words
 from ackd.errors import ConfigError
 
-__all__ = ["Accuracy", "accuracy_of", "main", "ranking"]
+__all__ = ["STUDENTS", "Accuracy", "accuracy_of", "ranking", "run"]
 
 STUDENTS = {
     "baseline": "student, no distillation",
@@ -110,28 +105,13 @@ def ranking(students: Mapping[str, Accuracy]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train everything and print the accuracy of the teacher and the students with intervals."""
-    with friendly_errors(sys.argv[1:] if arguments is None else arguments):
-        given = _parsed(arguments)
-        _run(quoted_paths(known_words(given.overrides)), given.seeds)
+def run(given: list[str], seeds: int) -> None:
+    """Train everything and print the accuracy of the teacher and the students with intervals.
 
-
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m ackd.demo", description=__doc__)
-    parser.add_argument(
-        "--seeds", type=int, default=3, help="seeds of each kind of student (default: 3)"
-    )
-    parser.add_argument(
-        "overrides", nargs="*", help="options of ackd.train, e.g. student.max_epochs=5"
-    )
-    given = parser.parse_args(arguments)
-    if given.seeds < 1:
-        parser.error(f"--seeds {given.seeds}: expected 1 or more")
-    return given
-
-
-def _run(given: list[str], seeds: int) -> None:
+    Args:
+        given: Options of ackd.train, as Hydra reads them.
+        seeds: Of each kind of student.
+    """
     from ackd.train import train
 
     began = time.perf_counter()
@@ -220,7 +200,3 @@ def _of_teacher(share: float, images: int) -> Accuracy:
 def _cells(found: Accuracy) -> tuple[str, str, str]:
     each = "  ".join(f"{100 * value:.1f}" for value in found.seeds)
     return f"{100 * found.mean:.1f}", f"{100 * found.low:.1f} to {100 * found.high:.1f}", each
-
-
-if __name__ == "__main__":
-    main()
