@@ -77,3 +77,25 @@ def test_the_demo_prints_one_table_with_four_networks(tmp_path: Path) -> None:
     assert done.out.count("training matcher") == 1
     folders = {folder.parent.name for folder in run_folders(tmp_path)}
     assert folders == {f"{m}-s{s}" for m in ("baseline", "kd", "sembridge") for s in (4, 5)}
+
+
+def test_the_demo_of_segmentation_takes_no_row(tmp_path: Path) -> None:
+    done = run("-m", "ackd.demo", "--task", "segmentation", "row=mid", cwd=tmp_path)
+    assert done.code == 1
+    assert "takes no row=mid" in done.last
+
+
+@pytest.mark.slow
+def test_the_demo_of_segmentation_prints_a_table_and_pictures(tmp_path: Path) -> None:
+    small = (
+        "data.train=12", "data.val=6", "data.test=6", "epochs.teacher=1", "epochs.finetune=1",
+        "epochs.reconstruction=1", "trainer.accelerator=cpu",
+    )  # fmt: skip
+    done = run("-m", "ackd.demo", "--task", "segmentation", *small, "seed=3", cwd=tmp_path)
+    assert done.code == 0, done.err
+    for line in ("teacher", "labels alone", "reconstruction alone", "saying that it is everywhere"):
+        assert line in " ".join(done.out.split())
+    assert done.out.count("training teacher") == 1
+    pictures = list(tmp_path.rglob("pictures/test_tiles.png"))
+    folders = {path.parents[2].name for path in pictures}
+    assert {"sar-s3", "int-s3", "int_a-s3"} <= folders

@@ -75,7 +75,7 @@ def _compose(given: list[str], row: str) -> DictConfig:
 
     program = program_for("segmentation")
     with initialize_config_dir(str(program.config_dir), version_base="1.3"):
-        cfg = compose(program.primary, overrides=["name=demo", f"row={row}", *given])
+        cfg = compose(program.primary, overrides=["+experiment=demo", f"row={row}", *given])
     check(cfg)
     return cfg
 
