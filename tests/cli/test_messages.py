@@ -110,14 +110,14 @@ def test_several_devices_in_a_sweep_are_refused(tmp_path: Path) -> None:
 
 def test_an_unforeseen_error_of_one_job_leaves_the_others_of_a_sweep_right(tmp_path: Path) -> None:
     program = (
-        "import sys, ackd.train as command\n"
+        "import sys, ackd.command, ackd.train\n"
         "def train(cfg, folder):\n"
         "    if cfg.seed == 0: raise KeyError('gone')\n"
         "    print('RAN', cfg.seed)\n"
         "    return {'student': None, 'teacher': None}\n"
-        "command.train = train\n"
+        "ackd.command.train = train\n"
         "sys.argv = ['train', '-m', 'seed=0,1,2']\n"
-        "command.cli()\n"
+        "ackd.train.cli()\n"
     )
     done = run("-c", program, cwd=tmp_path)
     assert done.code == 1
