@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from ackd.config.check import save_resolved
 from ackd.config.command_line import quoted, readable
 from ackd.config.messages.overrides import hint
+from ackd.config.programs import TRAIN
 from ackd.config.schema import Config
 from ackd.config.schema.data import Mark
 from ackd.config.schema.options import marked_options, option_paths
@@ -129,7 +130,7 @@ def test_other_options_are_told_how_to_be_written(word: str, advice: str) -> Non
 
 def test_the_demo_and_the_search_read_paths_alike() -> None:
     assert STUDENTS
-    assert _compose(readable(["outputs=a (1)"])).outputs == "a (1)"
+    assert _compose(TRAIN, readable(["outputs=a (1)"])).outputs == "a (1)"
 
 
 @pytest.mark.parametrize("word", ["--data.ms=DIR", "--seed=3", "--kd@loss.kd=dkd"])

@@ -80,7 +80,7 @@ def test_twins_pair_the_scenes_that_are_one(
     )  # fmt: skip
     toy.small(monkeypatch, bench)
     # Only a real data set knows data.twins, so the option itself is not composed here.
-    monkeypatch.setattr("ackd.config.check.consistency._consistent_matching", lambda _: None)
+    monkeypatch.setattr("ackd.config.check.scenes._consistent_matching", lambda _: None)
     run(tmp_path, "run", "method=kd", "matching=twins")
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     pairs = last["UnpairedDataModule"]["pairs"].numpy()
