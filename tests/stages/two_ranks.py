@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from ackd.modules import DistillModule
-from ackd.stages import pairing, pipeline
+from ackd.stages import pairing
+from ackd.stages.context import SceneContext
 from ackd.train import cli
 
 RANK = int(os.environ.get("LOCAL_RANK", "0"))
 seen: list[dict[str, Any]] = []
 
 step, pair, introduce = (
-    DistillModule.training_step, pairing.make_pairing, pipeline._introduce
+    DistillModule.training_step, pairing.make_pairing, SceneContext.introduce
 )  # fmt: skip
 
 
@@ -37,11 +38,11 @@ def watched(self: DistillModule, batch: dict[str, Tensor], batch_idx: int) -> Te
     return step(self, batch, batch_idx)
 
 
-def first_look(benchmark: Any) -> None:
+def first_look(context: SceneContext) -> None:
     """What comes first in a run; the ranks know of each other by then."""
     together = str(torch.distributed.is_initialized())
     (Path(os.environ["ACKD_TEST_OUT"]) / f"together{RANK}").write_text(together)
-    introduce(benchmark)
+    introduce(context)
 
 
 def odd_pairs(*args: Any) -> Any:
@@ -51,7 +52,7 @@ def odd_pairs(*args: Any) -> Any:
 
 if __name__ == "__main__":
     DistillModule.training_step = watched  # type: ignore[method-assign]
-    pipeline._introduce = first_look
+    SceneContext.introduce = first_look  # type: ignore[method-assign]
     pairing.make_pairing = odd_pairs  # type: ignore[assignment]
     if RANK and "ACKD_TEST_ODD" in os.environ:
         sys.argv.append(os.environ["ACKD_TEST_ODD"])
