@@ -199,6 +199,7 @@ class SmpNetwork(SegmentationNetwork):
             except ConfigError:
                 raise
             except Exception:
+                # Whatever it raises about black images, a real batch tells in its own words.
                 log.debug("no trial on %s at %d px", device, side, exc_info=True)
                 continue
             total = torch.stack([found[name].float().sum() for name in trial.layers]).sum()
