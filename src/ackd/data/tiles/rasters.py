@@ -223,7 +223,7 @@ def read_image(
             "unstated nodata",
             marker=marker,
         )
-    empty: NDArray[np.bool_] = invalid.any(axis=0)
+    empty = np.asarray(invalid.any(axis=0), dtype=np.bool_)
     if zero_is_nodata or 0 in tags:
         empty |= (pixels == 0).all(axis=0)
     kept = pixels if pixels.dtype.name in _KEPT else pixels.astype(np.float32)
