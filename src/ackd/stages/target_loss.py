@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ackd.config.schema.stages import ClassifierConfig
 from ackd.data.benchmark import TRAIN, SceneSet
 from ackd.errors import ConfigError
+from ackd.stages.class_weights import weights_of_classes
 from ackd.tasks import Task, task_of
 
 __all__ = ["supervised_task"]
@@ -35,17 +34,6 @@ def supervised_task(
             f"{stage}.label_smoothing={options.label_smoothing} is for one label per image, but "
             f"the {scenes.modality.upper()} images have several; use {stage}.label_smoothing=0."
         )
-    given = options.class_weights
-    weights: Tensor | None = None
-    if given == "balanced":
-        labels = np.asarray(scenes.labels)[scenes.indices(TRAIN)]
-        weights = kind.balanced(labels, len(classes))
-    elif given != "none":
-        if len(given) != len(classes):
-            raise ConfigError(
-                f"{stage}.class_weights has {len(given)} values, but there are {len(classes)} "
-                f"classes: {', '.join(classes)}. Give one per class, in this order, or "
-                f"{stage}.class_weights=balanced."
-            )
-        weights = torch.tensor(given, dtype=torch.float32)
+    labels = np.asarray(scenes.labels)[scenes.indices(TRAIN)]
+    weights = weights_of_classes(options.class_weights, kind, labels, classes, stage)
     return kind(classes, label_smoothing=options.label_smoothing, class_weights=weights)

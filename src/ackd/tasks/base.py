@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -195,11 +195,12 @@ class Task(ABC):
         """
 
     @classmethod
-    def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
+    def balanced(cls, labels: Iterable[Any], classes: int) -> Tensor:
         """Weigh classes by how rare they are (``class_weights=balanced``).
 
         Args:
-            labels: Of the training images.
+            labels: Of the training images, one after the other; all masks of a data set would not
+                fit into memory.
             classes: How many there are.
 
         Returns:

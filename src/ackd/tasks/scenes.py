@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -112,10 +111,11 @@ class SceneClassification(Task):
         return _CrossEntropy(self.class_weights, self.label_smoothing)
 
     @classmethod
-    def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
+    def balanced(cls, labels: Iterable[Any], classes: int) -> Tensor:
         """N / (C N_c), as scikit-learn has it; a class without an image counts as having one."""
-        counts = np.bincount(labels, minlength=classes).clip(min=1)
-        return torch.as_tensor(len(labels) / (classes * counts), dtype=torch.float32)
+        counts = np.bincount(np.fromiter(labels, dtype=np.int64), minlength=classes)
+        weights = counts.sum() / (classes * counts.clip(min=1))
+        return torch.as_tensor(weights, dtype=torch.float32)
 
     def write_predictions(self, folder: Path, answers: Answers, files: Sequence[str]) -> None:
         """Write ``predictions.csv``: file, true class, predicted class, logits."""
@@ -155,10 +155,11 @@ class MultiLabelClassification(Task):
         return _BinaryCrossEntropy(self.class_weights, self.label_smoothing)
 
     @classmethod
-    def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
+    def balanced(cls, labels: Iterable[Any], classes: int) -> Tensor:
         """Negatives per positive; a class without an image counts as having one."""
-        counts = labels.astype(bool).sum(axis=0).clip(min=1)
-        weights = (len(labels) - counts) / counts
+        present = np.array([*labels], dtype=bool)
+        counts = present.sum(axis=0).clip(min=1)
+        weights = (len(present) - counts) / counts
         # A class that every image has would not be learned at all.
         return torch.as_tensor(np.where(weights > 0, weights, 1.0), dtype=torch.float32)
 

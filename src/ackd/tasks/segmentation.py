@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -157,11 +157,11 @@ class SegmentationTask(Task):
         return _MaskedBCE(self.class_weights, self.label_smoothing)
 
     @classmethod
-    def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
+    def balanced(cls, labels: Iterable[Any], classes: int) -> Tensor:
         """1, and pixels without the class per pixel with it.
 
         Args:
-            labels: (N, H, W) masks of the training tiles.
+            labels: N masks (H, W) of the training tiles.
             classes: How many there are.
         """
         negatives, positives = _pixels_of_classes(labels, classes)
@@ -263,7 +263,7 @@ class MulticlassSegmentation(SegmentationTask):
         return _MaskedCrossEntropy(self.class_weights, self.label_smoothing)
 
     @classmethod
-    def balanced(cls, labels: npt.NDArray[Any], classes: int) -> Tensor:
+    def balanced(cls, labels: Iterable[Any], classes: int) -> Tensor:
         """N / (C N_c) of the valid pixels; a class without a pixel counts as having one."""
         counts = np.maximum(_pixels_of_classes(labels, classes), 1)
         return torch.as_tensor(counts.sum() / (classes * counts), dtype=torch.float32)
@@ -301,8 +301,8 @@ def _pooled_interval(part: Tensor, whole: Tensor) -> list[float] | None:
     return list(ratio_interval(over, under)) if (under.sum(axis=1) > 0).sum() > 1 else None
 
 
-def _pixels_of_classes(masks: npt.NDArray[Any], classes: int) -> npt.NDArray[np.int64]:
-    """(classes,) valid pixels of masks (N, H, W), read tile by tile: they may lie on disk."""
+def _pixels_of_classes(masks: Iterable[Any], classes: int) -> npt.NDArray[np.int64]:
+    """(classes,) valid pixels of masks (H, W)."""
     counts = np.zeros(IGNORED + 1, dtype=np.int64)
     for mask in masks:
         counts += np.bincount(np.asarray(mask).reshape(-1), minlength=IGNORED + 1)

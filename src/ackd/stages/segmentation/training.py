@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ackd.config.schema.segmentation import SegmentConfig, SegmenterConfig
 from ackd.data.benchmark import TEST, TRAIN
 from ackd.data.tiles import TileSet, labelled_rows
 from ackd.data.tiles.tile_set import Side
-from ackd.errors import ConfigError
 from ackd.modules.execution import memory_format_of, prepare
 from ackd.modules.paired_datamodule import PairedDataModule
 from ackd.segmentation import SegmentationNetwork, build_network
+from ackd.stages.class_weights import weights_of_classes
 from ackd.stages.training import Training
 from ackd.tasks import SegmentationTask, segmentation_task_of
 
@@ -123,22 +124,14 @@ class SegmentTraining(Training):
         if not isinstance(options, SegmenterConfig):
             raise TypeError(f"the {self.name} does not learn from masks")
         kind = segmentation_task_of(classes)
-        given = options.class_weights
-        weights = None
-        if given == "balanced":
-            assert self.tiles.masks is not None
-            rows = self.data.rows(TRAIN)
-            masks = np.stack([np.asarray(self.tiles.masks[row]) for row in rows.tolist()])
-            weights = kind.balanced(masks, len(classes))
-        elif given != "none":
-            if len(given) != len(classes):
-                raise ConfigError(
-                    f"{self.name}.class_weights has {len(given)} values, but there are "
-                    f"{len(classes)} classes: {', '.join(classes)}. Give one per class, in this "
-                    f"order, or {self.name}.class_weights=balanced."
-                )
-            weights = torch.tensor(given, dtype=torch.float32)
+        weights = weights_of_classes(options.class_weights, kind, self._masks(), classes, self.name)
         return kind(classes, label_smoothing=options.label_smoothing, class_weights=weights)
+
+    def _masks(self) -> Iterator[NDArray[np.uint8]]:
+        """Those of the training part one after the other: together they may not fit into memory."""
+        assert self.tiles.masks is not None
+        for row in self.data.rows(TRAIN).tolist():
+            yield np.asarray(self.tiles.masks[row])
 
     def shape(self) -> dict[str, Any]:
         """What shapes any network that is trained on tiles, for its fingerprint."""
