@@ -57,8 +57,11 @@ def refused_config(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) 
         tree: What was validated.
     """
     program = program_for(tree.get("task"))
-    name, schema, found, others = _name_of(tree), option_paths(program.config), [], []
+    name, found, others, items = _name_of(tree), [], [], list(items)
     data = program.config.DATA
+    # Only an option that does not exist is held against all that do.
+    strange = any(_is_stranger(item) for item in items)
+    schema = option_paths(program.config) if strange else []
     for item in items:
         option = option_at(item, tree)
         if str(item["type"]).startswith("union_tag"):
@@ -67,12 +70,14 @@ def refused_config(items: Iterable[Mapping[str, Any]], tree: Mapping[str, Any]) 
         elif option == MOVED:
             moves = {MOVED: item["input"]}
             found += [moved(path) for path in paths(moves) if path.count(".") == 2]
-        elif SAME.get(item["type"], item["type"]) == "extra_forbidden" and option in schema:
+        elif _is_stranger(item) and option in schema:
             found.append(f"'{option}' is not an option of data={name}, only of another data set.")
         elif isinstance(own := item.get("ctx", {}).get("error"), ConfigError):
             found.append(str(own))  # of options that check themselves, in a whole sentence
         else:
             others.append(item)
+    if not strange:
+        return found + refused_values(others, tree)
     written = [path for path in paths(tree) if _is_open(path)]
     groups = Groups(program).names()
     return found + refused_values(others, tree, [*schema, *written], groups)
@@ -100,6 +105,11 @@ def refused_values(
         same = {**item, "type": SAME.get(item["type"], item["type"])}
         found.setdefault(option_at(same, tree), []).append(same)
     return [_refused(option, of_option, known, groups) for option, of_option in found.items()]
+
+
+def _is_stranger(item: Mapping[str, Any]) -> bool:
+    """Whether an option is one that the schema does not have, rather than a wrong value of one."""
+    return bool(SAME.get(item["type"], item["type"]) == "extra_forbidden")
 
 
 def option_at(item: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
