@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import ot
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 from torch import Tensor
@@ -31,6 +30,8 @@ def wasserstein2(x: Tensor | ArrayLike, y: Tensor | ArrayLike) -> float:
         ValueError: If x and y are not non-empty finite rows of one width.
         RuntimeError: If the solver does not come to an end.
     """
+    import ot  # late: it takes a second that only figures of the transport cost need wait for
+
     cost = _squared_distances(x, y)
     n, m = cost.shape
     value, log = ot.emd2(ot.unif(n), ot.unif(m), cost, MAX_ITERATIONS, log=True)

@@ -6,10 +6,9 @@ import copy
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import timm
 import torch
 from torch import Tensor, nn
@@ -24,12 +23,6 @@ __all__ = ["SmpNetwork"]
 
 log = logging.getLogger("ackd")
 
-ARCHITECTURES: Mapping[str, Any] = {
-    # DPT's decoder reads the class token of a vision transformer beside the features.
-    name: build
-    for name, build in smp.MODEL_ARCHITECTURES_MAPPING.items()
-    if name != "dpt"
-}
 DECODERS: Mapping[str, tuple[str, ...]] = {
     "unet": ("blocks.*",),
     "manet": ("blocks.*",),
@@ -242,20 +235,30 @@ def _share_out(
     return shares
 
 
+@cache
+def _library() -> Any:
+    """The library itself, late: it takes a second that only its own networks need wait for."""
+    import segmentation_models_pytorch
+
+    return segmentation_models_pytorch
+
+
 def _architecture(arch: str) -> Any:
+    # DPT's decoder reads the class token of a vision transformer beside the features.
+    known = {n: b for n, b in _library().MODEL_ARCHITECTURES_MAPPING.items() if n != "dpt"}
     name = arch.lower()
     if name == "dpt":
         raise ConfigError(
             "network.arch=dpt is not served: its decoder reads tokens of a vision transformer "
-            f"beside the features. Choose one of {', '.join(ARCHITECTURES)}."
+            f"beside the features. Choose one of {', '.join(known)}."
         )
-    if name not in ARCHITECTURES:
-        raise unknown("architecture", arch, ARCHITECTURES, "network.arch")
-    return ARCHITECTURES[name]
+    if name not in known:
+        raise unknown("architecture", arch, known, "network.arch")
+    return known[name]
 
 
 def _check_encoder(name: str) -> None:
-    own = smp.encoders.get_encoder_names()
+    own = _library().encoders.get_encoder_names()
     if name in own or (name.startswith(TIMM) and timm.is_model(name.removeprefix(TIMM))):
         return
     names = [TIMM + n for n in timm.list_models()] if name.startswith(TIMM) else own
@@ -286,7 +289,7 @@ def _require_imagenet(name: str) -> None:
     known = (
         timm.models.is_model_pretrained(name.removeprefix(TIMM))
         if name.startswith(TIMM)
-        else IMAGENET in smp.encoders.encoders[name]["pretrained_settings"]
+        else IMAGENET in _library().encoders.encoders[name]["pretrained_settings"]
     )
     if not known:
         raise ConfigError(
@@ -299,8 +302,9 @@ def _start_encoder(encoder: nn.Module, name: str, bands: int) -> None:
     """Copy the library's ImageNet weights into an encoder."""
     weights: Any = True if name.startswith(TIMM) else IMAGENET
     depth = len(encoder.out_channels) - 1  # type: ignore[arg-type]
+    get = _library().encoders.get_encoder
     try:
-        published = smp.encoders.get_encoder(name, in_channels=3, depth=depth, weights=weights)
+        published = get(name, in_channels=3, depth=depth, weights=weights)
     except Exception as error:
         # The libraries that load have many errors for one thing.
         raise weights_unreachable(f"the encoder {name}", error, INSTEAD) from error
