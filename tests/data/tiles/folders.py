@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from ackd.data.tiles import load_tiles
 from ackd.data.tiles.options import PairsOptions
+from ackd.errors import ConfigError, DataError
 
 SIDE = 16
 CRS = "EPSG:32631"
@@ -84,3 +87,17 @@ def asked(root: Path, **options: Any) -> PairsOptions:
         "test": 0.2,
     }
     return PairsOptions(**known | options)
+
+
+def with_pixels(root: Path, side: str, number: int, pixels: np.ndarray, **about: Any) -> None:
+    """Write the image of one sensor of a tile anew."""
+    write_tif(root / side / f"{NAMES[number]}_{side}.tif", pixels, number, **about)
+
+
+def refused(root: Path, *texts: str, **options: Any) -> str:
+    """Read what must be refused; the error says each of the texts."""
+    with pytest.raises((DataError, ConfigError)) as error:
+        load_tiles(asked(root, **options))
+    for text in texts:
+        assert text in str(error.value)
+    return str(error.value)
