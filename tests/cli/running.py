@@ -1,11 +1,19 @@
-"""Run the command line as a user does: another process, from a folder that is not the checkout."""
+"""Run the command line as a user does: another process, from a folder that is not the checkout.
+
+:func:`run` starts a Python of its own; :func:`forked` and :func:`train` fork one that has imported
+torch and Lightning already, which is what most of a short command's time would go to.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import ackd
@@ -18,6 +26,7 @@ TINY = (
     "teacher.max_epochs=1", "matcher.max_epochs=1", "student.max_epochs=1",
     "ska.patches=pooled",
 )  # fmt: skip
+TIMEOUT = 400  # seconds
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,43 @@ def run(*words: str, cwd: Path, **variables: str) -> Done:
     """Run Python with these words in ``cwd``."""
     done = subprocess.run(
         [sys.executable, *words], cwd=cwd, env=environment(cwd) | variables,
-        capture_output=True, text=True, timeout=400, check=False,
+        capture_output=True, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@cache
+def _fork_server() -> subprocess.Popen[str]:
+    """One for each process of the suite; it ends with its stdin."""
+    script = Path(__file__).with_name("fork_server.py")
+    return subprocess.Popen(
+        [sys.executable, script], env=environment(Path.home()), text=True, bufsize=1,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def forked(*words: str, cwd: Path, **variables: str) -> Done:
+    """Run Python with ``-m MODULE ...`` or ``-c PROGRAM ...`` in a fork of a warm one."""
+    server = _fork_server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        asked = {
+            "words": words, "cwd": str(cwd), "out": str(out), "err": str(err),
+            "environment": environment(cwd) | variables,
+        }  # fmt: skip
+        print(json.dumps(asked), file=server.stdin, flush=True)
+        if not select.select([server.stdout], [], [], TIMEOUT)[0]:
+            server.kill()
+            _fork_server.cache_clear()
+            raise TimeoutError(f"python {' '.join(words)} did not end")
+        return Done(int(server.stdout.readline()), out.read_text(), err.read_text())
+
+
 def train(*overrides: str, cwd: Path, **variables: str) -> Done:
-    """Run ``python -m ackd.train``."""
-    return run("-m", "ackd.train", *overrides, cwd=cwd, **variables)
+    """Run ``python -m ackd.train``, in a fork of a warm Python."""
+    return forked("-m", "ackd.train", *overrides, cwd=cwd, **variables)
 
 
 def run_folders(cwd: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ackd.demo.scenes import Accuracy, accuracy_of, ranking
-from tests.cli.running import TINY, run, run_folders
+from tests.cli.running import TINY, forked, run, run_folders
 
 
 def draws(seeds: int, images: int, spread: float, rng: np.random.Generator) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_students_are_ranked_only_where_intervals_are_apart() -> None:
 
 
 def test_a_wrong_number_of_seeds_is_refused(tmp_path: Path) -> None:
-    done = run("-m", "ackd.demo", "--seeds", "0", cwd=tmp_path)
+    done = forked("-m", "ackd.demo", "--seeds", "0", cwd=tmp_path)
     assert done.code == 2
     assert "--seeds 0: expected 1 or more" in done.last
 
@@ -80,7 +80,7 @@ def test_the_demo_prints_one_table_with_four_networks(tmp_path: Path) -> None:
 
 
 def test_the_demo_of_segmentation_takes_no_row(tmp_path: Path) -> None:
-    done = run("-m", "ackd.demo", "--task", "segmentation", "row=mid", cwd=tmp_path)
+    done = forked("-m", "ackd.demo", "--task", "segmentation", "row=mid", cwd=tmp_path)
     assert done.code == 1
     assert "takes no row=mid" in done.last
 

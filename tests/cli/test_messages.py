@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Done, run, train
+from tests.cli.running import Done, forked, train
 
 
 def assert_sentence(done: Done, *words: str) -> None:
@@ -75,11 +75,11 @@ def test_unforeseen_errors_keep_their_trace_and_end_in_a_sentence(tmp_path: Path
         "from ackd.config.messages.cli_errors import friendly_errors\n"
         "with friendly_errors([]):\n    {}['gone']\n"
     )
-    done = run("-c", program, cwd=tmp_path)
+    done = forked("-c", program, cwd=tmp_path)
     assert done.code == 1
     assert "Traceback" in done.err
     assert done.last.startswith("ackd: stopped by an error that it did not foresee, KeyError")
-    asked = run("-c", program, cwd=tmp_path, HYDRA_FULL_ERROR="1")
+    asked = forked("-c", program, cwd=tmp_path, HYDRA_FULL_ERROR="1")
     assert asked.code == 1
     assert asked.last == "KeyError: 'gone'"
 
@@ -95,7 +95,7 @@ def test_unforeseen_errors_keep_their_trace_and_end_in_a_sentence(tmp_path: Path
     ],
 )
 def test_the_demo_as_well(tmp_path: Path, argument: str, words: list[str]) -> None:
-    assert_sentence(run("-m", "ackd.demo", argument, cwd=tmp_path), *words)
+    assert_sentence(forked("-m", "ackd.demo", argument, cwd=tmp_path), *words)
     assert not list(tmp_path.iterdir())
 
 
@@ -119,7 +119,7 @@ def test_an_unforeseen_error_of_one_job_leaves_the_others_of_a_sweep_right(tmp_p
         "sys.argv = ['train', '-m', 'seed=0,1,2']\n"
         "ackd.train.cli()\n"
     )
-    done = run("-c", program, cwd=tmp_path)
+    done = forked("-c", program, cwd=tmp_path)
     assert done.code == 1
     assert [line for line in done.out.splitlines() if "RAN" in line] == ["RAN 1", "RAN 2"]
     assert "Traceback" in done.err

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +21,10 @@ from ackd.train import train
 from tests.stages import toy
 
 README = Path(__file__).parents[2] / "README.md"
-QUICK = ("data.classes=3", "data.ms_per_class=15", "data.rgb_per_class=20", "data.size=32")
+QUICK = (
+    "data.classes=3", "data.ms_per_class=15", "data.rgb_per_class=20", "data.size=32",
+    "data.ms_test_per_class=0", "data.rgb_test_per_class=0",
+)  # fmt: skip
 
 
 def snippet() -> str:
@@ -36,18 +43,34 @@ def use(code: str) -> tuple[str, torch.Tensor]:
     return shown.getvalue().strip(), logits
 
 
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """The result of a run whose images are normalised in some way, with its folder."""
+
+    @cache
+    def run(normalise: str) -> dict[str, Any]:
+        root = tmp_path_factory.mktemp(normalise)
+        words = ("method=baseline", "transport=off", "student.max_epochs=1", *QUICK)
+        result = train(toy.composed(root, *words, f"data.normalise={normalise}"), root / "run")
+        return {"student": root / "run" / "student.pt", "classes": result["data"]["classes"]}
+
+    return run
+
+
 @pytest.mark.parametrize("normalise", ["standard", "image_max"])
 def test_the_snippet_sees_an_image_as_the_run_did(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalise: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_of: Callable[[str], dict[str, Any]],
+    normalise: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("method=baseline", "transport=off", "student.max_epochs=1", *QUICK)
-    result = train(toy.composed(tmp_path, *words, f"data.normalise={normalise}"), tmp_path / "run")
-    (tmp_path / "run" / "student.pt").rename(tmp_path / "student.pt")
+    trained = run_of(normalise)
+    shutil.copy(trained["student"], "student.pt")
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("scene.jpg", quality=95)
     said, logits = use(snippet())
-    assert said in result["data"]["classes"]
+    assert said in trained["classes"]
     assert logits.shape == (1, 3)
 
     # The same image through the code that the student was trained with.
@@ -63,12 +86,10 @@ def test_the_snippet_sees_an_image_as_the_run_did(
 
 
 def test_the_snippet_takes_files_of_earlier_versions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_of: Callable[[str], dict[str, Any]]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("method=baseline", "transport=off", "student.max_epochs=1", *QUICK)
-    train(toy.composed(tmp_path, *words), tmp_path / "run")
-    saved = torch.load("run/student.pt", weights_only=True)
+    saved = torch.load(run_of("standard")["student"], weights_only=True)
     old = {"backbone", "bands", "classes", "size", "mean", "std", "state_dict"}
     torch.save({key: value for key, value in saved.items() if key in old}, "student.pt")
     Image.new("RGB", (64, 64), (10, 120, 30)).save("scene.jpg")

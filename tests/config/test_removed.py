@@ -9,7 +9,7 @@ import pytest
 from ackd.config.messages import removed
 from ackd.config.messages.removed import REMOVED, Removed, known_words
 from ackd.errors import ConfigError
-from tests.cli.running import run
+from tests.cli.running import forked
 from tests.config.composing import checked, value, write
 
 GONE = {
@@ -79,6 +79,6 @@ def test_removed_options_are_not_options() -> None:
 @pytest.mark.parametrize("module", ["ackd.train", "ackd.demo", "ackd.search"])
 def test_every_command_says_so(module: str, tmp_path: Path) -> None:
     words = ["execution.freed_memory=return", "seed=none", "search.space={loss.lambda1: [0, 1]}"]
-    done = run("-m", module, *words[: 3 if module == "ackd.search" else 2], cwd=tmp_path)
+    done = forked("-m", module, *words[: 3 if module == "ackd.search" else 2], cwd=tmp_path)
     assert "execution.freed_memory was removed and is ignored" in done.err
     assert "seed" in done.last

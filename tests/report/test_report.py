@@ -18,7 +18,7 @@ from ackd.report.model import Cell, Report, Row, Section, Table
 from ackd.report.page import WIDE, to_html
 from ackd.report.svg import draw
 from ackd.report.texts import table_csv, to_latex, to_markdown
-from tests.cli.running import run
+from tests.cli.running import forked
 from tests.report.folders import config, make_run, three_methods
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -75,7 +75,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     future = {"schema_version": 99, "student": {"metrics": {"kappa": 0.5}}, "seconds": None}
     make_run(root / "future", config(seed=10), result=future, about={"classes": ["x"]})
     make_run(root / "teacher", config(seed=11), result={"student": None})
-    done = run("-m", "ackd.report", str(root), "--out", str(root / "out"), cwd=root)
+    done = forked("-m", "ackd.report", str(root), "--out", str(root / "out"), cwd=root)
     assert done.code == 0, done.err
     return root / "out"
 
@@ -140,7 +140,7 @@ def test_a_second_report_of_the_same_runs_is_the_same(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
-    done = run("-m", "ackd.report", str(tmp_path), cwd=tmp_path)
+    done = forked("-m", "ackd.report", str(tmp_path), cwd=tmp_path)
     assert done.code == 1
     assert done.last.startswith("ackd: There are no runs under")
     assert list(tmp_path.iterdir()) == []
