@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 # One thread a process: the suite runs one process a core, and threads that wait for each other on
@@ -17,6 +19,14 @@ from ackd.data.datasets.class_map import load_class_map
 from tests.golden import Golden
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """List the plugins of installed packages once.
+
+    Every Trainer and every Fabric of Lightning asks for them, and reads a file per package.
+    """
+    importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,14 @@ def measured(name: str, path: Path, *more: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", command.BENCHMARKS)
+# They start Pythons of their own, each of which imports torch.
+SLOW = ("memory", "matching", "startup")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in command.BENCHMARKS],
+)
 def test_a_benchmark_runs_and_its_json_has_the_keys(name: str, tmp_path: Path) -> None:
     found = measured(name, tmp_path / "found.json")
     assert found["scale"] == "toy"

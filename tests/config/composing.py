@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,18 @@ def compose_config(
     *overrides: str, extra: Path | None = None, program: Program = TRAIN
 ) -> DictConfig:
     """Compose as the command line does; ``extra`` is searched like --config-dir."""
-    words = list(overrides)
-    if extra is not None:
-        words.append(f"hydra.searchpath=['{extra}']")
+    if extra is None:
+        return copy.deepcopy(_composed(overrides, program))
+    return _compose([*overrides, f"hydra.searchpath=['{extra}']"], program)
+
+
+@lru_cache(maxsize=100)
+def _composed(overrides: tuple[str, ...], program: Program) -> DictConfig:
+    """Of the files of ackd alone, which stay what they are."""
+    return _compose(list(overrides), program)
+
+
+def _compose(words: list[str], program: Program) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(program.config_dir), version_base="1.3"):
         return compose(program.primary, overrides=words)

@@ -111,6 +111,8 @@ def test_every_option_of_the_schema_answers_wrong_values(data: str) -> None:
     known = set(option_paths(SegmentConfig))
     tried = [option for option in options_in(tree) if option in known - {"task"}]
     assert len(tried) > 100
+    if data != "synthetic":  # all other options are the same for all data
+        tried = [option for option in tried if option.partition(".")[0] == "data"]
     for option in tried:
         refused = 0
         for value in WRONG:

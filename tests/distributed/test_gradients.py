@@ -118,7 +118,8 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[s
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(run_rank, args=(2, port, str(folder)), nprocs=2)
+    # Forked, since importing torch again takes longer than the gradients.
+    mp.start_processes(run_rank, (2, port, str(folder)), nprocs=2, start_method="fork")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -98,6 +98,7 @@ def test_absolute_paths_would_be_found() -> None:
     assert not ABSOLUTE.search("https://arxiv.org/abs/2511.08901 and src/data/x and 9/tmp/1")
 
 
+@pytest.mark.slow
 def test_it_runs_on_small_data(tmp_path: Path) -> None:
     done = execute(tmp_path, str(NOTEBOOK), "--out", "small.ipynb", ACKD_NOTEBOOK_DATA=SMALL)
     assert done.returncode == 0, done.stderr

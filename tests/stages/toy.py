@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from ackd.backbones import Backbone, Outputs
@@ -75,8 +77,18 @@ def benchmark(ms: int = 10, rgb: int = 15, seed: int = 0) -> Benchmark:
 
 def composed(folder: Path, *overrides: str) -> DictConfig:
     """The default configuration, made small; ``folder`` gets runs and artifacts."""
+    made = copy.deepcopy(_composed(overrides))
+    for place in ("outputs", "artifacts"):
+        if not any(word.startswith(f"{place}=") for word in overrides):
+            OmegaConf.update(made, place, f"{folder}/{place}")
+    return made
+
+
+@lru_cache(maxsize=100)
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
+    """Composing takes as long as a training here, and is asked for the same again and again."""
     small = [
-        f"outputs={folder}/outputs", f"artifacts={folder}/artifacts", "trainer.accelerator=cpu",
+        "trainer.accelerator=cpu",
         "teacher.max_epochs=2", "matcher.max_epochs=1", "student.max_epochs=5", "planner.heads=2",
         *(f"{stage}.batch_size=8" for stage in ("teacher", "matcher", "student")),
         "dynm.e0=0", "dynm.delta=2", "dynm.mu=0", "dynm.count=3", "dynm.reference_epochs=5",

@@ -28,6 +28,7 @@ def sweep(cwd: Path) -> tuple[Path, dict[str, dict[str, Any]]]:
     return found.parent, {entry["label"]: entry for entry in jobs}
 
 
+@pytest.mark.slow
 def test_a_failing_job_is_told_and_the_same_command_runs_only_that_one(tmp_path: Path) -> None:
     # 500 images do not fill a batch, which shows only once the images are there.
     words = (*POOL, *ALONE, "hydra.launcher.slots=2", "student.batch_size=8,500")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.programs import SEGMENT
 from ackd.config.schema.segmentation import SegmentConfig
@@ -46,8 +48,16 @@ def tiles(count: int = 30, seed: int = 0) -> TileSet:
 
 def composed(folder: Path, *overrides: str) -> DictConfig:
     """The default configuration, made small; ``folder`` gets runs and artifacts."""
+    made = copy.deepcopy(_composed(overrides))
+    for place in ("outputs", "artifacts"):
+        OmegaConf.update(made, place, f"{folder}/{place}")
+    return made
+
+
+@lru_cache(maxsize=100)
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
     small = [
-        f"outputs={folder}/outputs", f"artifacts={folder}/artifacts", "trainer.accelerator=cpu",
+        "trainer.accelerator=cpu",
         "network.width=4", "epochs.teacher=2", "epochs.reconstruction=2", "epochs.finetune=2",
         *(f"{stage}.batch_size=6" for stage in SegmentConfig.trained()),
         "+trainer.enable_progress_bar=false",
