@@ -25,17 +25,34 @@ from tests.stages import toy
 QUICK = ("transport=off", "student.max_epochs=1", "teacher.max_epochs=1")
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs that share a matcher, and a teacher that no run is left of."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folder of some runs, whose paths are in their files, and a copy of what was in it."""
+    root, kept = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("kept") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        _alone(patch)
+        for seed, run in enumerate(("one", "two", "gone")):
+            words = (*QUICK, f"teacher.seed={seed}", f"method={'kd' if seed == 2 else 'sembridge'}")
+            train(toy.composed(root, *words), root / "outputs" / run)
+    shutil.rmtree(root / "outputs" / "gone")
+    shutil.copytree(root, kept)
+    return root, kept
+
+
+def _alone(patch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_RANK", "ACKD_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    toy.small(monkeypatch)
-    for seed, run in enumerate(("one", "two", "gone")):
-        words = (*QUICK, f"teacher.seed={seed}", f"method={'kd' if seed == 2 else 'sembridge'}")
-        train(toy.composed(tmp_path, *words), tmp_path / "outputs" / run)
-    shutil.rmtree(tmp_path / "outputs" / "gone")
-    return tmp_path
+        patch.delenv(name, raising=False)
+    toy.small(patch)
+
+
+@pytest.fixture
+def root(trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs that share a matcher, and a teacher that no run is left of."""
+    _alone(monkeypatch)
+    folder, kept = trained
+    shutil.rmtree(folder)
+    shutil.copytree(kept, folder)
+    return folder
 
 
 def items(root: Path) -> list[Item]:

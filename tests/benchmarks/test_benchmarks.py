@@ -56,8 +56,8 @@ def measured(name: str, path: Path, *more: str) -> dict[str, Any]:
     return found
 
 
-# They start Pythons of their own, each of which imports torch.
-SLOW = ("memory", "matching", "startup")
+# They start Pythons of their own, each of which imports torch, or train for whole epochs.
+SLOW = ("memory", "matching", "startup", "epochs", "stages")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from omegaconf import OmegaConf
 
@@ -117,6 +118,7 @@ def test_the_second_run_says_what_it_reuses_and_what_it_was_forced_to_train(
     assert teachers[0]["metrics"] == teachers[1]["metrics"]
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_teacher_and_matcher_once_and_tells_of_the_job_that_failed(
     tmp_path: Path,
 ) -> None:

@@ -129,6 +129,7 @@ def test_relative_places_stay_where_they_were_meant(tmp_path: Path) -> None:
     assert cfg.data.root == "raw"
 
 
+@pytest.mark.slow
 def test_hydra_may_change_the_folder(tmp_path: Path) -> None:
     words = (*TINY, "method=kd", "matching=random", "dynm.enabled=false", "hydra.job.chdir=true")
     for seed in (0, 1):

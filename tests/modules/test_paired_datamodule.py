@@ -27,6 +27,7 @@ from ackd.stages.fitting import fit
 from ackd.tasks import SegmentationTask, segmentation_task_of
 from tests.modules.test_reconstruction import fit_on, same, trainer
 from tests.modules.toy_tiles import BANDS, CLASSES, buffers_and_parameters, network, tile_set
+from tests.slow import slow
 from tests.stages import toy
 
 FOUND = tile_set(count=40)
@@ -236,7 +237,7 @@ def run(
 
 
 @pytest.mark.parametrize("kind", ["supervised", "reconstruction"])
-@pytest.mark.parametrize("options", [(), ("teacher.ema.decay=0.8",)])
+@pytest.mark.parametrize("options", [slow(()), ("teacher.ema.decay=0.8",)])
 def test_a_crashed_training_goes_on_bit_for_bit(
     tmp_path: Path, kind: str, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

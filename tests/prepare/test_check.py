@@ -20,6 +20,7 @@ from tests.data.layouts import ms_pixels, write_jpg, write_tif
 from tests.data.patch_layouts import write_mat
 from tests.data.small_archives import write_archives
 from tests.prepare.running import Command, two_classes
+from tests.slow import slow
 from tests.stages import toy
 
 
@@ -350,7 +351,9 @@ def spoil_unstated(root: Path, pixels: NDArray[np.float32]) -> None:
     write_tif(root / "MS/bog/0.tif", pixels)
 
 
-@pytest.mark.parametrize("spoil", [spoil_nan, spoil_nodata, spoil_alpha, spoil_unstated])
+@pytest.mark.parametrize(
+    "spoil", [spoil_nan, slow(spoil_nodata), slow(spoil_alpha), slow(spoil_unstated)]
+)
 def test_the_printed_commands_train_on_images_with_invalid_pixels(
     tmp_path: Path, prepare: Command, monkeypatch: pytest.MonkeyPatch,
     spoil: Callable[[Path, NDArray[np.float32]], None],

@@ -26,6 +26,7 @@ from ackd.runs.checkpoints import (
 from ackd.runs.folder import RESULT
 from ackd.tracking.metrics_csv import read_rows
 from ackd.utils import io
+from tests.slow import slow
 from tests.stages import toy
 
 
@@ -99,8 +100,8 @@ def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     ("damaged", "goes_on_with"),
     [
         ((LAST,), PREVIOUS),
-        ((LAST, PREVIOUS), None),
-        ((PREVIOUS,), LAST),
+        slow((LAST, PREVIOUS), None),
+        slow((PREVIOUS,), LAST),
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_passed_over(
@@ -121,7 +122,7 @@ def test_a_damaged_checkpoint_is_named_and_passed_over(
     assert_same(folder, tmp_path / "outputs" / "whole")
 
 
-@pytest.mark.parametrize("lost", ["cut off", "gone"])
+@pytest.mark.parametrize("lost", ["cut off", slow("gone")])
 def test_a_damaged_best_epoch_is_made_again_or_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
@@ -205,8 +206,8 @@ def test_what_was_logged_after_zeros_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "file"),
     [
-        ("teacher", "weights.pt"), ("teacher", "metrics.json"), ("matcher", "weights.pt"),
-        ("store", "logits.npy"), ("store", "store.json"),
+        ("teacher", "weights.pt"), slow("teacher", "metrics.json"), slow("matcher", "weights.pt"),
+        ("store", "logits.npy"), slow("store", "store.json"),
     ],
 )  # fmt: skip
 def test_a_damaged_artifact_is_trained_again(

@@ -14,6 +14,7 @@ from ackd.config.schema.identity import identity
 from ackd.errors import ConfigError
 from ackd.modules.supervised import SupervisedModule
 from tests.runs.test_going_on import assert_same, killed
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import run
 
@@ -72,7 +73,7 @@ def test_teacher_and_matcher_stop_by_the_value_that_is_named(tmp_path: Path) -> 
     assert again["teacher"] == result["teacher"] | {"artifact": again["teacher"]["artifact"]}
 
 
-@pytest.mark.parametrize("epoch", [3, "result"])
+@pytest.mark.parametrize("epoch", [slow(3), "result"])
 def test_an_interrupted_run_stops_where_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int | str
 ) -> None:
@@ -90,7 +91,7 @@ def test_an_interrupted_run_stops_where_it_would_have(
     _same(ours, whole, "ckpt_path: auto")
 
 
-@pytest.mark.parametrize("patience", ["3", "null"])
+@pytest.mark.parametrize("patience", ["3", slow("null")])
 def test_more_patience_goes_on_like_a_run_that_never_stopped(tmp_path: Path, patience: str) -> None:
     longer = (*BASE, f"student.early_stopping.patience={patience}")
     run(tmp_path, "ours", *STOPS)

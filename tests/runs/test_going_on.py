@@ -14,6 +14,7 @@ import torch
 from ackd.errors import ConfigError
 from ackd.modules import DistillModule
 from ackd.runs.folder import RESULT, RunFolder
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import die_at, run, sigkill
 
@@ -55,7 +56,7 @@ def assert_same(ours: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["finished", "unfinished"])
-@pytest.mark.parametrize("options", [BASE, (*DYNM, "dynm.reference_epochs={}")])
+@pytest.mark.parametrize("options", [slow(BASE), (*DYNM, "dynm.reference_epochs={}")])
 def test_a_run_that_is_trained_longer_is_one_of_that_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, options: tuple[str, ...],
     said: list[logging.LogRecord],
@@ -125,7 +126,7 @@ def test_fewer_epochs_than_are_done_are_refused(tmp_path: Path) -> None:
 # -- what ckpt_path names ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("named", ["", "checkpoints", "checkpoints/last.ckpt"])
+@pytest.mark.parametrize("named", ["", slow("checkpoints"), "checkpoints/last.ckpt"])
 def test_a_run_is_named_by_its_folder_or_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ackd.modules import DistillModule, TeacherModule
 from ackd.runs.folder import RESULT
 from ackd.runs.interrupts import interruptible, left_to_lightning
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import run
 
@@ -102,7 +103,7 @@ def test_a_signal_between_stages_ends_the_run(
     assert "interrupted by SIGUSR1" in log
 
 
-@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize("resumed", [slow(False), True])
 def test_checkpoints_of_lightnings_requeue_are_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool
 ) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ackd.errors import AckdError, ConfigError
 from ackd.modules import DistillModule, MatcherModule, TeacherModule
 from ackd.runs.folder import RESULT
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import die_at, sigkill
 
@@ -52,7 +53,7 @@ def assert_same_run(ours: Path, whole: Path) -> None:
             assert (ours / name).read_text() == (whole / name).read_text()
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 3])
+@pytest.mark.parametrize("epoch", [slow(0), slow(1), 3])
 def test_a_killed_student_goes_on_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_killed_student_goes_on_bit_for_bit(
     assert ours["reused"] == ["teacher", "matcher", "store"]
 
 
+@pytest.mark.slow
 def test_workers_that_read_ahead_go_on_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +81,7 @@ def test_workers_that_read_ahead_go_on_bit_for_bit(
     assert_same_run(crashed, tmp_path / "outputs" / "whole")
 
 
-@pytest.mark.parametrize("module", [TeacherModule, MatcherModule])
+@pytest.mark.parametrize("module", [TeacherModule, slow(MatcherModule)])
 def test_a_stage_goes_on_from_its_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: type
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ackd.segmentation import SegmentationNetwork, build_network
+from tests.slow import slow
 
 OWN: dict[str, dict[str, Any]] = {
     "tiny": {"name": "tiny"},
@@ -37,6 +38,9 @@ SMP: dict[str, dict[str, Any]] = {
     )
 }
 EVERY = OWN | SMP
+LARGE = ("manet/mobilenet_v2", "unet/vgg11_bn")
+KEYS = [slow(key) if key in LARGE else key for key in EVERY]
+"""All of them, the large ones in the slow suite alone."""
 SIDES = {"pan/resnet18": 128}
 """Of images, where 64 is too small."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ackd.errors import ConfigError
 from ackd.segmentation import LayeredNetwork, SegmentationNetwork
-from tests.segmentation.catalogue import EVERY, SIDES, made
+from tests.segmentation.catalogue import KEYS, SIDES, made
 
 FEW = ("tiny", "unet_mobilenetv2", "pspnet", "pspnet/mobilenet_v2", "deeplabv3plus/resnet18")
 
@@ -139,7 +139,7 @@ def test_what_would_train_nothing_is_refused() -> None:
         made("tiny", bands=2).train_only(["mid"], frozen_norm="adopt")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", EVERY)
+@pytest.mark.parametrize("key", KEYS)
 def test_every_trained_parameter_gets_a_gradient(key: str) -> None:
     # Training on several devices waits for the gradients of all that are trained.
     network, side = made(key, bands=2), SIDES.get(key, 64)

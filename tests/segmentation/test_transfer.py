@@ -16,7 +16,8 @@ from ackd.errors import ConfigError
 from ackd.segmentation import SegmentationNetwork, build_network, load_weights, start_from
 from ackd.segmentation.transfer import adapt_bands
 from tests.conftest import SHARED
-from tests.segmentation.catalogue import EVERY, OWN, SIDES, made
+from tests.segmentation.catalogue import EVERY, LARGE, OWN, SIDES, made
+from tests.slow import slow
 
 SUMS = {"mean": 3.028463029121757, "cyclic": 4.419285734070794, "baseline": 5.892380978761057}
 
@@ -62,7 +63,8 @@ def test_the_first_convolution_of_the_reference() -> None:
 
 @pytest.mark.parametrize(
     ("key", "bands"),
-    [(key, (3, 4)) for key in EVERY] + [(key, bands) for key in OWN for bands in ((3, 3), (4, 2))],
+    [slow(key, (3, 4)) if key in LARGE else (key, (3, 4)) for key in EVERY]
+    + [(key, bands) for key in OWN for bands in ((3, 3), (4, 2))],
 )
 def test_everything_is_copied_and_grey_images_are_answered_alike(
     key: str, bands: tuple[int, int]

@@ -9,6 +9,7 @@ import torch
 
 from ackd.errors import ConfigError
 from ackd.runs.lengths import length_notes
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import run
 
@@ -28,10 +29,12 @@ def rates(folder: Path) -> list[float]:
     "schedule",
     [
         ("student.scheduler.name=warmup_cosine", "student.scheduler.warmup_epochs=1.5"),
-        (f"student.scheduler._target_={CLASSES}.ExponentialLR", "student.scheduler.gamma=0.5"),
+        slow((f"student.scheduler._target_={CLASSES}.ExponentialLR",
+              "student.scheduler.gamma=0.5")),
         (f"student.scheduler._target_={CLASSES}.ReduceLROnPlateau",
          "+student.scheduler.patience=0", "+student.scheduler.threshold=10"),
-        (f"student.scheduler._target_={CLASSES}.OneCycleLR", "+student.scheduler.max_lr=0.1"),
+        slow((f"student.scheduler._target_={CLASSES}.OneCycleLR",
+              "+student.scheduler.max_lr=0.1")),
     ],
 )  # fmt: skip
 def test_a_run_that_goes_on_has_the_same_rates_and_weights(

@@ -22,6 +22,7 @@ from ackd.stages.trial import try_run
 from tests.config.composing import options_of
 from tests.data.layouts import write_jpg, write_tif
 from tests.data.patch_layouts import numbered_pixels
+from tests.slow import slow
 from tests.stages import toy
 
 HERE = "tests.stages.test_trial"
@@ -93,7 +94,7 @@ class OwnLoss(nn.Module):
         )
 
 
-@pytest.mark.parametrize("stage", ["teacher", "matcher", "student"])
+@pytest.mark.parametrize("stage", [slow("teacher"), slow("matcher"), "student"])
 def test_an_image_too_small_for_the_network_is_told_with_sizes_that_fit(
     stage: str, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ackd.config.schema.identity import identity
 from ackd.modules import DistillModule
 from ackd.modules.teacher_outputs import LiveTeacher, StoredTeacher
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.toy import run
 
@@ -78,7 +79,7 @@ def test_the_average_of_every_step_is_validated_and_exported(
     assert float(row["val/oa"]) == pytest.approx(result["student"]["validation"]["oa"])
 
 
-@pytest.mark.parametrize("teacher", ["stored", "live"])
+@pytest.mark.parametrize("teacher", ["stored", slow("live")])
 def test_a_run_that_goes_on_has_the_same_average_and_no_teacher_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
 ) -> None:

@@ -18,6 +18,7 @@ from ackd.sweeps.run import run_jobs
 from ackd.sweeps.slots import Slots
 from ackd.sweeps.states import held
 from ackd.utils.io import read_json
+from tests.slow import slow
 from tests.sweeps.scripted import WELL, alive, jobs_of, places, wait_for
 
 CHILD = "child = subprocess.Popen(['sleep', '600']); (RUN / 'pid').write_text(str(child.pid))\n"
@@ -120,7 +121,7 @@ def test_ranks_that_a_dead_job_leaves_behind_are_ended(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+    ("ending", "code"), [(signal.SIGTERM, 143), slow(signal.SIGINT, 130), slow(signal.SIGKILL, -9)]
 )
 def test_no_job_outlives_the_sweep(tmp_path: Path, ending: signal.Signals, code: int) -> None:
     script = CHILD + "print('here', flush=True); time.sleep(600)"

@@ -26,6 +26,7 @@ from ackd.data.sources import ClassFolders
 from ackd.errors import ConfigError, DataError
 from tests.data.layouts import write_jpg
 from tests.data.small_archives import SIZE, asked, class_map, selected, write_archives
+from tests.slow import slow
 
 BANDS = ("B04", "B03", "B02", "B08")
 TINY = {"bands": BANDS, "size": SIZE}
@@ -117,7 +118,7 @@ def test_a_pack_replaced_under_a_run_is_not_mixed_with_the_old_one(tmp_path: Pat
         pickle.loads(content)
 
 
-@pytest.mark.parametrize(("context", "count"), [("fork", 2), ("spawn", 1)])
+@pytest.mark.parametrize(("context", "count"), [("fork", 2), slow("spawn", 1)])
 def test_workers_read_the_same_batches(
     archives: Path, tmp_path: Path, context: str, count: int
 ) -> None:

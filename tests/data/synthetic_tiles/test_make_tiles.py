@@ -24,7 +24,7 @@ PIXELS = ("optical", "sar", "valid", "masks")
 
 @pytest.fixture(scope="module")
 def tiles() -> TileSet:
-    return make_tiles(train=90, val=30, test=40, size=96)
+    return make_tiles(train=54, val=16, test=24, size=96)
 
 
 def pixels(tiles: TileSet, name: str) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_bytes_however_many_tiles_are_asked_for() -
 
 
 def test_a_split_by_place_finds_the_parts_again(tiles: TileSet) -> None:
-    made = split_tiles(tiles.ids, tiles.bounds, val=30, test=40)
+    made = split_tiles(tiles.ids, tiles.bounds, val=16, test=24)
     np.testing.assert_array_equal(made.split, tiles.split)
     assert made.seen == 0.0
 

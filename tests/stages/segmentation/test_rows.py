@@ -23,6 +23,7 @@ from ackd.stages.segmentation.reconstruction import ReconstructionStage
 from ackd.stages.segmentation.student import StudentStage
 from ackd.stages.segmentation.teacher import TeacherStage
 from ackd.stages.stage import Done, StageResult
+from tests.slow import slow
 from tests.stages import toy as scenes_toy
 from tests.stages.segmentation import toy
 
@@ -224,7 +225,9 @@ def test_few_labels_are_those_of_sar_alone(tmp_path: Path) -> None:
     assert len(least.labelled) == 8
 
 
-@pytest.mark.parametrize(("module", "row"), [(TeacherModule, "sar"), (ReconstructionModule, "int")])
+@pytest.mark.parametrize(
+    ("module", "row"), [slow(TeacherModule, "sar"), (ReconstructionModule, "int")]
+)
 def test_a_stage_that_crashed_goes_on_bit_for_bit(
     module: Any, row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
