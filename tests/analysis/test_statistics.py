@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -127,6 +128,48 @@ def test_the_interval_of_a_mean_of_scores() -> None:
     assert statistics.mean_interval(np.full(5, 0.25)) == (0.25, 0.25)
     with pytest.raises(ValueError, match="at least two images"):
         statistics.mean_interval(scores[:1])
+
+
+def pooled(seed: int, seeds: int = 2, n: int = 40) -> np.ndarray:
+    """Parts and wholes of images, (S, 2, N)."""
+    rng = np.random.default_rng(seed)
+    whole = rng.integers(5, 90, (seeds, n)).astype(float)
+    return np.stack([np.floor(whole * rng.uniform(0.3, 0.7, (seeds, n))), whole], axis=1)
+
+
+def test_a_pooled_gain_against_nothing_is_the_interval_of_the_share() -> None:
+    ours = pooled(1, seeds=1)
+    nothing = ours * np.array([0.0, 1.0])[None, :, None]
+    found = statistics.over_images_pooled(ours, nothing)
+    assert found.mean == pytest.approx(ours[0, 0].sum() / ours[0, 1].sum())
+    low, high = statistics.ratio_interval(ours[0, 0][:, None], ours[0, 1][:, None])
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(1e-4)
+
+
+def test_a_pooled_gain_is_tested_by_exchanging_images() -> None:
+    ours, theirs = pooled(1, n=8), pooled(2, n=8)
+    found = statistics.over_images_pooled(ours, theirs)
+    shares = [side[:, 0].sum(axis=1) / side[:, 1].sum(axis=1) for side in (ours, theirs)]
+    assert found.mean == pytest.approx((shares[0] - shares[1]).mean())
+    gains = []
+    for signs in itertools.product([False, True], repeat=8):
+        a, b = np.where(signs, theirs, ours).sum(axis=2), np.where(signs, ours, theirs).sum(axis=2)
+        gains.append((a[:, 0] / a[:, 1] - b[:, 0] / b[:, 1]).mean())
+    exact = np.mean(np.abs(gains) >= abs(found.mean) - 1e-12)
+    assert 0.05 < exact < 0.95
+    assert found.p == pytest.approx(exact, abs=0.02)
+    assert found == statistics.over_images_pooled(ours, theirs)
+
+
+def test_images_that_have_nothing_of_a_pooled_metric_are_no_images() -> None:
+    ours, theirs = pooled(1), pooled(2)
+    padded = [np.concatenate([side, np.zeros((2, 2, 5))], axis=2) for side in (ours, theirs)]
+    assert statistics.over_images_pooled(*padded) == statistics.over_images_pooled(ours, theirs)
+    same = statistics.over_images_pooled(ours, ours)
+    assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1)
+    with pytest.raises(ValueError, match="two images"):
+        statistics.over_images_pooled(ours[..., :1], theirs[..., :1])
 
 
 def test_differences_that_are_equal_up_to_rounding_do_not_vary() -> None:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from scipy import stats
 
 __all__ = [
-    "Interval", "Spread", "f1_interval", "holm", "mean_interval", "over_images", "over_seeds",
-    "ratio_interval", "spread", "wilson",
+    "Interval", "Spread", "f1_interval", "holm", "mean_interval", "over_images",
+    "over_images_pooled", "over_seeds", "ratio_interval", "spread", "wilson",
 ]  # fmt: skip
 
 RESAMPLES = 9999
@@ -81,6 +81,68 @@ def over_images(gains: npt.NDArray[np.float64], *, level: float = 0.95, seed: in
         vectorized=True, rng=np.random.default_rng(seed),
     )  # fmt: skip
     return Interval(mean, _finite(low), _finite(high), float(test.pvalue), len(gains))
+
+
+def over_images_pooled(
+    ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64], *, level: float = 0.95,
+    seed: int = 0,
+) -> Interval:  # fmt: skip
+    """The same for a share of all images together, such as the IoU of all their pixels.
+
+    The difference is that of sum(part) / sum(whole), as a mean over seeds. The bootstrap draws
+    whole images, for both sides and all seeds the same ones. The test exchanges what the two sides
+    said of an image, for all seeds together: without a difference it does not matter who said it.
+
+    Args:
+        ours: (S, 2, N) parts and wholes of N images, of S seeds.
+        theirs: Likewise.
+        level: Of the interval, 0 ... 1.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: There are fewer than two images that count.
+    """
+    there = (ours[:, 1] + theirs[:, 1]).sum(axis=0) > 0
+    sides = np.stack([ours, theirs])[..., there].astype(np.float64)  # (2, S, 2, N)
+    n = sides.shape[-1]
+    if n < 2:
+        raise ValueError(f"A paired test needs two images at least; there are {n}.")
+
+    def gain(sums: npt.NDArray[np.float64]) -> Any:
+        """From sums (..., 2, S, 2) to (...)."""
+        part, whole = sums[..., 0], sums[..., 1]
+        shares = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+        return (shares[..., 0, :] - shares[..., 1, :]).mean(axis=-1)
+
+    totals = sides.sum(axis=-1)
+    value = float(gain(totals))
+    by_image = np.moveaxis(sides, -1, 0)  # (N, 2, S, 2)
+    if _constant(gain(totals - by_image)):  # no image makes a difference
+        return Interval(value, value, value, 1.0 if value == 0 else None, n)
+
+    def of_images(rows: npt.NDArray[np.int64], axis: int = -1) -> Any:
+        """Of the images in ``rows`` (..., n), by how often each of them was drawn."""
+        del axis  # always the last
+        draws = rows.reshape(-1, rows.shape[-1])
+        places = draws + n * np.arange(len(draws))[:, None]
+        drawn = np.bincount(places.ravel(), minlength=n * len(draws)).reshape(len(draws), n)
+        sums = np.tensordot(drawn.astype(np.float64), by_image, axes=1)
+        return gain(sums).reshape(rows.shape[:-1])
+
+    boot = stats.bootstrap(
+        (np.arange(n),), of_images, confidence_level=level, n_resamples=RESAMPLES,
+        batch=BATCH, method="BCa", vectorized=True, rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    generator = np.random.default_rng(seed)
+    moved = by_image[:, ::-1] - by_image  # what an exchange changes
+    extreme = 0
+    for start in range(0, RESAMPLES, BATCH):
+        exchanged = generator.random((min(BATCH, RESAMPLES - start), n)) < 0.5
+        sums = totals + np.tensordot(exchanged.astype(np.float64), moved, axes=1)
+        extreme += int((np.abs(gain(sums)) >= abs(value) - 1e-12).sum())
+    low, high = boot.confidence_interval
+    p = (extreme + 1) / (RESAMPLES + 1)
+    return Interval(value, _finite(float(low)), _finite(float(high)), p, n)
 
 
 def mean_interval(
