@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ackd.sweeps.table import Line, best_line, print_table
+from ackd.tasks import SegmentationTask
 
 
 def line(root: Path, words: str, val: float | None, test: float, **changed: Any) -> Line:
@@ -82,3 +83,51 @@ def test_a_run_without_validation_is_not_ranked(tmp_path: Path, capsys: Any) -> 
 
 def test_values_that_look_like_markup_are_shown(tmp_path: Path, capsys: Any) -> None:
     assert "[B02,B04]" in shown([line(tmp_path, "data.bands=[B02,B04]", 0.5, 0.5)], capsys)
+
+
+def test_a_narrow_table_shows_what_the_task_names_and_the_trivial_answer(
+    tmp_path: Path, capsys: Any
+) -> None:
+    task = SegmentationTask.description()
+    values = {metric.name: 0.1 * (n + 1) for n, metric in enumerate(task.metrics)}
+    lines = []
+    for seed in (0, 1):
+        side = {
+            "task": task.to_json(), "validation": values, "best_epoch": 0,
+            "metrics": values | {"iou": 0.6 + seed / 10},
+            "interval": {key: [0.4, 0.8] for key in task.brief},
+        }  # fmt: skip
+        words = f"network=pspnet row=mid_fin_a labels.fraction=0.1 seed={seed}"
+        lines.append(line(tmp_path, words, 0.5, 0.5, student=side, task="segmentation"))
+    text = shown(lines, capsys)
+    jobs = text[: text.index("Mean ± sample standard deviation over seeds")]
+    flat = " ".join(jobs.replace("│", " ").replace("┃", " ").split())
+    assert flat.count("validation") == 1
+    for gone in ("prevalence", "share of the class", "mean IoU of a tile"):
+        assert gone not in flat
+    assert "60.0 [40.0, 80.0]" in row(jobs, "pspnet", "mid_fin_a", "0"), "on one line"
+    assert "IoU of the class everywhere: 60.0 %" in flat
+    # Results of an earlier version, which did not say what is to be shown, are shown alike.
+    for each in lines:
+        del each.result["student"]["task"]["brief"]
+    assert shown(lines, capsys) == text
+
+
+def test_a_teacher_is_not_the_best_of_students(tmp_path: Path, capsys: Any) -> None:
+    side = {"metrics": {"oa": 0.9}, "validation": {"oa": 0.9}, "best_epoch": 0}
+    lines = [
+        line(tmp_path, "row=optical", 0.9, 0.9, student=None, teacher=side),
+        line(tmp_path, "row=sar", 0.3, 0.3),
+        line(tmp_path, "row=int", 0.5, 0.2),
+    ]
+    assert best_line(lines) is lines[2]
+    assert "Best by validation: row=int" in shown(lines, capsys)
+    assert best_line(lines[:1]) is lines[0]
+    seeds = [
+        line(tmp_path, f"row={row} seed={seed}", val, val, **changed)
+        for seed in (0, 1)
+        for row, val, changed in (
+            ("sar", 0.3, {}), ("optical", 0.9, {"student": None, "teacher": side}),
+        )
+    ]  # fmt: skip
+    assert "mean over seeds: row=sar\n" in shown(seeds, capsys)

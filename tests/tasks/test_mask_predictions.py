@@ -17,6 +17,7 @@ from ackd.report.predictions import paired_gains, read_predictions
 from ackd.tasks import Answers, MulticlassSegmentation, SegmentationTask, segmentation_task_of
 from ackd.tasks.mask_files import class_colors
 from ackd.tasks.tile_pictures import choose_tiles
+from ackd.tasks.tile_sheets import COLUMNS, TILE, cut_sheet, draw_sheet
 from tests.metrics.test_pixels import tiles
 from tests.tasks.masks import CLASSES, THREE, random_answers
 
@@ -130,6 +131,32 @@ def test_a_picture_shows_sensors_truth_and_errors(classes: tuple[str, ...]) -> N
     assert (other.image != picture.image).any()
     (alone,) = task.pictures(answers, None)
     assert alone.image.shape[1] < width
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "columns"), [(64, 64, 4), (300, 200, 2), (20, 50, 4), (201, 199, 2)]
+)
+@pytest.mark.parametrize("classes", [2, 40])
+def test_a_sheet_comes_apart_as_it_was_put_together(
+    height: int, width: int, columns: int, classes: int
+) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [
+        (title, rng.integers(0, 255, (3, height, width, 3), dtype=np.uint8))
+        for title in COLUMNS[-columns:]
+    ]
+    legend = [(f"class {n}", (n, n, n)) for n in range(classes)]
+    sheet = draw_sheet(drawn, ["one", "two", "three"], legend)
+    found = cut_sheet(sheet, height, width, 3)
+    assert list(found) == [title for title, _ in drawn]
+    for title, images in drawn[-2:]:
+        larger = found[title].shape[2], found[title].shape[1]
+        assert max(larger) == TILE
+        for tile, cut in zip(images, found[title], strict=True):
+            expected = Image.fromarray(tile).resize(larger, Image.Resampling.NEAREST)
+            np.testing.assert_array_equal(cut, np.asarray(expected))
+    with pytest.raises(ValueError, match="no sheet of 3 tiles"):
+        cut_sheet(sheet[:, 1:], height, width, 3)
 
 
 def test_the_tiles_of_a_picture_are_chosen_by_truth() -> None:

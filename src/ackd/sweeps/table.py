@@ -104,7 +104,8 @@ def print_table(lines: Sequence[Line], title: str, console: Console | None = Non
     best = None if seeds else best_line(lines)
     out.print(_jobs(lines, title, best))
     if seeds and any(len(group) > 1 for group in groups):
-        winner = max(groups, key=_mean_rank) if len(groups) > 1 else None
+        chosen = [group for group in groups if _comparable(lines, group)]
+        winner = max(chosen, key=_mean_rank) if len(groups) > 1 else None
         out.print(_means(groups, winner))
         if winner is not None and _mean_rank(winner) > float("-inf"):
             out.print(f"Best by validation, mean over seeds: {_say(winner[0].conditions())}")
@@ -120,9 +121,19 @@ def print_table(lines: Sequence[Line], title: str, console: Console | None = Non
 
 
 def best_line(lines: Sequence[Line]) -> Line | None:
-    """The job with the best validation score; None where no job has one."""
-    scored = [line for line in lines if line.score is not None]
+    """The job with the best validation score; None where no job has one.
+
+    A teacher is not held against students: it may see what they do not.
+    """
+    scored = [line for line in _comparable(lines) if line.score is not None]
     return max(scored, key=lambda line: line.rank) if scored else None
+
+
+def _comparable(lines: Sequence[Line], some: Sequence[Line] | None = None) -> list[Line]:
+    """Those of some jobs that have a student, where any job has one; otherwise all of them."""
+    students = any(line.result.get("student") for line in lines)
+    found = lines if some is None else some
+    return [line for line in found if line.result.get("student") or not students]
 
 
 def _jobs(lines: Sequence[Line], title: str, best: Line | None) -> Table:
@@ -148,9 +159,23 @@ def _jobs(lines: Sequence[Line], title: str, best: Line | None) -> Table:
         if failed:
             cells.append(escape(line.error or ""))
         table.add_row(*cells, style="bold green" if line is best else None)
+    captions = []
     if any(part == "metrics" for part, _ in shown):
-        table.caption = "in brackets: 95 % interval over test images"
+        captions.append("in brackets: 95 % interval over test images")
+    captions += _trivial(lines)
+    table.caption = "; ".join(captions) or None
     return table
+
+
+def _trivial(lines: Sequence[Line]) -> Iterator[str]:
+    """What a network reaches on the test images that has learned nothing, as far as is known."""
+    for name in dict.fromkeys(line.task.trivial for line in lines if line.result):
+        of_task = [line for line in lines if line.result and line.task.trivial == name]
+        values = [v for line in of_task if name and (v := line.number("metrics", name)) is not None]
+        if name and values:
+            metric = of_task[0].task[name]
+            ends = dict.fromkeys(metric.bare(end) for end in (min(values), max(values)))
+            yield f"{metric.title}: {' to '.join(ends)}{metric.unit}"
 
 
 def _value(line: Line, part: str, metric: MetricDescription) -> str:
@@ -206,7 +231,10 @@ def _mean_rank(group: Sequence[Line]) -> float:
 def _shown(lines: Sequence[Line]) -> list[tuple[str, MetricDescription]]:
     """Columns of numbers that any job has."""
     tasks = [line.task for line in lines if line.result] or [task_of_result(None)]
-    wanted = [(part, metric) for metric in tasks[0].joined(tasks[1:]).metrics for part in TITLES]
+    task = tasks[0].joined(tasks[1:])
+    wanted = [(part, metric) for metric in task.metrics for part in TITLES]
+    if task.brief:
+        wanted = [("validation", task.selection), *(("metrics", each) for each in task.in_brief)]
     return [
         (part, metric) for part, metric in wanted
         if any(line.number(part, metric.name) is not None for line in lines)

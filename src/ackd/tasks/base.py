@@ -122,6 +122,9 @@ class Task(ABC):
         selected_by: The metric that chooses the epoch, on validation images.
         image_metric: The metric that is the mean of a score of each test image; None without one.
         class_metrics: Metrics of each class, with a table each.
+        brief: Names of the metrics that a narrow table shows, such as that of a sweep; all of them
+            where there are none.
+        trivial: The metric that says what a network reaches that has learned nothing.
         sigmoid: Whether classes are judged each by itself; otherwise they exclude each other.
         smooths_labels: Whether label smoothing is defined for these labels.
     """
@@ -132,6 +135,8 @@ class Task(ABC):
     selected_by: ClassVar[str]
     image_metric: ClassVar[str | None] = None
     class_metrics: ClassVar[tuple[ClassMetric, ...]] = ()
+    brief: ClassVar[tuple[str, ...]] = ()
+    trivial: ClassVar[str | None] = None
     sigmoid: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
 
@@ -171,8 +176,9 @@ class Task(ABC):
             for each in (cls.metrics, cls.class_metrics)
         )
         return TaskDescription(
-            cls.name, cls.title, metrics, cls.selected_by, cls.image_metric, class_metrics
-        )
+            cls.name, cls.title, metrics, cls.selected_by, cls.image_metric, class_metrics,
+            cls.brief, cls.trivial,
+        )  # fmt: skip
 
     @property
     def monitor(self) -> str:

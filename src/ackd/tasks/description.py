@@ -23,6 +23,9 @@ class MetricDescription:
         head: In the heads of tables, e.g. ``"F1"``; the title where it is empty.
         percent: Whether it is a share of one that is shown in percent.
         higher_is_better: Whether more of it is better.
+        pooled: Where it is a share of all test images together, the columns of ``predictions.csv``
+            that it is made of: the sum of the first one over the sum of all of them, e.g.
+            ``("tp", "fp", "fn")``.
     """
 
     name: str
@@ -30,9 +33,11 @@ class MetricDescription:
     head: str = ""
     percent: bool = True
     higher_is_better: bool = True
+    pooled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "head", self.head or self.title)
+        object.__setattr__(self, "pooled", tuple(self.pooled))
 
     @classmethod
     def of(cls, metric: MetricDescription) -> MetricDescription:
@@ -89,6 +94,9 @@ class TaskDescription:
         image_metric: The metric that is the mean of a score of each test image, if there is one;
             ``predictions.csv`` has these scores, see :meth:`ackd.tasks.Task.write_predictions`.
         class_metrics: Metrics of each class.
+        brief: Names of the metrics that a narrow table shows; all of them where there are none.
+        trivial: The metric that says what a network reaches that has learned nothing, e.g. by
+            saying one class everywhere; it depends on the labels alone.
     """
 
     name: str
@@ -97,14 +105,16 @@ class TaskDescription:
     selected_by: str
     image_metric: str | None = None
     class_metrics: tuple[MetricDescription, ...] = ()
+    brief: tuple[str, ...] = ()
+    trivial: str | None = None
     _by_name: Mapping[str, MetricDescription] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {metric.name: metric for metric in self.metrics})
         if len(self._by_name) != len(self.metrics):
             raise ValueError(f"The task {self.name} has two metrics of the same name.")
-        for role in ("selected_by", "image_metric"):
-            chosen = getattr(self, role)
+        roles = [(role, getattr(self, role)) for role in ("selected_by", "image_metric", "trivial")]
+        for role, chosen in (*roles, *(("brief", name) for name in self.brief)):
             if chosen is not None and chosen not in self._by_name:
                 raise ValueError(
                     f"{role} of the task {self.name} is '{chosen}'; its metrics are "
@@ -121,8 +131,13 @@ class TaskDescription:
         return self[self.selected_by]
 
     @property
+    def in_brief(self) -> tuple[MetricDescription, ...]:
+        """What a narrow table shows."""
+        return tuple(self[name] for name in self.brief) or self.metrics
+
+    @property
     def compared(self) -> MetricDescription:
-        """What two networks are compared by: image by image where the task allows it."""
+        """What has a score of each image, to compare networks by; else what chooses the epoch."""
         return self[self.image_metric or self.selected_by]
 
     @property
@@ -176,6 +191,8 @@ class TaskDescription:
             "selected_by": self.selected_by,
             "image_metric": self.image_metric,
             "class_metrics": [asdict(metric) for metric in self.class_metrics],
+            "brief": list(self.brief),
+            "trivial": self.trivial,
         }
 
     @classmethod
@@ -192,7 +209,8 @@ class TaskDescription:
             )
             return cls(
                 str(content["name"]), str(content["title"]), metrics, content["selected_by"],
-                content.get("image_metric"), class_metrics,
+                content.get("image_metric"), class_metrics, tuple(content.get("brief", ())),
+                content.get("trivial"),
             )  # fmt: skip
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"is not the description of a task: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -45,7 +46,7 @@ def task_of_result(side: Mapping[str, Any] | None) -> TaskDescription:
     known = side.get("task")
     if isinstance(known, Mapping):
         try:
-            return TaskDescription.from_json(known)
+            return _as_of_today(TaskDescription.from_json(known), known)
         except ValueError:
             pass  # damaged or of a later version: readers show what they can
     scene, several = SceneClassification.description(), MultiLabelClassification.description()
@@ -57,3 +58,17 @@ def task_of_result(side: Mapping[str, Any] | None) -> TaskDescription:
         return any(part.get(task.selected_by) is not None for part in parts)
 
     return several if measured(several) and not measured(scene) else scene
+
+
+def _as_of_today(found: TaskDescription, content: Mapping[str, Any]) -> TaskDescription:
+    """Fill in what an earlier version of a task of ackd's own did not say of it."""
+    for task in (SegmentationTask, MulticlassSegmentation):
+        own = task.description()
+        known = {metric.name for metric in found.metrics}
+        if own.name == found.name and "brief" not in content and {*own.brief} <= known:
+            pooled = {metric.name: metric.pooled for metric in own.metrics}
+            return replace(
+                found, brief=own.brief, trivial=own.trivial if own.trivial in known else None,
+                metrics=tuple(replace(m, pooled=pooled.get(m.name, ())) for m in found.metrics),
+            )  # fmt: skip
+    return found

@@ -108,10 +108,12 @@ class SegmentationTask(Task):
     name = "segmentation"
     title = "segmentation"
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("iou", "IoU", build=_pixels("iou")),
+        Metric("iou", "IoU", pooled=("tp", "fp", "fn"), build=_pixels("iou")),
         Metric("iou_tile_mean", "mean IoU of a tile", "Tile IoU", build=_pixels("iou_tile_mean")),
-        Metric("precision", "precision", "Precision", build=_pixels("precision")),
-        Metric("recall", "recall", "Recall", build=_pixels("recall")),
+        Metric(
+            "precision", "precision", "Precision", pooled=("tp", "fp"), build=_pixels("precision")
+        ),
+        Metric("recall", "recall", "Recall", pooled=("tp", "fn"), build=_pixels("recall")),
         Metric("prevalence", "share of the class", "Prevalence", build=_pixels("prevalence")),
         Metric(
             "all_positive_iou", "IoU of the class everywhere", "All-positive IoU",
@@ -120,6 +122,8 @@ class SegmentationTask(Task):
     )  # fmt: skip
     selected_by = "iou"
     image_metric: ClassVar[str | None] = "iou_tile_mean"
+    brief = ("iou", "precision", "recall")
+    trivial: ClassVar[str | None] = "all_positive_iou"
     smooths_labels = True
 
     def __init__(
@@ -242,6 +246,7 @@ class MulticlassSegmentation(SegmentationTask):
         Metric("recall", "mean recall", "Recall", build=_pixels("recall")),
     )
     image_metric = None
+    trivial = None
     class_metrics = tuple(
         ClassMetric(name, title, measure=measure)
         for name, title, measure in (

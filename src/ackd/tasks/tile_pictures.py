@@ -1,32 +1,24 @@
-"""Tiles as a picture: what both sensors see, what is true, and what a network says.
-
-Drawn with Pillow alone, since training needs no matplotlib.
-"""
+"""Tiles as a picture: what both sensors see, what is true, and what a network says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from ackd.data.tiles import IGNORED, TileSet
 from ackd.tasks.base import Answers, Picture
 from ackd.tasks.mask_files import GREY, class_colors
+from ackd.tasks.tile_sheets import draw_sheet
 
-__all__ = ["choose_tiles", "draw_tiles", "visible"]
+__all__ = [
+    "FALSE_NEGATIVE", "FALSE_POSITIVE", "SHOWN", "choose_by_shares", "choose_tiles", "draw_tiles",
+    "visible",
+]  # fmt: skip
 
-TILE: Final = 200  # pixels a side of a tile in the picture
-GAP: Final = 8
-HEAD: Final = 30
-FOOT: Final = 34
-CAPTION: Final = 22  # below each row
-INK: Final = (34, 34, 34)
-PAPER: Final = (255, 255, 255)
+SHOWN: Final = 5  # tiles at most
 
 # Of Okabe and Ito's palette: errors are told apart with every kind of color vision.
 FALSE_POSITIVE: Final = (213, 94, 0)
@@ -38,7 +30,7 @@ RED_GREEN_BLUE: Final = (("R", "G", "B"), ("B04", "B03", "B02"), ("red", "green"
 Pixels = NDArray[np.uint8]
 
 
-def draw_tiles(answers: Answers, classes: Sequence[str], data: Any, count: int = 5) -> Picture:
+def draw_tiles(answers: Answers, classes: Sequence[str], data: Any, count: int = SHOWN) -> Picture:
     """Draw some test tiles, one row each: SAR, optical, truth, prediction.
 
     Where one class stands against everything else, its false positives and false negatives have
@@ -78,7 +70,7 @@ def draw_tiles(answers: Answers, classes: Sequence[str], data: Any, count: int =
         legend += [("false positive", FALSE_POSITIVE), ("false negative", FALSE_NEGATIVE)]
     columns += [("Truth", truth), ("Prediction", prediction)]
     lines = [f"{name}: {text}" for name, text in zip(names, captions, strict=True)]
-    sheet = _sheet(columns, lines, [*legend, ("not counted", GREY)])
+    sheet = draw_sheet(columns, lines, [*legend, ("not counted", GREY)])
     titles = ", ".join(title for title, _ in columns)
     return Picture("test/tiles", sheet, f"{len(chosen)} test tiles; columns: {titles}")
 
@@ -95,11 +87,23 @@ def choose_tiles(truth: Pixels, classes: int, count: int) -> NDArray[np.int64]:
         Ascending positions: from the tiles that are at least half valid, or from all where there
         are not enough, evenly spread over how much of them the classes behind the first cover.
     """
-    valid = truth != IGNORED
-    share_valid = valid.reshape(len(truth), -1).mean(axis=1)
+    valid = (truth != IGNORED).reshape(len(truth), -1).mean(axis=1)
     there = ((truth > 0) & (truth < classes)).reshape(len(truth), -1).mean(axis=1)
-    whole = np.flatnonzero(share_valid >= 0.5)
-    pool = whole if len(whole) >= count else np.arange(len(truth))
+    return choose_by_shares(valid, there, count)
+
+
+def choose_by_shares(
+    valid: NDArray[np.float64], there: NDArray[np.float64], count: int
+) -> NDArray[np.int64]:
+    """The same from what is known of each tile.
+
+    Args:
+        valid: (N,) how much of each tile is valid, 0 to 1.
+        there: (N,) how much of it the classes behind the first cover, 0 to 1.
+        count: At most so many.
+    """
+    whole = np.flatnonzero(valid >= 0.5)
+    pool = whole if len(whole) >= count else np.arange(len(valid))
     showing = pool[there[pool] > 0]
     pool = showing if len(showing) >= count else pool
     order = pool[np.argsort(there[pool], kind="stable")]
@@ -149,86 +153,3 @@ def _caption(said: Pixels, true: Pixels, classes: int) -> str:
         return f"{100 * right.mean():.0f} % of the pixels right" if len(right) else "no valid pixel"
     both, either = (((said == 1) & (true == 1) & valid).sum(), ((said == 1) | (true == 1)) & valid)
     return f"IoU {100 * both / either.sum():.1f} %" if either.any() else "nothing there"
-
-
-@dataclass(frozen=True)
-class _Text:
-    """Writes on a picture."""
-
-    draw: ImageDraw.ImageDraw
-
-    def __call__(self, place: tuple[float, float], text: str, size: int, anchor: str) -> None:
-        self.draw.text(place, text, fill=INK, font=_font(size), anchor=anchor)
-
-    def width(self, text: str, size: int) -> float:
-        return self.draw.textlength(text, font=_font(size))
-
-    def fit(self, text: str, size: int, width: float) -> str:
-        """Shorten a text in its middle."""
-        if self.width(text, size) <= width:
-            return text
-        for kept in range(len(text) - 1, 1, -1):
-            shorter = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
-            if self.width(shorter, size) <= width:
-                return shorter
-        return text[:1]
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _sheet(
-    columns: Sequence[tuple[str, Pixels]], captions: Sequence[str],
-    legend: Sequence[tuple[str, tuple[int, ...]]],
-) -> Pixels:  # fmt: skip
-    """Lay columns of (title, (N, H, W, 3)) out in rows with a caption each."""
-    count, height, width, _ = columns[0][1].shape
-    scale = TILE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    step_x, step_y = size[0] + GAP, size[1] + CAPTION
-    across = GAP + len(columns) * step_x
-    lines = _legend_lines(legend, across)
-    down = HEAD + count * step_y + FOOT * len(lines)
-    paper = Image.new("RGB", (across, down), PAPER)
-    text = _Text(ImageDraw.Draw(paper))
-    for column, (title, tiles) in enumerate(columns):
-        left = GAP + column * step_x
-        text((left + size[0] / 2, HEAD / 2), text.fit(title, 15, size[0]), 15, "mm")
-        mask = column >= len(columns) - 2
-        for row, tile in enumerate(tiles):
-            how = Image.Resampling.NEAREST if mask or scale > 1 else Image.Resampling.BOX
-            paper.paste(Image.fromarray(tile).resize(size, how), (left, HEAD + row * step_y))
-    for row, caption in enumerate(captions):
-        place = (GAP, HEAD + row * step_y + size[1] + 5)
-        text(place, text.fit(caption, 13, across - 2 * GAP), 13, "lt")
-    for number, line in enumerate(lines):
-        _draw_legend(text, line, HEAD + count * step_y + (number + 0.5) * FOOT)
-    return np.asarray(paper)
-
-
-def _legend_lines(
-    legend: Sequence[tuple[str, tuple[int, ...]]], width: int
-) -> list[list[tuple[str, tuple[int, ...]]]]:
-    """Entries of the legend, as many in a line as fit."""
-    text = _Text(ImageDraw.Draw(Image.new("RGB", (1, 1))))
-    lines: list[list[tuple[str, tuple[int, ...]]]] = [[]]
-    used = float(GAP)
-    for name, color in legend:
-        needed = 16 + 6 + text.width(name, 13) + 18
-        if lines[-1] and used + needed > width:
-            lines.append([])
-            used = float(GAP)
-        lines[-1].append((name, color))
-        used += needed
-    return lines
-
-
-def _draw_legend(text: _Text, line: Sequence[tuple[str, tuple[int, ...]]], middle: float) -> None:
-    left = float(GAP)
-    for name, color in line:
-        box = (left, middle - 8, left + 16, middle + 8)
-        text.draw.rectangle(box, fill=tuple(int(level) for level in color), outline=INK)
-        text((left + 22, middle), name, 13, "lm")
-        left += 16 + 6 + text.width(name, 13) + 18
