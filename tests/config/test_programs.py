@@ -56,6 +56,7 @@ def test_what_the_table_names_is_there(program: Program) -> None:
     assert program.task == config.TASK
     assert Groups(program).primary.is_file()
     assert {"cli", "main"} <= set(vars(import_module(program.module)))
+    assert callable(import_module(program.report).section)
     for check in ("check_options", "look", "check_buildable"):
         assert callable(getattr(import_module(program.checks), check))
     assert program.scores.monitor.startswith("val/")

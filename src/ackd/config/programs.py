@@ -38,6 +38,7 @@ class Program:
             ``look(config)`` and ``check_buildable(config)``.
         labels: The usual task of its students, as ``"module:Class"``: a search that names no metric
             takes the one that chooses the epoch.
+        report: The module that has ``section(data, place)``: what a report shows of its runs.
     """
 
     module: str
@@ -47,6 +48,7 @@ class Program:
     schema: str
     checks: str
     labels: str
+    report: str = "ackd.report.scenes"
 
     @property
     def config_dir(self) -> Path:
@@ -81,6 +83,7 @@ SEGMENT = Program(
     module="ackd.segment", task="segmentation", primary="segment", folder="segment",
     schema="ackd.config.schema.segmentation:SegmentConfig",
     checks="ackd.config.check.segmentation", labels="ackd.tasks:SegmentationTask",
+    report="ackd.report.segmentation",
 )  # fmt: skip
 
 #: Every program; the first one is that of configurations without a task.

@@ -14,16 +14,19 @@ from typing import Any
 
 import yaml
 
+from ackd.config.programs import TRAIN, Program, program_for
+from ackd.errors import ConfigError
 from ackd.report.predictions import Predictions, read_predictions
 from ackd.runs.result import with_validation
 from ackd.tasks import TaskDescription, task_of_result
 from ackd.utils.values import dig
 
-__all__ = ["FINISHED", "Problem", "Run", "collect"]
+__all__ = ["FINISHED", "OPTICAL", "Problem", "Run", "collect", "read_metrics"]
 
 FINISHED, UNFINISHED, BROKEN = "finished", "unfinished", "cannot be read"
 KNOWN_SCHEMA = 1
 MARKS = ("result.json", "run.json")
+OPTICAL = "optical"  # the method of a run that ends with its teacher, which is what it is about
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,23 @@ class Run:
         return value if isinstance(value, int) else -1
 
     @cached_property
+    def program(self) -> Program:
+        """What trained it; the first one for a program that is not known here."""
+        try:
+            return program_for(self.result.get("task", self.config.get("task")))
+        except ConfigError:
+            return TRAIN
+
+    @property
+    def side(self) -> str:
+        """Whose numbers it is about: the student's, or the teacher's where it is a row alone."""
+        alone = self.program is not TRAIN and self.result.get("method") == OPTICAL
+        return "teacher" if alone else "student"
+
+    @cached_property
     def task(self) -> TaskDescription:
-        """What its student's numbers are called."""
-        return task_of_result(_mapping(self.result.get("student")))
+        """What its numbers are called."""
+        return task_of_result(_mapping(self.result.get(self.side)))
 
     @cached_property
     def teacher_task(self) -> TaskDescription:
@@ -80,6 +97,12 @@ class Run:
     def number(self, path: str) -> float | None:
         """A finite number of ``result.json`` by its dotted path, e.g. ``student.metrics.oa``."""
         return _number(dig(self.result, path))
+
+    def stage_folder(self, stage: str) -> Path | None:
+        """Where a stage is that it used, e.g. its teacher; None where that is not at hand."""
+        place = dig(self.result, f"{stage}.artifact")
+        folder = self.folder / str(place)
+        return folder if isinstance(place, str) and folder.is_dir() else None
 
     @cached_property
     def predictions(self) -> Predictions | None:
@@ -124,7 +147,7 @@ def _read_run(folder: Path, root: Path) -> Run:
     result = with_validation(read("result.json", _json, {}), folder)
     stamp = read("run.json", _json, {})
     config = read("config.yaml", _yaml, None) or dict(_mapping(stamp.get("options")))
-    metrics = read("metrics.csv", _metrics, ())
+    metrics = read("metrics.csv", read_metrics, ())
     read("predictions.csv", read_predictions, None)
     state = FINISHED if result else UNFINISHED
     if not result and (folder / "result.json").is_file():
@@ -169,7 +192,14 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _metrics(path: Path) -> tuple[Mapping[str, float], ...]:
+def read_metrics(path: Path) -> tuple[Mapping[str, float], ...]:
+    """Read the rows of a ``metrics.csv``, without empty cells.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It has no column ``epoch``.
+        csv.Error: It is damaged.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, strict=True)
         if "epoch" not in (reader.fieldnames or []):

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ackd.config.location import config_dir
+from ackd.config.programs import Program, stages_of_all
 from ackd.report.collect import FINISHED, Run
 from ackd.report.settings import settings_of
 from ackd.tasks import TaskDescription
@@ -30,8 +31,9 @@ DATA = ("name", "split_seed", "fold", "class_map", "classes", "split_sizes", "so
 
 # The earlier one names the difference where several options vary together.
 FIRST = (
-    "student.backbone.name", "teacher.backbone.name", "method", "kd", "recipe", "matching.initial",
-    "dynm.enabled", "ska.ot1", "ska.ot2", "loss.lambda1", "planner.heads", "dynm.gamma",
+    "student.backbone.name", "teacher.backbone.name", "method", "kd", "network.name",
+    "labels.fraction", "recipe", "matching.initial", "dynm.enabled", "ska.ot1", "ska.ot2",
+    "loss.lambda1", "planner.heads", "dynm.gamma",
 )  # fmt: skip
 
 # The paper's values. Switches are told only where they are off.
@@ -48,6 +50,7 @@ SHORT = {
     "matching.initial": "matching", "dynm.enabled": "DynM", "ska.ot1": "L_ot1",
     "ska.ot2": "L_ot2", "loss.lambda1": "λ1", "loss.lambda2": "λ2", "planner.heads": "H",
     "dynm.gamma": "γ", "dynm.e0": "e0", "dynm.delta": "Δe", "dynm.mu": "μ",
+    "labels.fraction": "share of labels",
 }  # fmt: skip
 
 
@@ -135,6 +138,7 @@ class DataSet:
 
     Attributes:
         about: The ``data`` node of ``result.json``, with ``protocol``.
+        program: What trained them.
         task: What the numbers of the students are called.
         conditions: Told apart by their labels.
         varied: The options that vary, in the order that they are shown.
@@ -143,6 +147,7 @@ class DataSet:
     """
 
     about: Mapping[str, Any]
+    program: Program
     task: TaskDescription
     conditions: tuple[Condition, ...]
     varied: tuple[str, ...]
@@ -151,13 +156,13 @@ class DataSet:
 
 
 def data_sets(runs: Sequence[Run]) -> list[DataSet]:
-    """Group the finished runs that measured a student, the largest data set first."""
+    """Group the finished runs that measured what they are about, the largest data set first."""
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if run.state == FINISHED and dig(run.result, "student.metrics"):
+        if run.state == FINISHED and dig(run.result, f"{run.side}.metrics"):
             data = dig(run.result, "data") or {}
             same = [dig(data, key) for key in DATA] + [run.result.get("protocol"), run.images]
-            same.append(run.task.name)
+            same += [run.task.name, run.program.module]
             groups[json.dumps(same, sort_keys=True, default=str)].append(run)
     found = [_data_set(group) for group in groups.values()]
     return sorted(found, key=lambda data: -sum(len(c.runs) for c in data.conditions))
@@ -167,9 +172,9 @@ def _data_set(runs: Sequence[Run]) -> DataSet:
     groups: dict[str, dict[int, Run]] = defaultdict(dict)
     settings: dict[str, dict[str, Any]] = {}
     repeats = []
-    # Teacher and matcher may have a seed each; where it goes along with the run's it is no option.
+    # Other stages may have a seed each; where it goes along with the run's it is no option.
     seeds_follow = {
-        key for key in ("teacher.seed", "matcher.seed")
+        key for key in (f"{stage}.seed" for stage in stages_of_all("trained"))
         if all(dig(run.config, key) == run.seed for run in runs)
     }  # fmt: skip
     for run in sorted(runs, key=lambda run: run.written):
@@ -192,7 +197,9 @@ def _data_set(runs: Sequence[Run]) -> DataSet:
     conditions.sort(key=lambda c: [_rank(name, c.settings.get(name)) for name in varied])
     about = dict(dig(runs[0].result, "data") or {}) | {"protocol": runs[0].result.get("protocol")}
     task = runs[0].task.joined(run.task for run in runs[1:])
-    return DataSet(about, task, tuple(conditions), varied, together, tuple(repeats))
+    return DataSet(
+        about, runs[0].program, task, tuple(conditions), varied, together, tuple(repeats)
+    )
 
 
 def _told_by_images(key: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,13 +17,14 @@ from ackd.report.model import Figure, Panel
 from ackd.report.pairing import Slice, slices
 from ackd.report.predictions import confusion
 from ackd.report.svg import DASHES, INK, SERIES, draw, series
+from ackd.tasks import MetricDescription
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "confusions", "learning", "loss_terms", "measured_over_epochs", "rematching",
-    "sensitivities", "transport",
+    "Wanted", "by_option", "confusions", "learning", "loss_terms", "measured_over_epochs",
+    "rematching", "sensitivities", "transport",
 ]  # fmt: skip
 
 BAND = "Line: mean over seeds; band: lowest to highest seed."
@@ -104,8 +105,9 @@ def rematching(data: DataSet, place: str) -> list[Figure]:
 
 
 def measured_over_epochs(
-    data: DataSet, place: str, name: str, title: str, wanted: Sequence[Wanted], axis: str = "epoch"
-) -> list[Figure]:
+    data: DataSet, place: str, name: str, title: str, wanted: Sequence[Wanted],
+    axis: str = "epoch", label: Callable[[Condition], str] = lambda condition: condition.label,
+) -> list[Figure]:  # fmt: skip
     """One figure for every handful of conditions, with one panel per metric that was measured.
 
     Args:
@@ -115,6 +117,7 @@ def measured_over_epochs(
         title: Of the figure.
         wanted: What may be drawn; metrics that no run has are left out.
         axis: The column that says when.
+        label: What a condition is called in the legend.
     """
     # A condition has one colour in all figures, so places in a handful are never closed up.
     numbered = [(i % SERIES, condition) for i, condition in enumerate(data.conditions)]
@@ -134,7 +137,7 @@ def measured_over_epochs(
                 ident = f"{anchor}-{len(panels)}"
                 panels.append(_curves(each.title, each.label, curves, ident, each.factor))
         more = f" ({number} of {len(chunks)})" if len(chunks) > 1 else ""
-        legend = tuple((f"s{i + 1}", condition.label) for i, condition in chunk)
+        legend = tuple((f"s{i + 1}", label(condition)) for i, condition in chunk)
         figures.append(Figure(anchor, title + more, tuple(panels), legend, (BAND,)))
     return figures
 
@@ -168,44 +171,59 @@ def sensitivities(data: DataSet, place: str, options: Sequence[str]) -> list[Fig
 
     The validation images come first: an option is chosen by them.
     """
-    main = data.task.selection
     figures = []
     for option in options:
         found = slices(data, option)[:SERIES]
-        if not found:
-            continue
-        anchor = f"{place}-plot-{option.replace('.', '-')}"
-
-        def paint(
-            axes: Axes, path: str, found: Sequence[Slice] = found, option: str = option
-        ) -> None:
-            for position, part in enumerate(found):
-                values = [spread([main.factor * v for v in c.values(path)] or [np.nan])
-                          for c in part.conditions]  # fmt: skip
-                axes.errorbar(
-                    [float(value) for value in part.values], [value.mean for value in values],
-                    yerr=[value.sd or 0 for value in values], color=series(position), capsize=3,
-                    linestyle=DASHES[position], marker="o", markersize=5, elinewidth=1,
-                )  # fmt: skip
-            ticks = sorted({float(value) for part in found for value in part.values})
-            axes.set_xticks(ticks, [say(tick) for tick in ticks])
-            axes.set_xlabel(short(option))
-            axes.set_ylabel(main.head + main.unit)
-
-        panels = [
-            draw(
-                f"{title} {main.head} by {short(option)} ({option})",
-                partial(paint, path=f"student.{part}.{main.name}"), name=f"{anchor}-{part}",
-            )
-            for part, title in (("validation", "Validation"), ("metrics", "Test"))
-            if any(c.values(f"student.{part}.{main.name}") for one in found for c in one.conditions)
-        ]  # fmt: skip
-        legend = tuple((f"s{i + 1}", part.rest) for i, part in enumerate(found))
-        note = "Mean and sample standard deviation over seeds; the axis does not start at 0."
-        figures.append(
-            Figure(anchor, f"{main.head} by {short(option)}", tuple(panels), legend, (note,))
-        )
+        if found:
+            anchor = f"{place}-plot-{option.replace('.', '-')}"
+            title = f"{data.task.selection.head} by {short(option)}"
+            figures.append(by_option(data.task.selection, found, anchor, title))
     return figures
+
+
+def by_option(
+    metric: MetricDescription, found: Sequence[Slice], anchor: str, title: str, *,
+    logarithmic: bool = False,
+) -> Figure:  # fmt: skip
+    """Draw a metric by the value of one option, a line for each slice.
+
+    Args:
+        metric: Of validation images in a first panel, of test images in a second one.
+        found: At most as many as there are colors, all of one option.
+        anchor: Unique on the page.
+        title: Of the figure.
+        logarithmic: Whether the option has a logarithmic axis.
+    """
+    option = found[0].option
+
+    def paint(axes: Axes, path: str) -> None:
+        for position, part in enumerate(found):
+            values = [spread([metric.factor * v for v in c.values(path)] or [np.nan])
+                      for c in part.conditions]  # fmt: skip
+            axes.errorbar(
+                [float(value) for value in part.values], [value.mean for value in values],
+                yerr=[value.sd or 0 for value in values], color=series(position), capsize=3,
+                linestyle=DASHES[position], marker="o", markersize=5, elinewidth=1,
+            )  # fmt: skip
+        ticks = sorted({float(value) for part in found for value in part.values})
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.minorticks_off()
+        axes.set_xticks(ticks, [say(tick) for tick in ticks])
+        axes.set_xlabel(short(option))
+        axes.set_ylabel(metric.head + metric.unit)
+
+    panels = [
+        draw(
+            f"{images} {metric.head} by {short(option)} ({option})",
+            partial(paint, path=f"student.{part}.{metric.name}"), name=f"{anchor}-{part}",
+        )
+        for part, images in (("validation", "Validation"), ("metrics", "Test"))
+        if any(c.values(f"student.{part}.{metric.name}") for one in found for c in one.conditions)
+    ]  # fmt: skip
+    legend = tuple((f"s{i + 1}", part.rest) for i, part in enumerate(found))
+    note = "Mean and sample standard deviation over seeds; the axis does not start at 0."
+    return Figure(anchor, title, tuple(panels), legend, (note,))
 
 
 def confusions(data: DataSet, place: str) -> Figure | None:

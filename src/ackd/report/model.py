@@ -81,13 +81,18 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels that share a legend of (colour class, label)."""
+    """Panels that share a legend of (colour, label).
+
+    A colour is a class of the page (``s1`` ...), which changes with its scheme, or ``#rrggbb``.
+    ``strips`` are below each other, with their titles at the side.
+    """
 
     name: str
     title: str
     panels: tuple[Panel, ...]
     legend: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    strips: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ackd.report.conditions import SWITCHES, USUAL, Condition, DataSet
 
-__all__ = ["Slice", "baseline_of", "main_variants", "plain_of", "slices", "switched"]
+__all__ = ["Slice", "agree", "baseline_of", "main_variants", "plain_of", "slices", "switched"]
 
 # What makes a method a method, and so differs between two of them.
 OF_THE_METHOD = ("method", "kd", "matching", "dynm", "planner", "ska", "loss.lambda2", "matcher")
@@ -47,13 +47,19 @@ def _partner(
         return None
     for other in data.conditions:
         same_kd = method == "baseline" or other.kd == condition.kd
-        if other.method == method and same_kd and _agree(condition, other, without):
+        if other.method == method and same_kd and agree(condition, other, without):
             return other
     return None
 
 
-def _agree(one: Condition, other: Condition, without: tuple[str, ...]) -> bool:
-    """Whether two conditions share the values of all options that both have."""
+def agree(one: Condition, other: Condition, without: tuple[str, ...]) -> bool:
+    """Whether two conditions share the values of all options that both have.
+
+    Args:
+        one: Of them.
+        other: Of them.
+        without: Options and sections that may differ.
+    """
     common = one.settings.keys() & other.settings.keys()
     return all(
         one.settings[name] == other.settings[name]
@@ -113,7 +119,7 @@ def switched(data: DataSet, switches: tuple[str, ...], option: str) -> list[Slic
             for other in data.conditions
             if other is not full and other.method == full.method
             and all(name in other.settings for name in switches)
-            and _agree(full, other, switches)
+            and agree(full, other, switches)
         ]  # fmt: skip
         if others:
             found.append(Slice(option, full.label, (full, *others)))

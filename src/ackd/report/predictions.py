@@ -15,7 +15,9 @@ from ackd.analysis.statistics import mean_interval, wilson
 from ackd.report.model import Cell, blank
 from ackd.tasks import MetricDescription
 
-__all__ = ["Predictions", "confusion", "interval_of", "paired_gains", "read_predictions"]
+__all__ = [
+    "Predictions", "confusion", "interval_of", "paired_gains", "paired_sums", "read_predictions",
+]  # fmt: skip
 
 FIRST = "file"
 LABELS = ("true", "predicted")
@@ -79,6 +81,27 @@ class Predictions:
         values = (float(text) if text else math.nan for text in texts)
         return dict(zip(self.files, values, strict=True))
 
+    def sums(self, columns: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """What a pooled metric is made of: the first of some columns, and all of them together.
+
+        Args:
+            columns: See :attr:`ackd.tasks.MetricDescription.pooled`.
+
+        Returns:
+            By the image's name.
+
+        Raises:
+            ValueError: There is no such column, or it holds something that is not a number.
+        """
+        missing = [name for name in columns if name not in self.head]
+        if missing:
+            raise ValueError(f"predictions.csv has no column '{missing[0]}'.")
+        counts = np.array([self.columns[self.head.index(name)] for name in columns], np.float64)
+        if not np.isfinite(counts).all():
+            raise ValueError("predictions.csv has counts that are not finite.")
+        pairs = zip(counts[0].tolist(), counts.sum(axis=0).tolist(), strict=True)
+        return dict(zip(self.files, pairs, strict=True))
+
 
 def read_predictions(path: Path) -> Predictions:
     """Read a ``predictions.csv``.
@@ -136,12 +159,46 @@ def paired_gains(
     Raises:
         ValueError: The runs were not measured on the same images, or lack the scores.
     """
-    files = ours[0].files
-    if any(set(run.files) != set(files) for run in (*ours, *theirs)):
-        raise ValueError("The runs were not measured on the same test images.")
-
+    files = _same_files((*ours, *theirs))
     gains = _mean_scores(ours, files, metric) - _mean_scores(theirs, files, metric)
     return np.asarray(gains[~np.isnan(gains)], dtype=np.float64)
+
+
+def paired_sums(
+    ours: Sequence[Predictions], theirs: Sequence[Predictions], columns: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """What a pooled metric of both sides is made of, image by image.
+
+    Args:
+        ours: S runs, one per seed.
+        theirs: The S runs that they are paired with.
+        columns: See :meth:`Predictions.sums`.
+
+    Returns:
+        Ours and theirs, (S, 2, N): of each image the part, and the whole that it is a part of.
+
+    Raises:
+        ValueError: The runs were not measured on the same images, or lack the columns.
+    """
+    files = _same_files((*ours, *theirs))
+    tables = [[run.sums(columns) for run in side] for side in (ours, theirs)]
+    first, second = (
+        np.array([[[table[file][which] for file in files] for which in (0, 1)] for table in side])
+        for side in tables
+    )
+    return first, second
+
+
+def _same_files(runs: Sequence[Predictions]) -> tuple[str, ...]:
+    """The images of all runs.
+
+    Raises:
+        ValueError: They are not the same.
+    """
+    files = runs[0].files
+    if any(set(run.files) != set(files) for run in runs):
+        raise ValueError("The runs were not measured on the same test images.")
+    return files
 
 
 def interval_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ackd.config.programs import TRAIN
 from ackd.report.collect import FINISHED, Run
 from ackd.report.conditions import DataSet, say, short
 from ackd.report.model import BEST_EPOCH, Cell, Row, Table, best_of, blank
@@ -15,6 +16,7 @@ from ackd.utils.values import dig
 
 __all__ = ["run_tables"]
 
+VALIDATION, TEST = "validation", "metrics"  # parts of result.json
 STUDENT = "student.pt"
 SHOWN_ELSEWHERE = ("method", "kd")  # have columns of their own
 
@@ -48,18 +50,21 @@ def _table(runs: Sequence[Run], found: Sequence[DataSet], name: str) -> Table:
         for place, data in enumerate(found)
         for run in (*(r for c in data.conditions for r in c.runs), *data.repeats)
     }
-    words = ["Run", *(["Data"] if len(found) > 1 else []), "Method", "Losses"]
+    losses = ["Losses"] if runs[0].program is TRAIN else []
+    words = ["Run", *(["Data"] if len(found) > 1 else []), "Method", *losses]
     words += [short(name) for name in varied]
+    columns = [(VALIDATION, metric) for metric in task.in_brief]
+    columns += [(TEST, metric) for metric in task.metrics]
     numbers = [
-        f"{part}{metric.head}{metric.unit}"
-        for part in ("Validation ", "") for metric in task.metrics
-    ]  # fmt: skip
+        f"{'Validation ' if part == VALIDATION else ''}{metric.head}{metric.unit}"
+        for part, metric in columns
+    ]
     intervals = [f"{task[task.image_metric].head} 95 % interval"] if task.image_metric else []
     heads = (
         *words, "Seed", *numbers, *intervals, "Best epoch", "Student", "Device", "Commit",
     )  # fmt: skip
     first = len(words) + 1
-    rows = [_row(run, task, varied, several=len(found) > 1) for run in runs]
+    rows = [_row(run, task, varied, columns, several=len(found) > 1) for run in runs]
     # The best of each data set: numbers of different images are not compared.
     for place in range(len(found)):
         own = [i for i, run in enumerate(runs) if of_run.get(run.name) == place]
@@ -80,28 +85,31 @@ def _table(runs: Sequence[Run], found: Sequence[DataSet], name: str) -> Table:
     return Table(anchor, title, heads, tuple(rows), notes, frozenset(text))
 
 
-def _row(run: Run, task: TaskDescription, varied: Sequence[str], *, several: bool) -> Row:
+def _row(
+    run: Run, task: TaskDescription, varied: Sequence[str],
+    columns: Sequence[tuple[str, MetricDescription]], *, several: bool,
+) -> Row:  # fmt: skip
     settings = settings_of(run.config, run.result)
     cells = [Cell(run.name)]
     if several:
         cells.append(Cell(str(dig(run.result, "data.name") or "–")))
     cells.append(Cell(str(run.result.get("method", "–"))))
-    cells.append(Cell("+".join(map(str, run.result.get("kd") or ())) or "–"))
+    if run.program is TRAIN:
+        cells.append(Cell("+".join(map(str, run.result.get("kd") or ())) or "–"))
     cells += [_option(settings.get(name)) for name in varied]
     cells.append(Cell(str(run.seed)))
-    for part in ("validation", "metrics"):
-        for metric in task.metrics:
-            value = run.number(f"student.{part}.{metric.name}")
-            rank = run.number(f"student.validation.{metric.name}")
-            cells.append(
-                blank() if value is None else Cell(
-                    metric.bare(value, more=1), metric.factor * value,
-                    rank=None if rank is None else metric.better(rank),
-                )
-            )  # fmt: skip
+    for part, metric in columns:
+        value = run.number(f"{run.side}.{part}.{metric.name}")
+        rank = run.number(f"student.validation.{metric.name}")
+        cells.append(
+            blank() if value is None else Cell(
+                metric.bare(value, more=1), metric.factor * value,
+                rank=None if rank is None else metric.better(rank),
+            )
+        )  # fmt: skip
     if task.image_metric:
         cells.append(_interval(run, task[task.image_metric]))
-    epoch = run.number("student.best_epoch")
+    epoch = run.number(f"{run.side}.best_epoch")
     cells.append(blank() if epoch is None else Cell(f"{epoch + 1:.0f}", epoch + 1))
     there = (run.folder / STUDENT).is_file()
     cells.append(Cell(f"{run.name}/{STUDENT}") if there else blank())

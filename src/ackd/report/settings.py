@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ackd.config.programs import stages_of_all
+from ackd.config.programs import SEGMENT, stages_of_all
 from ackd.config.schema.identity import shaping_options
 from ackd.config.schema.training import SWITCHES
 from ackd.utils.values import dig, leaves, under
@@ -55,6 +55,8 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         without += ["loss.kd", "loss.lambda1"]
     if found.get("matching.initial") != "ssm" or "matching" in without:
         without.append("matcher")
+    if result.get("task") == SEGMENT.task:
+        without += _idle_in_segmentation(config, result)
     kept = {
         # 3 and 3.0 are one value, whichever way a command line wrote it.
         key: int(value) if isinstance(value, float) and value.is_integer() else value
@@ -67,3 +69,18 @@ def settings_of(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
         and not (".scheduler." in key and value in (None, "none"))
     }
     return kept | {"kd": "+".join(sorted(kd)) if kd_works else ""}
+
+
+def _idle_in_segmentation(config: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    """Options of stages that a row of the table does not have, and of labels that it does not see.
+
+    A student that is not fine-tuned is the same one however many labels there are.
+    """
+    stages = [stage for stage in SEGMENT.config.trained() if stage != "student"]
+    idle = [stage for stage in stages if not result.get(stage)]
+    if not result.get("student"):
+        return [*idle, "student", "labels"]
+    if dig(config, "student.finetune") == "none":
+        training = set(dig(config, "student") or ()) - {"start", "first", "finetune"}
+        idle += ["labels", *(f"student.{name}" for name in sorted(training))]
+    return idle

@@ -1,11 +1,15 @@
-"""Drawings that take their colours from the page, so that one picture serves light and dark."""
+"""Drawings that take their colours from the page, so that one picture serves light and dark.
+
+Pictures of tiles have colors of their own and stand in the page as they are.
+"""
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +19,7 @@ from ackd.report.model import Panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DASHES", "INK", "SERIES", "draw", "require_drawing", "series"]
+__all__ = ["DASHES", "INK", "SERIES", "draw", "pictures", "require_drawing", "series"]
 
 # Stand-ins that matplotlib draws with; each becomes a variable of the page's style sheet.
 INK, GRID, PAPER = "#b00001", "#b00002", "#b00003"
@@ -91,6 +95,33 @@ def draw(
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return Panel(title, _inline(file.getvalue(), name, title))
+
+
+def pictures(
+    title: str, shown: Sequence[tuple[bytes, str]], kind: str, size: tuple[int, int]
+) -> Panel:
+    """Put pictures beside each other, each with a line of text below it.
+
+    Args:
+        title: Heading of the panel; also what a screen reader says.
+        shown: Encoded pictures with their texts, which may be empty.
+        kind: E.g. ``"image/png"``.
+        size: Width and height of each picture.
+    """
+    (width, height), gap, line = size, 8, 22
+    below = line if any(text for _, text in shown) else 0
+    parts = []
+    for place, (content, text) in enumerate(shown):
+        left = place * (width + gap)
+        source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        parts.append(f'<image x="{left}" width="{width}" height="{height}" href="{source}"/>')
+        if text:
+            middle = f'x="{left + width / 2:g}" y="{height + 15}"'
+            style = "font: 13px var(--font); text-anchor: middle; fill: var(--ink)"
+            parts.append(f'<text {middle} style="{style}">{escape(text)}</text>')
+    box = f"0 0 {len(shown) * (width + gap) - gap} {height + below}"
+    head = f'<svg class="plot" viewBox="{box}" role="img" aria-label="{escape(title)}">'
+    return Panel(title, "\n".join((head, *parts, "</svg>")))
 
 
 def _inline(text: str, name: str, title: str) -> str:

@@ -16,7 +16,7 @@ LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "→": r"$\to$", "Δ": r"$\Delta$",
     "λ": r"$\lambda$", "γ": r"$\gamma$", "μ": r"$\mu$", "−": r"$-$", "†": r"$^\dagger$",
     "✓": r"\checkmark{}", "✗": r"$\times$", "–": "--", "·": r"$\cdot$",
-    "²": r"$^2$", "|": r"\textbar{}",
+    "²": r"$^2$", "‡": r"$^\ddagger$", "|": r"\textbar{}",
 }  # fmt: skip
 
 # As wide as it is, or as the line where that is less.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from ackd.config.groups import Groups
@@ -16,6 +17,11 @@ from ackd.config.programs import SEGMENT
 from ackd.data.benchmark import TEST, TRAIN
 from ackd.data.tiles import TileSet
 from ackd.modules import ReconstructionModule, TeacherModule
+from ackd.report.collect import collect
+from ackd.report.conditions import data_sets
+from ackd.report.segmentation import curves
+from ackd.report.segmentation.grid import grids
+from ackd.report.segmentation.maps import error_maps
 from ackd.runs.result import score
 from ackd.segmentation import SegmentationNetwork, build_network
 from ackd.stages.plan import plan
@@ -128,6 +134,35 @@ def test_a_result_says_what_it_is_of(done: tuple[Path, dict[str, dict[str, Any]]
     assert results["mid"]["student"]["best_epoch"] is None
     assert results["mid"]["seconds"]["finetune"] == 0
     assert results["mid_d"]["seconds"]["finetune"] > 0
+
+
+def test_a_report_reads_what_rows_leave(done: tuple[Path, dict[str, dict[str, Any]]]) -> None:
+    root, results = done
+    for row in results:
+        options = toy.config(root, f"row={row}").model_dump(mode="json")
+        (root / row / "config.yaml").write_text(yaml.safe_dump(options))
+    (data,) = data_sets(collect(root))
+    (grid,) = grids(data)
+    titles = [
+        "Optical", "SAR", "Mid", "Mid+Ft-D", "M&F+Ft-D", "Int+Ft-A", "Control: 2 epochs",
+    ]  # fmt: skip
+    assert [row.title for row in grid.rows] == titles
+    optical, sar = grid.entries[:2]
+    assert optical.numbers("iou") == [results["optical"]["teacher"]["metrics"]["iou"]]
+    assert sar.numbers("recall") == [results["sar"]["student"]["metrics"]["recall"]]
+    (cosines,) = curves.cosines(data, "d1")
+    assert [label for _, label in cosines.legend] == [
+        "Mid, tiny", "Int, tiny", "Fin, tiny, second step",
+    ]  # fmt: skip
+    layers = ["e2", "e3", "mid", "d1", "d2", "fin"]
+    assert [panel.title for panel in cosines.panels[:6]] == [
+        f"Cosine of {layer}, validation" for layer in layers
+    ]
+    (maps,) = error_maps(data, "d1", grid)
+    shown = ["SAR image", "Optical image", "Truth", *titles]
+    assert [panel.title for panel in maps.panels] == shown
+    assert "tile_" in maps.panels[0].svg
+    assert "IoU" in maps.panels[-1].svg
 
 
 def test_what_is_frozen_stays_bit_for_bit(done: tuple[Path, dict[str, dict[str, Any]]]) -> None:
