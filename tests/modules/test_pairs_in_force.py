@@ -41,6 +41,15 @@ class Recorder(pl.Callback):
         self.batches.append((trainer.current_epoch, {k: v.clone() for k, v in batch.items()}))
 
 
+class Forgets(pl.Callback):
+    """Draws the student's classifier anew before each epoch, so that it matches other images."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        generator = torch.Generator().manual_seed(trainer.current_epoch)
+        with torch.no_grad():
+            pl_module.backbone.head.weight.normal_(0, 3, generator=generator)
+
+
 def teacher_and_gallery(bench: Benchmark, served: UnpairedDataModule) -> tuple[Backbone, Any]:
     torch.manual_seed(7)
     teacher = ToyBackbone(4, len(CLASSES)).eval()
@@ -72,13 +81,14 @@ def train(
         ToyBackbone(3, len(CLASSES)),
         DistillationObjective(LossWeights(1.0, 0.0, 0.0, {}), {}, None, None),
         LiveTeacher(teacher),
-        lambda p: torch.optim.SGD(p, lr=3.0),
+        lambda p: torch.optim.SGD(p, lr=0.1),
     )
     recorder = Recorder()
     trainer = pl.Trainer(
         max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        use_distributed_sampler=False, callbacks=[EpochSeed(0), changer, recorder], **options,
+        use_distributed_sampler=False, callbacks=[EpochSeed(0), Forgets(), changer, recorder],
+        **options,
     )  # fmt: skip
     trainer.fit(module, datamodule=served)
     return recorder, bench, served
