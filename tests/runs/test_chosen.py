@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 from pathlib import Path
@@ -24,15 +25,32 @@ METRICS = tuple(metric.name for metric in SceneClassification.metrics)
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    _small(monkeypatch)
+
+
+def _small(patch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_RANK", "ACKD_RUN_FOLDER"):
-        monkeypatch.delenv(name, raising=False)
-    toy.small(monkeypatch, toy.benchmark(ms=20, rgb=60))
+        patch.delenv(name, raising=False)
+    toy.small(patch, toy.benchmark(ms=20, rgb=60))
+
+
+def finished_run(root: Path) -> tuple[Path, dict[str, Any]]:
+    folder = root / "outputs" / "run"
+    return folder, train(toy.composed(root, "method=kd", "logger=tensorboard"), folder)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    with pytest.MonkeyPatch.context() as patch:
+        _small(patch)
+        return finished_run(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture
-def finished(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path / "outputs" / "run"
-    return folder, train(toy.composed(tmp_path, "method=kd", "logger=tensorboard"), folder)
+def finished(kept: tuple[Path, dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+    """A run whose files tests look at and leave as they are, and its result."""
+    folder, result = kept
+    return folder, copy.deepcopy(result)
 
 
 def epochs(path: Path) -> dict[int, dict[str, float]]:
@@ -103,10 +121,8 @@ def test_a_sweeper_is_told_of_validation_images(finished: tuple[Path, dict[str, 
     assert score(result | {"student": None, "teacher": None}) is None
 
 
-def test_an_old_result_gets_its_validation_from_its_epochs(
-    finished: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    folder, result = finished
+def test_an_old_result_gets_its_validation_from_its_epochs(tmp_path: Path) -> None:
+    folder, result = finished_run(tmp_path)
     expected = result["student"].pop("validation")
     (folder / "result.json").write_text(json.dumps(result))
     found = read_result(folder / "result.json")

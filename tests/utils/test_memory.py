@@ -52,6 +52,7 @@ def faults(first: str, **variables: str) -> int:
     return int(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_step_finds_the_memory_of_the_one_before() -> None:
     assert faults("") > RETURNED
     assert faults(ALONE) < RETURNED / 20
