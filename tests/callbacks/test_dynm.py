@@ -195,6 +195,7 @@ def pairs_of(folder: Path) -> Tensor:
     return found
 
 
+@pytest.mark.slow
 def test_random_pairs_are_kept_and_redrawn_ones_are_not(tmp_path: Path) -> None:
     kept = [
         pairs_of(

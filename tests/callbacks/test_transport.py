@@ -70,6 +70,7 @@ def test_training_does_not_notice(tmp_path: Path) -> None:
     assert without == toy.rows(tmp_path / "outputs" / "off" / "metrics.csv")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_whole_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_an_experiment_outdoes_the_matching_of_the_method_it_chooses(tmp_path: P
     assert (config.method, config.ska.ot1) == ("sembridge", True)
 
 
+@pytest.mark.slow
 def test_an_experiment_keeps_its_length_under_every_method_and_recipe() -> None:
     for method in options_of("method"):
         for recipe in options_of("recipe"):
@@ -117,6 +118,7 @@ def test_the_recipe_decides_the_arguments_of_the_loss_and_the_command_line_decid
     assert value(scale, "recipe=official", f"{scale}=true") is True
 
 
+@pytest.mark.slow
 def test_every_loss_has_the_values_that_it_had_under_both_recipes() -> None:
     """Recorded before the arguments moved from the recipes into the files of the losses."""
     recorded = json.loads((Path(__file__).parent / "kd_values.json").read_text(encoding="utf-8"))

@@ -155,6 +155,7 @@ def test_tensorboard_gets_a_picture_a_matching_and_a_confusion_matrix(tmp_path: 
     assert [sum(map(int, row[1:])) for row in cells] == [3, 3, 3]  # test images a class
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_pictures_can_be_left_out_and_training_does_not_notice(tmp_path: Path) -> None:
     common = ("data.augment=true", "logger=tensorboard")

@@ -103,6 +103,7 @@ def test_more_patience_goes_on_like_a_run_that_never_stopped(tmp_path: Path, pat
     _same(ours, whole, f"ckpt_path: {ours}")
 
 
+@pytest.mark.slow
 def test_a_run_that_would_end_at_once_is_not_trained_longer(tmp_path: Path) -> None:
     run(tmp_path, "ours", *STOPS)
     ours = tmp_path / "outputs" / "ours"

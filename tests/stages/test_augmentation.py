@@ -28,6 +28,7 @@ def student(folder: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_draws_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("matching=random", "data.augment=true", *RGB, *MS, *LIVE)
     ours, whole = toy.crashed_and_whole(monkeypatch, tmp_path, *words)

@@ -79,6 +79,7 @@ def test_they_join_the_stages_that_are_named_and_name_their_artifacts(tmp_path: 
         assert "mine/steps" in (folder / "metrics.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_has_their_state_and_their_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[logging.LogRecord]
 ) -> None:

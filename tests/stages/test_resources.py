@@ -90,6 +90,7 @@ def test_other_errors_keep_their_trace(tmp_path: Path) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
+@pytest.mark.slow
 def test_passes_over_images_take_fewer_at_once_where_memory_runs_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[logging.LogRecord]
 ) -> None:

@@ -47,6 +47,7 @@ def test_another_seed_differs_and_shares_the_teacher(tmp_path: Path) -> None:
     assert all(torch.equal(first[key], again[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_the_teachers_seed_changes_the_teacher(tmp_path: Path) -> None:
     one, _ = run(tmp_path, "one", "method=kd")
     two, _ = run(tmp_path, "two", "method=kd", "teacher.seed=1")

@@ -61,6 +61,7 @@ def test_a_stored_and_a_live_teacher_lead_to_one_student(two: Path) -> None:
         torch.testing.assert_close(stored["state_dict"][name], expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_students_share_a_store_and_a_new_teacher_has_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

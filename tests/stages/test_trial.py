@@ -216,6 +216,7 @@ def test_the_trial_draws_from_no_generator(tmp_path: Path) -> None:
     assert (before[2] == np.random.get_state()[1]).all()  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_networks_are_tried_before_all_images_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_run_that_goes_on_has_the_same_average_and_no_teacher_is_copied(
     assert toy.rows(ours / "metrics.csv") == toy.rows(whole / "metrics.csv")
 
 
+@pytest.mark.slow
 def test_teacher_and_matcher_keep_their_average_under_a_name_of_its_own(tmp_path: Path) -> None:
     short = ("student.max_epochs=1", "matcher.max_epochs=2")
     plain = run(tmp_path, "plain", *short)
