@@ -34,6 +34,7 @@ def test_a_truncated_file_is_refused(root: Path) -> None:
         path.write_bytes(path.read_bytes()[:-200])
         text = refused(root, "1 of 5 tiles cannot be used: b1", f"b1_{side}.tif cannot be read")
         assert "truncated" in text
+        assert text.endswith("Get the file again, or take all files of the tile out.")
         write_pairs(root)
     (root / "sar" / "a2_sar.tif").write_bytes(b"")
     (root / "sar" / "b2_sar.tif").write_bytes(b"II*\0")

@@ -83,5 +83,7 @@ def test_two_scales_of_optical_images_are_refused() -> None:
     check_scale(looks(a=dark, b=dark))
     check_scale(looks(a=dark * 8000, b=dark * 3000))
     check_scale(looks(a=dark * 8000, b=(dark * 2).astype(np.uint16)))  # a night
+    with pytest.raises(DataError, match=r"2 of 3 tiles .* and 1 hold digital numbers \(c: "):
+        check_scale(looks(a=dark, b=dark, c=dark * 4000))
     with pytest.raises(DataError, match=r"1 of 3 tiles .* reflectance from 0 to 1 \(b: "):
         check_scale(looks(a=dark * 8000, b=dark, c=dark * 4000))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from ackd.config.schema.data import Mark, PathText, Seed
@@ -22,6 +22,18 @@ __all__ = ["TILE_DATA", "ForestConfig", "PairsConfig", "SyntheticTilesConfig", "
 Part = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Given = Annotated[PathText, Field(min_length=1)]
+
+
+def _given(value: str) -> str:
+    if value in ("", "???"):
+        raise ValueError(
+            "a folder with an image per tile; give data.optical=DIR, data.sar=DIR and "
+            "data.masks=DIR"
+        )
+    return value
+
+
+Images = Annotated[PathText, AfterValidator(_given)]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -72,8 +84,8 @@ class PairsConfig(_Common, PairsOptions):
     """The user's own pairs."""
 
     name: Literal["pairs"]
-    optical: Annotated[Given, Mark.IMAGES]
-    sar: Annotated[Given, Mark.IMAGES]
+    optical: Annotated[Images, Mark.IMAGES]
+    sar: Annotated[Images, Mark.IMAGES]
     masks: Annotated[Given | None, Mark.IMAGES]
     optical_bands: Names | None
     sar_bands: Names | None

@@ -122,7 +122,8 @@ def split_tiles(
         if bounds is None:
             raise ConfigError(
                 "data.split=place needs the places of the tiles, and these have none. Give GeoTIFF "
-                "files or an index.csv with bounds, or choose data.split=blocks."
+                "files, or an index.csv beside the images with the columns left, bottom, right, "
+                "top and crs (and tile, its name, for own pairs), or choose data.split=blocks."
             )
         split = split_by_place(bounds, *(_share(value, len(ids)) for value in (val, test)))
     elif how == "file":

@@ -16,14 +16,12 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.errors import CRSError
-from rasterio.transform import from_bounds
 
 from ackd.data.reading.multispectral import unreadable
 from ackd.data.tiles.mask_classes import MaskCode
 from ackd.data.tiles.options import REST, ForestOptions, SarUnit
-from ackd.data.tiles.rasters import Place
+from ackd.data.tiles.place_index import INDEX, place_of
 from ackd.data.tiles.source import MaskReader, TilePixels, both_valid
 from ackd.data.tiles.units import look_at
 from ackd.errors import DataError, ImageError, nearest_path
@@ -31,10 +29,7 @@ from ackd.errors import DataError, ImageError, nearest_path
 __all__ = ["FOLDER", "BigEarthNetForest"]
 
 FOLDER: Final = "BigEarthNet-v2-S1S2-CLC"
-_INDEX: Final = "index.csv"
 _SHAPES: Final = {"s2": (4, 120, 120), "s1": (2, 120, 120), "clc": (120, 120)}
-#: Columns of the index that say where a patch is; the published index has none of them.
-_BOUNDS: Final = ("left", "bottom", "right", "top")
 
 
 class BigEarthNetForest:
@@ -58,26 +53,28 @@ class BigEarthNetForest:
         """
         self.options = options
         root = Path(options.root).expanduser()
-        folder = root if (root / _INDEX).is_file() else root / FOLDER
-        if not (folder / _INDEX).is_file():
+        folder = root if (root / INDEX).is_file() else root / FOLDER
+        if not (folder / INDEX).is_file():
             raise DataError(
-                f"data.root={root} has no {FOLDER}/{_INDEX}.{nearest_path(folder)} Expected the "
+                f"data.root={root} has no {FOLDER}/{INDEX}.{nearest_path(folder)} Expected the "
                 f"folder that holds {FOLDER}, or that folder itself."
             )
         self.roots = (folder,)
+        height, width = _SHAPES["clc"]
         try:
-            with (folder / _INDEX).open(encoding="utf-8", newline="") as file:
+            with (folder / INDEX).open(encoding="utf-8", newline="") as file:
                 table = list(csv.DictReader(file))
             table.sort(key=lambda line: int(line["patch_int"]))
             self.files = [folder / line["file"] for line in table]
-            self.places = [_place(line) for line in table]
+            # the published index has no columns of places
+            self.places = [place_of(line, (height, width)) for line in table]
         except (KeyError, ValueError, TypeError, CRSError, UnicodeDecodeError) as error:
             raise DataError(
-                f"{folder / _INDEX} cannot be understood ({error}); expected the columns file and "
+                f"{folder / INDEX} cannot be understood ({error}); expected the columns file and "
                 "patch_int, and a line per patch."
             ) from error
         if not self.files:
-            raise DataError(f"{folder / _INDEX} names no patch.")
+            raise DataError(f"{folder / INDEX} names no patch.")
         self.ids = tuple(path.stem for path in self.files)
 
     @property
@@ -153,12 +150,3 @@ def _array(path: Path, name: str) -> NDArray[Any]:
             f"{path} has {name} of shape {array.shape}; expected {_SHAPES[name]}.", "wrong shape"
         )
     return array
-
-
-def _place(line: Mapping[str, str]) -> Place | None:
-    if not all(line.get(name) for name in (*_BOUNDS, "crs")):
-        return None
-    height, width = _SHAPES["clc"]
-    left, bottom, right, top = (float(line[name]) for name in _BOUNDS)
-    transform = from_bounds(left, bottom, right, top, width, height)
-    return Place(transform, CRS.from_user_input(line["crs"]))

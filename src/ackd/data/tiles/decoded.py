@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ackd.data.reading.multispectral import plain_tifs
 from ackd.data.stored import DIGEST_BYTES
-from ackd.data.tiles.faults import Faults
+from ackd.data.tiles.faults import Faults, told
 from ackd.data.tiles.mapped import Array
 from ackd.data.tiles.rasters import Place, bounds_in
 from ackd.data.tiles.source import MaskReader, TilePixels, TileSource
@@ -126,7 +126,7 @@ def read_images(source: TileSource, sink: Sink, progress: Progress | None = None
         if progress is not None:
             progress(row + 1, count)
         if isinstance(tile, ImageError):
-            faults.add("cannot be used", name, str(tile))
+            faults.add("cannot be used", name, told(tile))
             continue
         first = first or tile
         unlike = _unlike(tile, first)
@@ -198,7 +198,7 @@ def read_masks(
         if progress is not None:
             progress(row + 1, count)
         if isinstance(mask, ImageError):
-            faults.add("have a mask that cannot be used", source.ids[row], str(mask))
+            faults.add("have a mask that cannot be used", source.ids[row], told(mask))
             continue
         known = np.where(valid[row], mask, np.uint8(IGNORED))
         found = np.bincount(known.ravel(), minlength=IGNORED + 1)[: len(pixels)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ackd.errors import DataError
+from ackd.errors import DataError, ImageError
 
-__all__ = ["Faults", "some_of"]
+__all__ = ["Faults", "some_of", "told"]
 
 #: Names in a message.
 _NAMED: Final = 4
@@ -45,6 +45,12 @@ class Faults:
             text = found[0][1]
             parts.append(f"{len(tiles)} of {self.total} tiles {kind}: {some_of(tiles)}. {text}")
         raise DataError(" ".join(parts))
+
+
+def told(error: ImageError) -> str:
+    """What is wrong with a file of a tile, and what to do: tiles have no publisher's archive."""
+    advice = " Get the file again, or take all files of the tile out." if error.advice else ""
+    return f"{error.text}{advice}"
 
 
 def some_of(names: Sequence[str]) -> str:

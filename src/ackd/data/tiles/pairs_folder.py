@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from ackd.data.tiles.faults import Faults
+from ackd.data.tiles.faults import Faults, told
 from ackd.data.tiles.matching import IMAGES, Named, files_in, match
 from ackd.data.tiles.options import PairsOptions, SarUnit
 from ackd.data.tiles.pairs_masks import PairsMasks, mask_files_of
+from ackd.data.tiles.place_index import find_index, read_places
 from ackd.data.tiles.rasters import Head, Place, read_head, read_image
 from ackd.data.tiles.source import MaskReader, TilePixels, both_valid
 from ackd.data.tiles.tile_set import Side
@@ -94,8 +95,9 @@ class PairsFolder:
         return [chosen.masks, chosen.mask_names, classes, chosen.ignore, chosen.masks_crs]
 
     def image_files(self) -> list[Path]:
-        """All images, optical ones first."""
-        return [path for named in self.sides.values() for path in named.files.values()]
+        """All images, optical ones first, and the index of their places if there is one."""
+        images = [path for named in self.sides.values() for path in named.files.values()]
+        return images if self._index is None else [*images, self._index]
 
     def mask_files(self) -> list[Path]:
         """The masks, or the file of all footprints."""
@@ -116,9 +118,18 @@ class PairsFolder:
                 try:
                     found[side][tile] = read_head(path, _keys(side))
                 except ImageError as error:
-                    faults.add("cannot be read", tile, str(error))
+                    faults.add("cannot be read", tile, told(error))
         faults.raise_any()
         return found
+
+    @cached_property
+    def _index(self) -> Path | None:
+        return find_index(self.roots)
+
+    @cached_property
+    def _indexed(self) -> Mapping[str, Place]:
+        """The places that the index says."""
+        return {} if self._index is None else read_places(self._index, self.ids, self.size())
 
     def check(self) -> None:
         """Look whether all images fit each other."""
@@ -188,7 +199,7 @@ class PairsFolder:
         try:
             head = read_head(next(iter(self.sides[side].files.values())), _keys(side))
         except ImageError as error:
-            raise DataError(str(error)) from error
+            raise DataError(told(error)) from error
         return head.names or tuple(f"b{number}" for number in range(1, head.bands + 1))
 
     def _wanted(self, side: Side) -> tuple[tuple[str, ...], list[int]]:
@@ -198,6 +209,9 @@ class PairsFolder:
         for name in names:
             if name not in there:
                 raise unknown(f"{_KINDS[side]} band", name, there, f"data.{side}_bands")
+        if asked is not None and len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"data.{side}_bands names {twice} twice; name each band once.")
         return names, [there.index(name) for name in names]
 
     @cached_property
@@ -243,15 +257,17 @@ class PairsFolder:
         if chosen.sar_unit == "linear":
             sar, valid = in_decibels(sar, valid)
         optical, sar = both_valid(optical, sar, valid)
-        return TilePixels(optical, sar, valid, look, place or sar_place)
+        return TilePixels(
+            optical, sar, valid, look, place or sar_place or self._indexed.get(tile)
+        )  # fmt: skip
 
     def place(self, tile: str) -> Place | None:
-        """Where a tile lies, as its images say."""
+        """Where a tile lies, as its images say, or the index where they do not."""
         for side, named in self.sides.items():
             found = read_head(named.files[tile], _keys(side)).place
             if found is not None:
                 return found
-        return None
+        return self._indexed.get(tile)
 
     def size(self) -> tuple[int, int]:
         """(H, W) of the tiles."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd.data.tiles.faults import Faults, some_of
+from ackd.data.tiles.faults import Faults, some_of, told
 from ackd.data.tiles.footprints import Footprints, read_footprints
 from ackd.data.tiles.mask_classes import BACKGROUND, FOREGROUND, MaskCode, code_of_values
 from ackd.data.tiles.matching import IMAGES, VECTORS, Named, files_in, match_masks
@@ -93,6 +94,7 @@ class PairsMasks:
         self._all: Footprints | None = None
         self._drawn = 0
         self._outside = 0
+        self._counting = threading.Lock()  # tiles are read by several threads
         if isinstance(self.files, Path):
             self._all = read_footprints(self.files, options.masks_crs)
             vectors = True
@@ -133,7 +135,7 @@ class PairsMasks:
             try:
                 raster = _one_band(path)
             except ImageError as error:
-                faults.add("have a mask that cannot be read", tile, str(error))
+                faults.add("have a mask that cannot be read", tile, told(error))
                 continue
             mask = raster.pixels[0]
             known = mask[~np.isnan(mask)] if mask.dtype.kind == "f" else mask
@@ -188,8 +190,9 @@ class PairsMasks:
                 "no coordinates",
             )
         found, count = footprints.mask(place, self.size)
-        self._drawn += count
-        self._outside += bool(len(footprints) and not count)
+        with self._counting:
+            self._drawn += count
+            self._outside += bool(len(footprints) and not count)
         return found
 
     def finish(self) -> None:

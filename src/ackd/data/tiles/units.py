@@ -142,18 +142,16 @@ def check_scale(looks: dict[str, Look]) -> None:
         looks: By the names of the tiles.
 
     Raises:
-        DataError: Some hold reflectance from 0 to 1, and most hold digital numbers.
+        DataError: Some hold reflectance from 0 to 1, and others digital numbers.
     """
-    highs = [look.high for look in looks.values() if np.isfinite(look.high)]
-    if not highs or np.median(highs) <= _EIGHT_BITS:
-        return
     small = [name for name, look in looks.items() if 0 < look.high <= _BRIGHTEST and not look.whole]
-    if small:
+    large = [name for name, look in looks.items() if look.high > _EIGHT_BITS]
+    if small and large:
         raise DataError(
             f"The optical images are of two scales: {len(small)} of {len(looks)} tiles hold "
             f"numbers as of a reflectance from 0 to 1 ({some_of(small)}: "
-            f"{_range(looks[small[0]])}), and most go up to {np.median(highs):.4g}. Convert them "
-            "to one of the two."
+            f"{_range(looks[small[0]])}), and {len(large)} hold digital numbers "
+            f"({some_of(large)}: {_range(looks[large[0]])}). Convert them to one of the two."
         )
 
 
