@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.check import parse
@@ -21,6 +23,7 @@ from ackd.config.schema.segmentation import SegmentConfig
 from ackd.errors import ConfigError
 from ackd.segment import check
 from ackd.utils.values import leaves
+from tests.config.composing import compose_config
 from tests.config.test_every_option import WRONG, assert_sentences, changed
 from tests.config.test_every_option import leaves as options_in
 from tests.stages.segmentation import toy
@@ -69,6 +72,27 @@ def test_the_recipe_of_the_paper() -> None:
     assert sar.student.max_epochs == 300
     long = check(plain("recipe=paper", "row=control180"))
     assert (long.student.max_epochs, long.method) == (180, "control180")
+
+
+def test_groups_of_the_other_program_are_not_there() -> None:
+    """A run may be called as one likes, although `method` is a group of `python -m ackd.train`."""
+    assert check(plain("method=mine")).method == "mine"
+    for word in ("data=s2s_eu", "+experiment=s2s_eu_rr", "recipe=official"):
+        with pytest.raises(HydraException, match=word.lstrip("+").partition("=")[0]):
+            plain(word)
+    with pytest.raises(ConfigError, match="There is no option 'kd'"):
+        check(plain("+kd=vanilla"))
+    with pytest.raises(HydraException, match="mine"):
+        compose_config("method=mine")
+    assert plain("logger=wandb", "callbacks=none").logger.wandb.project == "ackd"
+
+
+def test_comments_name_choices_that_exist() -> None:
+    text = Groups(SEGMENT).primary.read_text(encoding="utf-8")
+    named = re.findall(r"^  - (row|finetune): \S+ +#[^:]*: (.*)$", text, re.MULTILINE)
+    assert [group for group, _ in named] == ["finetune", "row"]
+    for group, names in named:
+        assert set(re.findall(r"\w+", names)) <= set(Groups(SEGMENT).of(group))
 
 
 @pytest.mark.parametrize("data", Groups(SEGMENT).of("data"))
@@ -132,17 +156,33 @@ def test_every_option_of_the_schema_answers_wrong_values(data: str) -> None:
         (("row=control30", "until=reconstruction"), "until=reconstruction asks for a stage"),
         (("row=mid", "until=reconstruction2"), "choose reconstruction=mid_fin"),
         (("reconstruction.layers=[mdi]",), "reconstruction.layers: There is no layer 'mdi'"),
+        (("reconstruction.layers=[int,d3]",), "'int' is a set of layers and stands alone; beside"),
         (("until=matcher",), "expected 'teacher', 'reconstruction', 'reconstruction2' or"),
         (("force=[student]",), "Did you mean|expected 'teacher'"),
         (("network.name=tinny",), "There is no network 'tinny'"),
         (("data.crop=36",), "data.crop=36 is not divisible by 8"),
         (("labels.fraction=0",), "labels.fraction=0 is not valid"),
+        (("data=pairs", "data.optical=o"), "expected a folder with an image per tile; give"),
+        (("+network.bands=4",), "network.bands is filled in by ackd itself: a network has the"),
+        (("+network.weights=imagenet",), "filled in by ackd itself: teacher.start=imagenet or"),
+        (("+network.imagenet=true",), "network.imagenet is filled in by ackd"),
+        (("row=sar", "finetune=none"), "student.start=random with student.finetune=none is a"),
+        (("teacher.start=imagenet",), "teacher.start=imagenet: No library has"),
+        (("reconstruction.start=imagenet",), "reconstruction.start=imagenet: No library"),
     ],
 )
 def test_options_that_cannot_be(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         check(toy.composed(tmp_path, *words))
     assert any(one in str(raised.value) for one in said.split("|")), str(raised.value)
+
+
+def test_an_encoder_without_imagenet_weights_is_refused_at_once() -> None:
+    words = ("network=smp", "network.encoder=dpn68b", "student.start=imagenet")
+    with pytest.raises(
+        ConfigError, match=r"^student\.start=imagenet: The encoder .* choose another"
+    ):
+        check(plain(*words))
 
 
 @pytest.mark.parametrize(

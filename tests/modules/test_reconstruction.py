@@ -332,3 +332,23 @@ def test_bfloat16_and_compiled_networks_train(tmp_path: Path) -> None:
     plain = trainer(tmp_path)
     plain.fit(reconstruct("mid", "fin"), datamodule=data())
     assert float(loss) == pytest.approx(float(plain.callback_metrics["train/loss"]), rel=0.05)
+
+
+def test_layers_whose_parameters_belong_to_a_deeper_one_name_it() -> None:
+    class Whole(type(network(2))):  # type: ignore[misc]
+        """An encoder that cannot be divided, as those of a library."""
+
+        def modules_of(self, layer: str) -> Sequence[nn.Module]:
+            if layer == "e1":
+                return ()
+            inner = super().modules_of(layer)
+            return (*super().modules_of("e1"), *inner) if layer == "mid" else inner
+
+    student, teacher = network(BANDS["sar"]), network(BANDS["optical"])
+    for one in (student, teacher):
+        one.__class__ = Whole
+    with pytest.raises(ConfigError, match=r"of e1 belong to mid,.*layers=\[e1,mid\]"):
+        ReconstructionModule(student, teacher, ["e1"], SGD)
+    module = ReconstructionModule(student, teacher, ["e1", "mid"], SGD)
+    assert all(p.requires_grad for m in student.modules_of("mid") for p in m.parameters())
+    assert module.layers == ("e1", "mid")

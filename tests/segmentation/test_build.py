@@ -25,7 +25,7 @@ from ackd.segmentation import IMAGES, LayeredNetwork, build_network
         ({"name": "tiny", "channels": 2}, "network.channels is filled in.*see classes"),
         ({"name": "pspnet", "width": 4}, "network.width is no option.*Known: none"),
         ({"name": "unet_mobilenetv2", "widths": (1, 2)}, r"network.widths=\[1, 2\].*five"),
-        ({"name": "tiny", "weights": "imagenet"}, "no library has ImageNet weights of tiny"),
+        ({"name": "tiny", "weights": "imagenet"}, "No library has ImageNet weights of tiny"),
         ({"name": "pspnet", "weights": "imagenet"}, "of pspnet; those of unet_mobilenetv2 and smp"),
         ({"name": "smp", "arch": "unetpp"}, "no architecture 'unetpp'.*Did you mean"),
         ({"name": "smp", "arch": "dpt"}, "tokens of a vision transformer.*Choose one of unet"),
@@ -33,6 +33,8 @@ from ackd.segmentation import IMAGES, LayeredNetwork, build_network
         ({"name": "smp", "encoder": "convnext_atto"}, "write tu-convnext_atto"),
         ({"name": "smp", "encoder": "tu-convnext_ato"}, "Did you mean 'tu-convnext_atto'"),
         ({"name": "smp", "encoder_name": "resnet18"}, "encoder_name is filled in.*see encoder"),
+        ({"name": "smp", "channels": 3}, "network.channels is filled in.*see classes"),
+        ({"name": "smp", "imagenet": True}, "network.imagenet is filled in.*see weights"),
         ({"name": "smp", "activation": "sigmoid"}, "network.activation is filled in"),
         ({"name": "smp", "encodr": "resnet18"}, "Did you mean network.encoder"),
         ({"name": "smp", "arch": "deeplabv3plus", "encoder": "xception"},
@@ -147,7 +149,7 @@ def test_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"_target_": "mysegmentation.Mine", "width": "a"}, "cannot be built with bands=3"),
         ({"_target_": "mysegmentation.NotOne"}, "gives a NotOne.*LayeredNetwork"),
         ({"_target_": "mysegmentation.Mime"}, "has no 'Mime'.*Mine"),
-        ({"_target_": "mysegmentation.Mine", "weights": "imagenet"}, "no library has ImageNet"),
+        ({"_target_": "mysegmentation.Mine", "weights": "imagenet"}, "No library has ImageNet"),
     ):
         with pytest.raises(ConfigError, match=text):
             build_network(**arguments)

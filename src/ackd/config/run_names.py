@@ -140,16 +140,18 @@ def _of_recipe(value: Any, others: Mapping[str, Any], *, _root_: DictConfig) -> 
 def _row(*, _root_: DictConfig) -> str:
     """Name a row after what it does, so that its name is right whatever else was chosen.
 
-    ``optical``, ``sar``, ``control30`` (its epochs), or the layers that were reconstructed with
-    ``_d`` or ``_a`` where labels train the decoder or all: ``mid_fin_d``.
+    ``optical``, ``sar``, ``control30`` (its epochs), or the layers that were reconstructed, step
+    by step, with ``_d`` or ``_a`` where labels train the decoder or all: ``mid_fin_d``. Layers that
+    one step compares at once are joined by a hyphen, so that ``mid-fin`` is not M&F.
     """
     if _root_.until == "teacher":
         return "optical"
     student = _root_.student
     suffix = {"decoder": "_d", "all": "_a"}.get(student.finetune, "")
     if student.start == "reconstruction":
-        layers = [*_root_.reconstruction.layers, *_root_.reconstruction2.layers]
-        return "_".join(layers) + suffix
+        steps = (_root_.reconstruction.layers, _root_.reconstruction2.layers)
+        named = [[step] if isinstance(step, str) else step for step in steps if step]
+        return "_".join("-".join(layers) for layers in named) + suffix
     if student.start == "optical":
         return f"control{student.max_epochs if suffix else 0}" + suffix.replace("_a", "")
     start = "" if student.start == "random" else f"_{student.start}"

@@ -140,7 +140,7 @@ class ReconstructionModule(ScheduledModule):
 
         Raises:
             ConfigError: A layer does not exist or cannot be compared, or what is trained has no
-                part in the loss.
+                part in the loss or no parameters.
             ValueError: Student and teacher are one network.
         """
         super().__init__(optimizer, schedule)
@@ -167,6 +167,7 @@ class ReconstructionModule(ScheduledModule):
                 f"{self.layers[-1]} is compared, so they get no gradient; leave them out, or add "
                 "a layer as deep as them."
             )
+        _require_parameters(student, chosen, self.layers)
         self.student = student
         self.over: CosineOver = over
         self.final: Final = final
@@ -261,6 +262,30 @@ def _in_order(network: SegmentationNetwork, layers: Sequence[str]) -> tuple[str,
         )
     network.require_layers(layers)
     return tuple(layer for layer in network.layers if layer in layers)
+
+
+def _require_parameters(
+    network: SegmentationNetwork, chosen: Sequence[str], compared: Sequence[str]
+) -> None:
+    """See that a part of what would be trained can be trained.
+
+    Raises:
+        ConfigError: None of these layers has parameters, as those of an encoder that is one whole.
+    """
+    owners = [name for name in network.layers if _has_parameters(network, name)]
+    if set(owners) & set(chosen):
+        return
+    behind = network.layers[network.layers.index(compared[-1]) :]
+    whole = next((name for name in behind if name in owners), owners[-1])
+    raise ConfigError(
+        f"Nothing would be trained: in {type(network).__name__} the parameters of "
+        f"{', '.join(chosen)} belong to {whole}, and are trained with it as a whole. Compare "
+        f"{whole} as well: layers=[{','.join([*compared, whole])}]."
+    )
+
+
+def _has_parameters(network: SegmentationNetwork, layer: str) -> bool:
+    return any(True for module in network.modules_of(layer) for _ in module.parameters())
 
 
 def _loss_of_all_ranks(sums: Tensor, counts: Tensor) -> Tensor:

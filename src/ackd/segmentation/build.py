@@ -9,12 +9,12 @@ from typing import Any
 from ackd.errors import ConfigError, unknown
 from ackd.segmentation.base import SegmentationNetwork
 from ackd.segmentation.pspnet import PSPNet
-from ackd.segmentation.smp_nets import SmpNetwork
+from ackd.segmentation.smp_nets import SmpNetwork, has_imagenet
 from ackd.segmentation.transfer import load_weights
 from ackd.segmentation.unet import mobilenetv2_unet, tiny_unet
 from ackd.utils.targets import check_arguments, locate
 
-__all__ = ["IMAGENET", "NETWORKS", "build_network"]
+__all__ = ["IMAGENET", "NETWORKS", "build_network", "why_no_imagenet"]
 
 IMAGENET = "imagenet"
 """The value of ``weights`` that asks for a library's."""
@@ -75,17 +75,38 @@ def build_network(
     check_arguments(build, options, "network", taken=taken)
     extra: dict[str, Any] = {}
     if weights == IMAGENET:
-        if _target_ is not None or name not in PRETRAINED:
+        missing = why_no_imagenet(name, _target_=_target_)
+        if missing is not None:
             raise ConfigError(
-                f"weights=imagenet: no library has ImageNet weights of {called}; those of "
-                f"{' and '.join(PRETRAINED)} exist. Leave weights out, or give a file "
-                "(weights=FILE)."
+                f"weights=imagenet: {missing} Leave weights out, or give a file (weights=FILE)."
             )
         extra["imagenet"] = True
     network = _built(build, called, bands=bands, channels=channels, **extra, **options)
     if weights is not None and weights != IMAGENET:
         load_weights(network, Path(weights))
     return network
+
+
+def why_no_imagenet(name: str = "", *, _target_: str | None = None, **options: Any) -> str | None:
+    """Say why there are no ImageNet weights of a network's encoder; nothing is downloaded.
+
+    Args:
+        name: As in :func:`build_network`.
+        _target_: As there.
+        **options: As there; an encoder among them exists.
+
+    Returns:
+        A sentence; None where a library has them.
+    """
+    if _target_ is not None or name not in PRETRAINED:
+        return (
+            f"No library has ImageNet weights of {_target_ or name}; those of "
+            f"{' and '.join(PRETRAINED)} exist."
+        )
+    encoder = options.get("encoder")
+    if encoder is None or has_imagenet(str(encoder)):
+        return None
+    return f"The encoder {encoder} has no ImageNet weights; choose another one (network.encoder)."
 
 
 def _builder(name: str, target: str | None) -> tuple[Callable[..., Any], str]:

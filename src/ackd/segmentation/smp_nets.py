@@ -19,7 +19,7 @@ from ackd.segmentation.base import FIN, MID, FrozenNorm, SegmentationNetwork
 from ackd.segmentation.transfer import INSTEAD
 from ackd.utils.weights import fit_tensors, mean_over_bands, weights_unreachable
 
-__all__ = ["SmpNetwork"]
+__all__ = ["SmpNetwork", "has_imagenet"]
 
 log = logging.getLogger("ackd")
 
@@ -116,8 +116,11 @@ class SmpNetwork(SegmentationNetwork):
         build = _architecture(arch)
         _check_encoder(encoder)
         _check_options(build, encoder, options)
-        if imagenet:
-            _require_imagenet(encoder)
+        if imagenet and not has_imagenet(encoder):
+            raise ConfigError(
+                f"weights=imagenet: the encoder {encoder} has no ImageNet weights. Choose another "
+                "encoder (network.encoder), leave weights out, or give a file (weights=FILE)."
+            )
         try:
             model = build(
                 encoder_name=encoder, encoder_weights=None, in_channels=bands, classes=channels,
@@ -285,17 +288,11 @@ def _check_options(build: Any, encoder: str, options: Mapping[str, Any]) -> None
             )
 
 
-def _require_imagenet(name: str) -> None:
-    known = (
-        timm.models.is_model_pretrained(name.removeprefix(TIMM))
-        if name.startswith(TIMM)
-        else IMAGENET in _library().encoders.encoders[name]["pretrained_settings"]
-    )
-    if not known:
-        raise ConfigError(
-            f"weights=imagenet: the encoder {name} has no ImageNet weights. Choose another encoder "
-            "(network.encoder), leave weights out, or give a file (weights=FILE)."
-        )
+def has_imagenet(name: str) -> bool:
+    """Whether the library has ImageNet weights of an encoder; nothing is downloaded."""
+    if name.startswith(TIMM):
+        return bool(timm.models.is_model_pretrained(name.removeprefix(TIMM)))
+    return IMAGENET in _library().encoders.encoders[name]["pretrained_settings"]
 
 
 def _start_encoder(encoder: nn.Module, name: str, bands: int) -> None:

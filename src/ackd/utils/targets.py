@@ -75,14 +75,13 @@ def check_arguments(
         parameters = inspect.signature(target).parameters
     except ValueError:
         return  # a builtin that does not tell; building it will
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
     known = [name for name in parameters if name not in {"self", *taken}]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in given:
         if name in taken:
             instead = f"; see {taken[name]}" if taken[name] else ""
             raise ConfigError(f"{option}.{name} is filled in by ackd itself{instead}.")
-        if name not in known:
+        if name not in known and not takes_any:
             hint = did_you_mean(name, known, f"{option}.{{}}")
             raise ConfigError(
                 f"{option}.{name} is no option of {getattr(target, '__name__', target)}.{hint} "

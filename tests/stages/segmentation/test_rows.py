@@ -69,7 +69,10 @@ def test_a_row_has_the_stages_and_the_name_that_it_needs(row: str, tmp_path: Pat
 def test_the_name_of_a_row_follows_what_was_chosen(tmp_path: Path) -> None:
     for words, name in (
         (("row=mid_d", "student.finetune=all"), "mid_a"),
-        (("reconstruction.layers=[e1,mid]",), "e1_mid_a"),
+        (("reconstruction.layers=[e1,mid]",), "e1-mid_a"),
+        # not M&F, which is two steps
+        (("reconstruction.layers=[mid,fin]", "finetune=none"), "mid-fin"),
+        (("reconstruction.layers=mid",), "mid_a"),
         (("row=sar", "student.finetune=decoder"), "sar_d"),
         (("row=control30", "student.max_epochs=7"), "control7"),
         (("row=control30", "finetune=none"), "control0"),

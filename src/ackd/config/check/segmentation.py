@@ -8,6 +8,15 @@ from ackd.errors import ConfigError
 
 __all__ = ["check_buildable", "check_options", "look"]
 
+#: Arguments of a network that other options decide, with how they do.
+DECIDED = {
+    "bands": "a network has the bands of its tiles",
+    "classes": "a network has the classes of the masks",
+    "channels": "a network has a logit for each class of the masks, or one for two classes",
+    "weights": "teacher.start=imagenet or teacher.start=FILE is what the teacher starts from",
+    "imagenet": "teacher.start=imagenet starts the teacher from ImageNet weights",
+}
+
 
 def check_options(config: SegmentConfig) -> None:
     """Check what takes more than one option to see.
@@ -15,8 +24,18 @@ def check_options(config: SegmentConfig) -> None:
     Raises:
         ConfigError: Two options contradict each other.
     """
+    for name in config.network.model_extra or {}:
+        if name in DECIDED:
+            raise ConfigError(f"network.{name} is filled in by ackd itself: {DECIDED[name]}.")
+    student = config.student
+    if student.finetune == "none" and student.start in STARTS and "student" in config.stages:
+        raise ConfigError(
+            f"student.start={student.start} with student.finetune=none is a network that nobody "
+            "has trained; choose finetune=all, or a start that has learned: "
+            "student.start=reconstruction or student.start=optical."
+        )
     first, second = config.reconstruction.layers, config.reconstruction2.layers
-    if config.student.start == "reconstruction" and not first:
+    if student.start == "reconstruction" and not first:
         raise ConfigError(
             "student.start=reconstruction needs layers to reconstruct, but reconstruction.layers "
             "is empty; choose reconstruction=mid, fin, mid_fin or int, or another start: "
@@ -45,7 +64,6 @@ def look(config: SegmentConfig) -> None:
 
     Raises:
         ConfigError: One does not exist.
-        DataError: Tiles of the two sensors do not fit each other by name.
     """
     if "teacher" in config.stages and config.teacher.start not in STARTS:
         require_path("teacher.start", config.teacher.start, "random, imagenet or a file of weights")

@@ -10,6 +10,7 @@ import torch
 from ackd.config.schema.segmentation import ReconstructionConfig, SegmentConfig
 from ackd.errors import ConfigError
 from ackd.segmentation import SegmentationNetwork, build_network, layer_set
+from ackd.segmentation.build import IMAGENET, why_no_imagenet
 
 __all__ = ["check_network"]
 
@@ -18,9 +19,19 @@ def check_network(config: SegmentConfig) -> None:
     """Check the options of the network and the names of layers.
 
     Raises:
-        ConfigError: The network cannot be built, or a layer does not exist.
+        ConfigError: The network cannot be built, a layer does not exist, or there are no ImageNet
+            weights to start from.
     """
     network = _built(config.network.model_dump_json())
+    for stage in config.stages:
+        if getattr(getattr(config, stage), "start", None) == IMAGENET:
+            missing = why_no_imagenet(**config.network.model_dump())
+            if missing is not None:
+                other = " or a file of weights" if stage == "teacher" else ""
+                raise ConfigError(
+                    f"{stage}.start={IMAGENET}: {missing} Choose another network, or "
+                    f"{stage}.start=random{other}."
+                )
     for stage in ("reconstruction", "reconstruction2"):
         options: ReconstructionConfig = getattr(config, stage)
         if options.layers:

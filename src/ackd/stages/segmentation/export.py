@@ -51,7 +51,7 @@ def export_student(
         "validation": measured.validation,
         "test": measured.test,
         "test_interval": measured.interval,
-        "protocol": config.data.split,
+        "protocol": tiles.notes.get("split", {}).get("how", config.data.split),
         "epoch": epoch,
         "method": config.method,
         "seed": config.seed,

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ackd.config.schema.segmentation import ReconstructionConfig
+from ackd.errors import ConfigError
 from ackd.modules import ReconstructionModule
-from ackd.segmentation import SegmentationNetwork, layer_set
+from ackd.segmentation import MID, SegmentationNetwork, layer_set
 from ackd.stages.fitting import finite_weights
-from ackd.stages.segmentation.starts import started
+from ackd.stages.segmentation.starts import check_start, started
 from ackd.stages.segmentation.teacher import TeacherStage
 from ackd.stages.segmentation.training import SegmentTraining
 from ackd.stages.stage import Done, KeptStage
@@ -65,7 +66,10 @@ class ListeningStage(KeptStage[SegmentationNetwork]):
         training = context.training(cls.name)
         training.check()
         stage = cls(training, training.network("optical"), training.network(), {})
-        stage.module(training.network())
+        try:
+            stage.module(training.network())
+        except ConfigError as error:
+            raise ConfigError(f"{cls.name}: {error}") from error
 
     def module(self, student: SegmentationNetwork) -> ReconstructionModule:
         """What trains a student.
@@ -84,8 +88,15 @@ class ListeningStage(KeptStage[SegmentationNetwork]):
         """The layers that are trained; None for all up to the deepest that is compared."""
         if self.options.trained is None:
             return None
-        deepest = network.layers.index(layer_set(network, self.options.wanted)[-1])
-        return [name for name in network.decoder_layers if network.layers.index(name) <= deepest]
+        deepest = layer_set(network, self.options.wanted)[-1]
+        if deepest not in network.decoder_layers:
+            raise ConfigError(
+                f"trained=decoder trains nothing where no layer behind {MID} is compared, and the "
+                f"deepest one is {deepest}; leave trained out, or add one of "
+                f"{', '.join(network.decoder_layers)} to the layers."
+            )
+        up_to = network.layers[: network.layers.index(deepest) + 1]
+        return [name for name in network.decoder_layers if name in up_to]
 
     def shaped_by(self) -> dict[str, Any]:
         """The pairs, the teacher, and the step's own options; no label."""
@@ -129,6 +140,13 @@ class ReconstructionStage(ListeningStage):
 
     name = "reconstruction"
     requires = (TeacherStage.name,)
+
+    @classmethod
+    def check(cls, context: SegmentContext) -> None:
+        """See that it can begin, too."""
+        super().check(context)
+        training, options = context.training(cls.name), context.config.reconstruction
+        check_start(training, options.start, options.first, f"{cls.name}.first")
 
     @classmethod
     def of(cls, context: SegmentContext, done: Done) -> Self:

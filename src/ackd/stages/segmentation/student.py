@@ -11,7 +11,7 @@ from ackd.segmentation import SegmentationNetwork
 from ackd.stages.segmentation.export import export_student
 from ackd.stages.segmentation.reconstruction import ReconstructionStage
 from ackd.stages.segmentation.reconstruction2 import SecondStage
-from ackd.stages.segmentation.starts import started
+from ackd.stages.segmentation.starts import check_start, started
 from ackd.stages.segmentation.teacher import TeacherStage
 from ackd.stages.segmentation.training import SegmentTraining
 from ackd.stages.stage import Done, Stage, StageResult, Workplace
@@ -54,8 +54,10 @@ class StudentStage(Stage[SegmentationNetwork]):
 
     @classmethod
     def check(cls, context: SegmentContext) -> None:
-        """See that labels and tiles fit."""
-        context.training(cls.name).check()
+        """See that labels and tiles fit, and that it can begin."""
+        training, options = context.training(cls.name), context.config.student
+        training.check()
+        check_start(training, options.start, options.first, f"{cls.name}.first")
 
     @classmethod
     def of(cls, context: SegmentContext, done: Done) -> Self:
