@@ -190,6 +190,7 @@ def test_an_encoder_without_imagenet_weights_is_refused_at_once() -> None:
     [
         ("kd=vanilla", "There is no option 'kd'"),
         ("row=mid_x", "There is no 'mid_x' in row"),
+        ("row=null", "row=null is no choice: leave row out"),
         ("sweep=sar_rows", "A sweep is added with a plus: +sweep=sar_rows"),
         ("reconstruction.layer=[mid]", "Did you mean 'reconstruction.layers'?"),
         ("trainer=defalt", "There is no 'defalt' in trainer"),
@@ -197,6 +198,12 @@ def test_an_encoder_without_imagenet_weights_is_refused_at_once() -> None:
 )
 def test_a_wrong_word_is_answered_with_what_this_program_has(word: str, said: str) -> None:
     assert said in str(hint([word], SEGMENT))
+
+
+def test_options_that_are_named_like_a_group_are_not_taken_for_a_choice() -> None:
+    lengths = "epochs={teacher: 2, reconstruction: 2, finetune: 2}"
+    assert hint([lengths], SEGMENT) is None
+    assert "'network.width'" in str(hint([lengths, "network.widht=4"], SEGMENT))
 
 
 def test_lengths_are_in_an_identity_once(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def hint(arguments: Sequence[str], program: Program = TRAIN) -> str | None:
             overrides += OverridesParser.create().parse_overrides([word])
         except HydraException as error:
             return unreadable(word, error)
-    groups = [o for o in overrides if _name(o) in files.names()]
+    # As Hydra has it: epochs={teacher: 2} sets options, whatever groups there are.
+    names = files.names()
+    groups = [o for o in overrides if _name(o) in names and not isinstance(o.value(), dict)]
     for override in groups:
         advice = _group_advice(override, files)
         if advice:
@@ -77,6 +79,11 @@ def _group_advice(override: Override, files: Groups) -> str | None:
     for one in values:
         if isinstance(one, list):
             continue
+        if one is None:
+            return (
+                f"{key}=null is no choice: leave {key} out, or write ~{key} where another file "
+                "has chosen one."
+            )
         name = str(getattr(one, "text", one))
         if name not in choices:
             return unknown_choice(group, name, choices, key)
