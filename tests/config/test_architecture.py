@@ -32,6 +32,7 @@ ROOMS = {
     "geo": "windows of large images",
     "metrics": "measures of segmentation, from counts of pixels",
     "tasks": "what the labels are: loss, metrics, predictions, and how they are shown",
+    "students": "student.pt, and trained students that are used from Python",
     "modules": "LightningModules and LightningDataModules",
     "callbacks": "Lightning callbacks",
     "config": "the schema, and everything that knows Hydra",

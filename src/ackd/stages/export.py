@@ -9,17 +9,15 @@ from ackd import __version__
 from ackd.backbones import Backbone
 from ackd.config.schema import Config
 from ackd.data.benchmark import Benchmark
+from ackd.data.options import DataOptions
 from ackd.modules import UnpairedDataModule
 from ackd.runs.predictions import Measured
 from ackd.runs.result import commit
 from ackd.stages.trial import image_size
+from ackd.students.file import FORMAT
 from ackd.utils.io import save_tensors
 
-__all__ = ["FORMAT", "export_student"]
-
-#: Raised by one whenever keys change their meaning. Files of format 1, which does not name itself,
-#: have backbone, bands, classes, size, mean, std and state_dict alone.
-FORMAT = 2
+__all__ = ["export_student"]
 
 EIGHT_BITS = 255
 
@@ -33,7 +31,7 @@ def export_student(
     measured: Measured,
     epoch: int | None,
 ) -> None:
-    """Write the student, and nothing of its teacher; ``torch.load(weights_only=True)`` reads it.
+    """Write the student, and nothing of its teacher; :func:`ackd.load_student` reads it.
 
     Args:
         path: Of the file.
@@ -50,9 +48,10 @@ def export_student(
         "task": measured.task.title,
         "backbone": config.student.backbone.model_dump()
         | {"pretrained": False, "size": list(image_size(benchmark.rgb))},
+        "sensor": "rgb",
         "bands": list(benchmark.rgb.bands),
         "classes": list(benchmark.classes),
-        **_input(benchmark),
+        **_input(benchmark, config.data),
         # x = (pixel - mean) / std, a value for each band.
         "normalization": {"standard": "training statistics", "image_max": "constant"}[
             config.data.normalise
@@ -78,7 +77,7 @@ def export_student(
     save_tensors(path, content)
 
 
-def _input(benchmark: Benchmark) -> dict[str, Any]:
+def _input(benchmark: Benchmark, data: DataOptions) -> dict[str, Any]:
     """What an image has to become before it is normalised."""
     height, width = (int(side) for side in benchmark.rgb.images.shape[-2:])
     return {
@@ -89,4 +88,7 @@ def _input(benchmark: Benchmark) -> dict[str, Any]:
             "keep_aspect_ratio": False,
         },
         "value_range": [0, EIGHT_BITS],
+        # Of scenes that are drawn, no pixel is invalid and all have 8 bits.
+        "nodata": getattr(data, "nodata", "error"),
+        "rgb_max": getattr(data, "rgb_max", None),
     }  # fmt: skip

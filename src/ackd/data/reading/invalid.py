@@ -114,7 +114,7 @@ def unstated_marker(pixels: NDArray[Any], invalid: NDArray[np.bool_] | None = No
 
 
 def blank_invalid(
-    path: Path,
+    path: Path | str,
     pixels: NDArray[Any],
     invalid: NDArray[np.bool_] | None,
     bands: Sequence[str],
@@ -143,7 +143,7 @@ def blank_invalid(
 
 
 def refuse_invalid(
-    path: Path,
+    path: Path | str,
     pixels: NDArray[Any],
     invalid: NDArray[np.bool_],
     bands: Sequence[str],

@@ -180,20 +180,24 @@ def measured(
     return found if found.dtype.name in _STORED else found.astype(np.float32)
 
 
-def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
-    """Resize (C, H, W) to (C, size, size), antialiased and bilinear, in its own number type.
+def resize_bands(pixels: NDArray[Any], size: int | tuple[int, int] | None) -> NDArray[Any]:
+    """Resize (C, H, W) to another H and W, antialiased and bilinear, in its own number type.
 
     Args:
         pixels: uint8, uint16, int16 or float32. Where float32 is NaN, a pixel is invalid: it has no
             weight in the result, which is NaN where less than half of the weight is valid.
-        size: Height and width in pixels; None leaves the image as it is.
+        size: Height and width in pixels, one number where they are the same; None leaves the image
+            as it is.
     """
-    if size is None or pixels.shape[1:] == (size, size):
+    if size is None:
         return pixels
-    resized = np.empty((len(pixels), size, size), pixels.dtype)
+    wanted = (size, size) if isinstance(size, int) else size
+    if pixels.shape[1:] == wanted:
+        return pixels
+    resized = np.empty((len(pixels), *wanted), pixels.dtype)
     for target, band in zip(resized, pixels, strict=True):
         # Pillow resizes 16 bits as float32 only, which holds every one of them exactly
-        values = _resized(band.astype(np.float32), size)
+        values = _resized(band.astype(np.float32), wanted)
         if pixels.dtype.kind in "iu":
             limits = np.iinfo(pixels.dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
@@ -201,11 +205,11 @@ def resize_bands(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:
     return resized
 
 
-def _resized(band: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _resized(band: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     valid = ~np.isnan(band)
     if valid.all():
         image = Image.fromarray(band)
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
     weight = _resized(valid.astype(np.float32), size)
     values = _resized(np.where(valid, band, np.float32(0)), size)
     return np.where(weight >= 0.5, values / np.maximum(weight, 0.5), np.nan).astype(np.float32)

@@ -25,7 +25,7 @@ from ackd.data.reading.invalid import blank_invalid, invalid_by_value, mask_of, 
 from ackd.data.reading.multispectral import plain_tifs, resize_bands, unreadable
 from ackd.errors import ConfigError, ImageError
 
-__all__ = ["RGB_WHITE", "read_rgb", "with_rgb_max"]
+__all__ = ["RGB_WHITE", "colors_of", "eight_bits", "read_rgb", "resize_rgb", "with_rgb_max"]
 
 log = logging.getLogger("ackd")
 
@@ -45,7 +45,9 @@ _RASTERS: Final = (".tif", ".tiff")
 _PNG_DEPTH: Final = 24
 
 
-def read_rgb(path: Path, size: int | None, options: PixelOptions = AS_STORED) -> NDArray[Any]:
+def read_rgb(
+    path: Path, size: int | tuple[int, int] | None, options: PixelOptions = AS_STORED
+) -> NDArray[Any]:
     """Read an image as red, green and blue. Gray ones become gray RGB.
 
     Pixels whose alpha is 0, that a mask excludes, or that have the file's nodata value are invalid;
@@ -53,8 +55,8 @@ def read_rgb(path: Path, size: int | None, options: PixelOptions = AS_STORED) ->
 
     Args:
         path: jpg, png, tif or anything else that Pillow reads.
-        size: Height and width of the result in pixels; another size is resized (antialiased,
-            bilinear). None leaves the image as it is.
+        size: Height and width of the result in pixels, one number where they are the same; another
+            size is resized (antialiased, bilinear). None leaves the image as it is.
         options: What happens to invalid pixels, and which number is white in files of more than 8
             bits per channel.
 
@@ -72,14 +74,37 @@ def read_rgb(path: Path, size: int | None, options: PixelOptions = AS_STORED) ->
     else:
         found, invalid = _photograph(path)
     pixels = blank_invalid(path, found, invalid, _CHANNELS, options.nodata, masked=invalid)
-    if size is None or pixels.shape[1:] == (size, size):
+    return resize_rgb(pixels, size)
+
+
+def resize_rgb(pixels: NDArray[Any], size: int | tuple[int, int] | None) -> NDArray[Any]:
+    """Resize a photograph, antialiased and bilinear, whatever its proportions are.
+
+    Args:
+        pixels: (3, H, W) uint8, or float32 with NaN where invalid.
+        size: As for :func:`read_rgb`.
+    """
+    height, width = pixels.shape[1:] if size is None else _pair(size)
+    if pixels.shape[1:] == (height, width):
         return np.ascontiguousarray(pixels)
     if pixels.dtype != np.uint8:
-        return resize_bands(pixels, size)
+        return resize_bands(pixels, (height, width))
     # all three channels at once, as photographs are resized everywhere
     image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    image = image.resize((size, size), Image.Resampling.BILINEAR)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+def eight_bits(pixels: NDArray[Any], invalid: NDArray[np.bool_], white: float) -> NDArray[np.uint8]:
+    """Turn numbers of more than 8 bits into grey levels 0..255.
+
+    Args:
+        pixels: (3, H, W) of any type.
+        invalid: (3, H, W) True where invalid; these become 0.
+        white: The number that becomes 255; what is brighter does, too.
+    """
+    levels = np.where(invalid, 0, pixels) * (RGB_WHITE / white)
+    return np.clip(np.rint(levels), 0, RGB_WHITE).astype(np.uint8)
 
 
 def with_rgb_max(paths: Sequence[Path], options: PixelOptions) -> PixelOptions:
@@ -223,8 +248,7 @@ def _raster(path: Path, options: PixelOptions) -> tuple[NDArray[Any], NDArray[np
             "reflectance.",
             "wrong type",
         )
-    levels = np.where(invalid, 0, pixels) * (RGB_WHITE / options.rgb_max)
-    return np.clip(np.rint(levels), 0, RGB_WHITE).astype(np.uint8), invalid
+    return eight_bits(pixels, invalid, options.rgb_max), invalid
 
 
 def _color_bands(path: Path, dataset: Any) -> list[int]:
@@ -248,21 +272,42 @@ def _color_bands(path: Path, dataset: Any) -> list[int]:
 def _photograph(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     try:
         with Image.open(path) as image:
-            if image.mode not in _EIGHT_BIT:
-                raise ImageError(
-                    f"{path} is an image of Pillow's mode {image.mode}; expected 8 bits per "
-                    "channel, or a png or tif of more.",
-                    "wrong type",
-                )
-            transparent = "A" in image.getbands() or "transparency" in image.info
-            alpha = np.asarray(image.convert("RGBA"))[..., 3] if transparent else None
-            photograph = np.asarray(image.convert("RGB"))
+            return colors_of(image, path)
     except UnidentifiedImageError as error:
         raise unreadable(path, "a photograph", None) from error
     # Pillow's decoders also raise SyntaxError and ValueError on broken files
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise unreadable(path, "a photograph", error) from error
-    pixels = photograph.transpose(2, 0, 1)
+
+
+def colors_of(
+    image: Image.Image, called: object
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Red, green and blue of an image of Pillow, and where its alpha is 0.
+
+    Args:
+        image: Of 8 bits per channel; gray ones become gray RGB.
+        called: The file, or what else the message should call it.
+
+    Returns:
+        (3, H, W) pixels, and (3, H, W) True where invalid; None where no pixel is.
+
+    Raises:
+        ImageError: It has more than 8 bits per channel.
+    """
+    if image.mode not in _EIGHT_BIT:
+        raise ImageError(
+            f"{called} is an image of Pillow's mode {image.mode}; expected 8 bits per "
+            "channel, or a png or tif of more.",
+            "wrong type",
+        )
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    alpha = np.asarray(image.convert("RGBA"))[..., 3] if transparent else None
+    pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     if alpha is None or (alpha != 0).all():
         return pixels, None
     return pixels, np.broadcast_to(alpha == 0, pixels.shape)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size

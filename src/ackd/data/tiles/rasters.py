@@ -22,7 +22,17 @@ from ackd.data.reading.invalid import data_bands, invalid_by_value, mask_of, uns
 from ackd.data.reading.multispectral import plain_tifs, unreadable
 from ackd.errors import ImageError, counted
 
-__all__ = ["Head", "Place", "Raster", "bounds_in", "read_head", "read_image", "read_raster"]
+__all__ = [
+    "Head",
+    "Place",
+    "Raster",
+    "bands_first",
+    "bounds_in",
+    "image_of",
+    "read_head",
+    "read_image",
+    "read_raster",
+]
 
 #: Files of NumPy, which know of no place.
 _ARRAYS: Final = (".npy", ".npz")
@@ -122,7 +132,7 @@ class Head:
 def read_head(path: Path, keys: Sequence[str] = ()) -> Head:
     """Read what a file says of itself; arguments and errors as for :func:`read_raster`."""
     if path.suffix.lower() in _ARRAYS:
-        array = _bands_first(path, _array(path, keys))
+        array = bands_first(path, _array(path, keys))
         return Head(len(array), (array.shape[1], array.shape[2]), array.dtype.name, None, None)
     try:
         with _opened(path) as dataset:
@@ -150,7 +160,7 @@ def read_raster(path: Path, keys: Sequence[str] = ()) -> Raster:
         ImageError: It is missing, truncated, damaged, or not what is expected.
     """
     if path.suffix.lower() in _ARRAYS:
-        pixels = _bands_first(path, _array(path, keys))
+        pixels = bands_first(path, _array(path, keys))
         nothing = np.zeros(pixels.shape, np.bool_)
         return Raster(pixels, nothing, (None,) * len(pixels), None, None)
     try:
@@ -210,6 +220,26 @@ def read_image(
             said to be.
     """
     raster = read_raster(path, keys)
+    pixels, empty = image_of(raster, path, bands, nodata, zero_is_nodata, option)
+    return pixels, empty, raster.place
+
+
+def image_of(
+    raster: Raster,
+    called: object,
+    bands: Sequence[int],
+    nodata: float | None,
+    zero_is_nodata: bool,
+    option: str,
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Take the bands of a sensor out of what a file holds, and see where they have no data.
+
+    ``called`` is the file, or what else messages should call it; all else is as for
+    :func:`read_image`.
+
+    Returns:
+        (C, H, W) uint8, uint16 or float32; (H, W) bool, True where there is no data.
+    """
     wanted = list(bands)
     pixels = raster.pixels[wanted]
     tags = [raster.nodata[band] for band in wanted]
@@ -218,8 +248,9 @@ def read_image(
     marker = unstated_marker(pixels, invalid)
     if marker is not None:
         raise ImageError(
-            f"{path} holds the number {marker:g}, far below all others, which marks pixels without "
-            f"data in many files; this one does not say so. Say it: {option}={marker:g}.",
+            f"{called} holds the number {marker:g}, far below all others, which marks pixels "
+            "without data in many files; this one does not say so. Say it: "
+            f"{option}={marker:g}.",
             "unstated nodata",
             marker=marker,
         )
@@ -227,7 +258,7 @@ def read_image(
     if zero_is_nodata or 0 in tags:
         empty |= (pixels == 0).all(axis=0)
     kept = pixels if pixels.dtype.name in _KEPT else pixels.astype(np.float32)
-    return np.where(empty, kept.dtype.type(0), kept), empty, raster.place
+    return np.where(empty, kept.dtype.type(0), kept), empty
 
 
 def bounds_in(
@@ -309,9 +340,14 @@ def _array(path: Path, keys: Sequence[str]) -> NDArray[Any]:
     )
 
 
-def _bands_first(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+def bands_first(called: object, array: NDArray[Any]) -> NDArray[Any]:
+    """Bring an array to (C, H, W): from (H, W), or from (H, W, C) where that is the shortest axis.
+
+    Raises:
+        ImageError: It has other axes, or holds no numbers; ``called`` is what it is called then.
+    """
     if array.dtype.kind not in "biuf":
-        raise ImageError(f"{path} holds {array.dtype}; expected numbers.", "wrong type")
+        raise ImageError(f"{called} holds {array.dtype}; expected numbers.", "wrong type")
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
     if array.ndim == 2:
@@ -320,7 +356,7 @@ def _bands_first(path: Path, array: NDArray[Any]) -> NDArray[Any]:
         last = array.shape[2] < min(array.shape[:2])
         return np.moveaxis(array, 2, 0) if last else array
     raise ImageError(
-        f"{path} holds an array of {counted(array.ndim, 'axis').replace('axises', 'axes')}; "
+        f"{called} holds an array of {counted(array.ndim, 'axis').replace('axises', 'axes')}; "
         "expected (C, H, W) or (H, W).",
         "wrong shape",
     )

@@ -58,6 +58,16 @@ class Look:
         """Whether these can only be decibels: most of it is negative."""
         return self.middle < 0
 
+    @property
+    def is_no_radar(self) -> bool:
+        """Whether these are no decibels of any radar."""
+        return self.low < _LOWEST or self.high > _HIGHEST
+
+    @property
+    def range(self) -> str:
+        """For messages, e.g. ``"-31.2 to 3.9, median -14.1"``."""
+        return f"{self.low:.4g} to {self.high:.4g}, median {self.middle:.4g}"
+
 
 def look_at(image: NDArray[Any], valid: NDArray[np.bool_]) -> Look:
     """Look at a tile.
@@ -108,28 +118,28 @@ def check_unit(looks: dict[str, Look], unit: SarUnit) -> None:
     if linear and decibels and unit != "other":
         raise DataError(
             f"The SAR images are of two units: {len(decibels)} of {len(looks)} tiles hold decibels "
-            f"({some_of(decibels)}: {_range(looks[decibels[0]])}), and {len(linear)} hold linear "
-            f"intensities ({some_of(linear)}: {_range(looks[linear[0]])}). Convert them to one of "
+            f"({some_of(decibels)}: {looks[decibels[0]].range}), and {len(linear)} hold linear "
+            f"intensities ({some_of(linear)}: {looks[linear[0]].range}). Convert them to one of "
             "the two; decibels are 10 log10(intensity)."
         )
     if unit == "db" and linear:
         raise DataError(
             f"{len(linear)} of {len(looks)} tiles hold linear intensities where decibels are "
-            f"expected: {some_of(linear)}: {_range(looks[linear[0]])}. data.sar_unit=linear "
+            f"expected: {some_of(linear)}: {looks[linear[0]].range}. data.sar_unit=linear "
             "converts them to decibels. Numbers that were scaled to 0..1 are neither: "
             "data.sar_unit=other takes any as they are."
         )
     if unit == "linear" and decibels:
         raise DataError(
             f"{len(decibels)} of {len(looks)} tiles hold decibels where linear intensities are "
-            f"expected (data.sar_unit=linear): {some_of(decibels)}: {_range(looks[decibels[0]])}. "
+            f"expected (data.sar_unit=linear): {some_of(decibels)}: {looks[decibels[0]].range}. "
             "Leave data.sar_unit out, or give data.sar_unit=db."
         )
-    beyond = [name for name, look in looks.items() if look.low < _LOWEST or look.high > _HIGHEST]
+    beyond = [name for name, look in looks.items() if look.is_no_radar]
     if unit == "db" and beyond:
         raise DataError(
             f"{len(beyond)} of {len(looks)} tiles hold numbers that are no decibels of a radar: "
-            f"{some_of(beyond)}: {_range(looks[beyond[0]])}. Where pixels without data have such a "
+            f"{some_of(beyond)}: {looks[beyond[0]].range}. Where pixels without data have such a "
             "number, give data.sar_nodata=VALUE; data.sar_unit=linear is for intensities, and "
             "data.sar_unit=other takes any numbers as they are."
         )
@@ -150,10 +160,6 @@ def check_scale(looks: dict[str, Look]) -> None:
         raise DataError(
             f"The optical images are of two scales: {len(small)} of {len(looks)} tiles hold "
             f"numbers as of a reflectance from 0 to 1 ({some_of(small)}: "
-            f"{_range(looks[small[0]])}), and {len(large)} hold digital numbers "
-            f"({some_of(large)}: {_range(looks[large[0]])}). Convert them to one of the two."
+            f"{looks[small[0]].range}), and {len(large)} hold digital numbers "
+            f"({some_of(large)}: {looks[large[0]].range}). Convert them to one of the two."
         )
-
-
-def _range(look: Look) -> str:
-    return f"{look.low:.4g} to {look.high:.4g}, median {look.middle:.4g}"

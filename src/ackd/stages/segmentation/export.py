@@ -9,8 +9,8 @@ from ackd import __version__
 from ackd.runs.predictions import Measured
 from ackd.runs.result import commit
 from ackd.segmentation import SegmentationNetwork
-from ackd.stages.export import FORMAT
 from ackd.stages.segmentation.training import SegmentTraining
+from ackd.students.file import FORMAT
 from ackd.utils.io import save_tensors
 
 __all__ = ["export_student"]
@@ -23,10 +23,7 @@ def export_student(
     measured: Measured,
     epoch: int | None,
 ) -> None:
-    """Write the student, and nothing of its teacher; ``torch.load(weights_only=True)`` reads it.
-
-    ``build_network(**saved["network"], bands=len(saved["bands"]),
-    classes=len(saved["classes"]))`` builds it again.
+    """Write the student, and nothing of its teacher; :func:`ackd.load_student` reads it.
 
     Args:
         path: Of the file.
@@ -45,6 +42,8 @@ def export_student(
         "sensor": training.sensor,
         "bands": list(tiles.bands(training.sensor)),
         "classes": list(tiles.classes),
+        "size": list(tiles.size),
+        **_input(training),
         # x = (pixel - mean) / std, a value for each band; 0 where there is no data.
         "mean": normaliser.mean,
         "std": normaliser.std,
@@ -64,3 +63,13 @@ def export_student(
         },
     }
     save_tensors(path, content)
+
+
+def _input(training: SegmentTraining) -> dict[str, Any]:
+    """How the files of training were read; the network sees decibels where they are linear."""
+    data = training.config.data
+    return {
+        "unit": getattr(data, "sar_unit", "db"),
+        "nodata": getattr(data, f"{training.sensor}_nodata", None),
+        "zero_is_nodata": getattr(data, "zero_is_nodata", True),
+    }
