@@ -16,7 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
+from ackd.backbones import build_backbone
 from ackd.data.reading.photographs import read_rgb
+from ackd.students import ScenePrediction
 from ackd.train import train
 from tests.stages import toy
 
@@ -32,15 +34,15 @@ def snippet() -> str:
     return str(found)
 
 
-def use(code: str) -> tuple[str, torch.Tensor]:
-    """What the code prints, and its logits."""
+def use(code: str) -> tuple[str, ScenePrediction]:
+    """What the code prints, and what the student says."""
     names: dict[str, object] = {}
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         exec(compile(code, str(README), "exec"), names)
-    logits = names["logits"]
-    assert isinstance(logits, torch.Tensor)
-    return shown.getvalue().strip(), logits
+    said = names["said"]
+    assert isinstance(said, ScenePrediction)
+    return shown.getvalue(), said
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +71,19 @@ def test_the_snippet_sees_an_image_as_the_run_did(
     shutil.copy(trained["student"], "student.pt")
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("scene.jpg", quality=95)
-    said, logits = use(snippet())
-    assert said in trained["classes"]
-    assert logits.shape == (1, 3)
+    shown, said = use(snippet())
+    assert said.label in trained["classes"]
+    assert shown.startswith(f"{said.label} {said.probability:.2f} ")
+    assert str(torch.load("student.pt", weights_only=True)["test"]["oa"]) in shown
 
     # The same image through the code that the student was trained with.
     saved = torch.load("student.pt", weights_only=True)
     read = torch.as_tensor(read_rgb(tmp_path / "scene.jpg", saved["size"]))[None]
-    from ackd.backbones import build_backbone
-
     student = build_backbone(**saved["backbone"], bands=3, classes=3)
     student.load_state_dict(saved["state_dict"])
     student.eval()
     expected = student((read.float() - saved["mean"]) / saved["std"]).logits
-    assert torch.equal(logits, expected)
+    torch.testing.assert_close(torch.from_numpy(said.logits), expected[0])
 
 
 def test_the_snippet_takes_files_of_earlier_versions(
@@ -93,4 +94,5 @@ def test_the_snippet_takes_files_of_earlier_versions(
     old = {"backbone", "bands", "classes", "size", "mean", "std", "state_dict"}
     torch.save({key: value for key, value in saved.items() if key in old}, "student.pt")
     Image.new("RGB", (64, 64), (10, 120, 30)).save("scene.jpg")
-    assert use(snippet())[0] in saved["classes"]
+    code = snippet().replace(', student.about["test"]', "")  # they do not have it
+    assert use(code)[1].label in saved["classes"]

@@ -59,7 +59,7 @@ def test_a_network_of_ones_own_trains_and_is_built_from_its_export(
     monkeypatch.chdir(tmp_path / "run")
     names: dict[str, Any] = {}
     exec(PYTHON[1], names)
-    student = names["student"]
+    student = names["student"].network
     assert (student.z_dim, student.bands, student.classes) == (24, 3, 3)
     saved = torch.load("student.pt", weights_only=True)
     assert torch.equal(student.net.patches.weight, saved["state_dict"]["net.patches.weight"])

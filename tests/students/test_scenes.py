@@ -89,9 +89,7 @@ def test_an_answer_has_names_and_probabilities(student: SceneStudent, pixels: np
     assert said.label in repr(said)
 
 
-def test_a_student_of_several_labels_judges_each_class(
-    tmp_path: Path, pixels: np.ndarray
-) -> None:
+def test_a_student_of_several_labels_judges_each_class(tmp_path: Path, pixels: np.ndarray) -> None:
     student = ackd.load_student(scene_file(tmp_path / "student.pt", task=SEVERAL))
     said = student.predict(pixels)
     np.testing.assert_allclose(said.probabilities, 1 / (1 + np.exp(-said.logits)), rtol=1e-5)

@@ -69,7 +69,9 @@ def test_every_form_of_an_image_is_the_same_image(
         np.testing.assert_allclose(said.probabilities, expected, atol=1e-5)
     batch = np.stack([image, decibels(seed=1)])
     for one, said in zip(batch, student.predict(batch), strict=True):
-        np.testing.assert_allclose(said.probabilities, student.predict(one).probabilities, atol=1e-5)
+        np.testing.assert_allclose(
+            said.probabilities, student.predict(one).probabilities, atol=1e-5
+        )
     sizes = [said.mask.shape for said in student.predict_each([decibels(9, 9), decibels(9, 12)])]
     assert sizes == [(9, 9), (9, 12)]
 
@@ -115,9 +117,7 @@ def test_intensities_become_decibels_or_are_refused(
     ):
         student.predict(linear)
     said = student.predict(linear, unit="linear")
-    np.testing.assert_allclose(
-        said.probabilities, student.predict(image).probabilities, atol=1e-4
-    )
+    np.testing.assert_allclose(said.probabilities, student.predict(image).probabilities, atol=1e-4)
     assert student.predict(linear, check=False).mask.shape == image.shape[1:]
     # Files of training were linear: so are those that follow.
     other = ackd.load_student(tile_file(tmp_path / "student.pt", unit="linear"))
@@ -129,9 +129,7 @@ def test_intensities_become_decibels_or_are_refused(
         student.predict(image, unit="dB")
 
 
-def test_other_numbers_and_bands_are_refused(
-    student: SegmentationStudent, tmp_path: Path
-) -> None:
+def test_other_numbers_and_bands_are_refused(student: SegmentationStudent, tmp_path: Path) -> None:
     photograph = np.random.default_rng(0).integers(1, 256, (2, 20, 20), dtype=np.uint8)
     with pytest.raises(ImageError, match=r"no decibels of a radar .*check=False"):
         student.predict(photograph)
