@@ -85,7 +85,7 @@ def test_an_answer_has_names_and_probabilities(student: SceneStudent, pixels: np
     assert said.labels == (said.label,)
     assert said.probabilities.sum() == pytest.approx(1, abs=1e-6)
     assert said.probability == said.probabilities.max()
-    assert list(said.ranked.items())[0] == (said.label, said.probability)
+    assert next(iter(said.ranked.items())) == (said.label, said.probability)
     assert said.label in repr(said)
 
 
@@ -110,6 +110,16 @@ def test_bands_are_chosen_by_position_or_name(student: SceneStudent, pixels: np.
         student.predict(blue_first, bands=[1, 2, 4])
     with pytest.raises(ConfigError, match="There is no band 'G'"):
         student.predict(blue_first, bands=["B", "green", "R", "NIR"])
+
+
+def test_a_multispectral_file_is_refused_until_its_bands_are_chosen(
+    student: SceneStudent, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    path = write_tif(tmp_path / "s2.tif", np.concatenate([pixels.transpose(2, 0, 1)[::-1]] * 2))
+    with pytest.raises(ImageError, match=r"s2\.tif has 6 bands.*bands=\[\.\.\.\] says which"):
+        student.predict(path)
+    said = student.predict(path, bands=[2, 1, 0])
+    np.testing.assert_array_equal(said.logits, student.predict(pixels).logits)
 
 
 def test_images_of_more_bits_need_their_white(

@@ -111,7 +111,13 @@ class PhotographReader:
                 colors, empty = colors[picked], None if empty is None else empty[picked]
             return blank_invalid(called, colors, empty, RGB_BANDS, options.nodata, masked=empty)
         except ImageError as error:
-            raise ImageError(_as_argument(str(error)), error.kind, marker=error.marker) from error
+            text = _as_argument(str(error))
+            if error.kind == "wrong bands" and "bands=[...]" not in text:
+                text += (
+                    " bands=[...] says which they are: three positions, counted from 0, or the "
+                    "names of all bands."
+                )
+            raise ImageError(text, error.kind, marker=error.marker) from error
 
     def _of_raster(
         self,
