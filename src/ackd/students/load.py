@@ -84,13 +84,13 @@ def _scenes(content: Mapping[str, Any], path: Path, trust: tuple[str, ...]) -> S
             "bits; both are refused unless invalid='zero' or rgb_max=N says otherwise."
         )
     network = build(build_backbone, content, "backbone", trust, path)
-    resize = content.get("resize") or {}
-    side = content.get("size")
-    height, width = resize.get("height", side), resize.get("width", side)
+    resize: Mapping[str, Any] = content.get("resize") or {}
+    side: Any = content.get("size")
+    height, width = (resize.get(each, side) for each in ("height", "width"))
     if not all(type(each) is int and each > 0 for each in (height, width)):
         raise DataError(f"{path} is damaged: it does not say to which size images are resized.")
     reader = PhotographReader(
-        (int(height), int(width)),
+        (height, width),
         tuple(content["bands"]),
         rgb_max=content.get("rgb_max"),
         invalid="zero" if content.get("nodata") == "zero" else "error",
