@@ -17,6 +17,8 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 #: What an account of a student leaves out: large, or an attribute of its own.
 _NOT_TOLD = ("state_dict", "mean", "std", "classes", "bands", "size")
+#: What it always has.
+_MEASURED = ("validation", "test", "test_interval")
 
 
 class Student(Generic[NetworkT]):
@@ -63,11 +65,14 @@ class Student(Generic[NetworkT]):
         """What the file says of the student: network, data, method, seed, metrics, versions.
 
         ``validation`` and ``test`` have its metrics by name, ``test_interval`` their 95 %
-        confidence intervals; ``parameters`` is the number of its weights.
+        confidence intervals, None where the file does not say them; ``parameters`` is the number
+        of its weights.
         """
         weights = sum(parameter.numel() for parameter in self.network.parameters())
         told = {key: value for key, value in self._content.items() if key not in _NOT_TOLD}
-        return {"task": self.task.title, **told, "sensor": self.sensor, "parameters": weights}
+        measured = dict.fromkeys(_MEASURED)
+        known = {"task": self.task.title, **measured, **told}
+        return {**known, "sensor": self.sensor, "parameters": weights}
 
     @property
     def device(self) -> torch.device:
