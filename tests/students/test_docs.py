@@ -24,8 +24,9 @@ def test_the_snippets_run(
     write_tif(tmp_path / "tile.tif", tile)
     snippets = re.findall(r"```python\n(.*?)```", DOC.read_text(encoding="utf-8"), flags=re.S)
     assert len(snippets) == 2
+    names: dict[str, object] = {}  # the second goes on from the first
     for code in snippets:
-        exec(compile(code, str(DOC), "exec"), {})
+        exec(compile(code, str(DOC), "exec"), names)
     shown = capsys.readouterr().out
     assert "scene classification: forest, river, town" in shown
     assert "{'oa': 0.9, 'f1': 0.88}" in shown

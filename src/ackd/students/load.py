@@ -84,7 +84,8 @@ def _scenes(content: Mapping[str, Any], path: Path, trust: tuple[str, ...]) -> S
             "bits; both are refused unless invalid='zero' or rgb_max=N says otherwise."
         )
     network = build(build_backbone, content, "backbone", trust, path)
-    resize: Mapping[str, Any] = content.get("resize") or {}
+    found = content.get("resize")
+    resize = found if isinstance(found, Mapping) else {}
     side: Any = content.get("size")
     height, width = (resize.get(each, side) for each in ("height", "width"))
     if not all(type(each) is int and each > 0 for each in (height, width)):
