@@ -21,6 +21,9 @@ def scene_file(path: Path, **changed: Any) -> Path:
     backbone = {"name": "shufflenetv2_x0_5", "head": "paper", "pretrained": False}
     torch.manual_seed(1)
     network = build_backbone(**backbone, bands=3, classes=len(classes))
+    # With the first statistics of batch normalization it would say the same of every image.
+    for _ in range(40):
+        network(torch.randn(8, 3, SIZE, SIZE))
     content: dict[str, Any] = {
         "format": 2, "task": "scene classification", "backbone": backbone, "sensor": "rgb",
         "bands": ["R", "G", "B"], "classes": classes, "size": SIZE,
@@ -40,6 +43,8 @@ def tile_file(path: Path, **changed: Any) -> Path:
     network = {"name": "tiny", "width": 4}
     torch.manual_seed(2)
     built = build_network(**network, bands=2, classes=len(classes))
+    for _ in range(40):
+        built(torch.randn(2, 2, 32, 32))
     content: dict[str, Any] = {
         "format": 2, "task": "segmentation", "network": network, "stride": built.stride,
         "sensor": "sar", "bands": ["VV", "VH"], "classes": classes, "size": [32, 32],

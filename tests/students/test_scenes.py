@@ -67,6 +67,13 @@ def test_every_form_of_an_image_is_the_same_image(
     assert [one.label for one in student.predict_each(iter([png, first]))] == [many[0].label] * 2
 
 
+def test_other_images_have_other_answers(student: SceneStudent, pixels: np.ndarray) -> None:
+    """Else no comparison of answers in this file could fail."""
+    expected = student.predict(pixels).logits
+    for other in (pixels[::-1], pixels[..., ::-1], pixels // 2, pixels[:-8]):
+        assert np.abs(student.predict(other).logits - expected).max() > 1e-3
+
+
 def test_photographs_are_read_as_in_training(student: SceneStudent, tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
     gray, jpg = tmp_path / "gray.png", tmp_path / "b.jpg"

@@ -47,6 +47,7 @@ def test_any_size_is_padded_and_cropped_back(student: SegmentationStudent) -> No
         logits = student.network(ready).logits[0, 0].numpy()
     inner = logits[border[1][0] :, border[2][0] :][:37, :51]
     np.testing.assert_allclose(said.probabilities[1], 1 / (1 + np.exp(-inner)), atol=1e-5)
+    assert said.probabilities[1].std() > 1e-2
     shares = said.shares
     assert shares["building"] == pytest.approx((said.mask == 1).mean())
     assert "37x51" in repr(said)

@@ -239,6 +239,10 @@ def _raster(path: Path, options: PixelOptions) -> tuple[NDArray[Any], NDArray[np
         invalid |= masked
     if options.nodata != "zero":
         refuse_invalid(path, pixels, invalid, _CHANNELS, masked)
+    if pixels.dtype.kind == "c":
+        raise ImageError(
+            f"{path} holds complex numbers; expected those of a photograph.", "wrong type"
+        )
     if pixels.dtype == np.uint8:
         return pixels, invalid
     if options.rgb_max is None:
