@@ -46,8 +46,8 @@ def test_own_folders_of_rgb_images(
     words = [
         "data=folders", f"data.ms={tmp_path / 'ms'}", f"data.rgb={tmp_path / 'rgb'}",
         "data.sensor=sentinel2", f"data.file_bands=[{','.join(EUROSAT_BANDS)}]",
-        f"data.normalise={normalise}", "method=baseline", "transport=off", "student.max_epochs=1",
-        "student.backbone.name=shufflenetv2_x0_5",
+        f"data.normalise={normalise}", "method=baseline", "transport=off", "student.max_epochs=8",
+        "student.batch_size=4", "student.backbone.name=shufflenetv2_x0_5",
     ]  # fmt: skip
     result = train(toy.composed(tmp_path, *words), tmp_path / "run")
     student = ackd.load_student(tmp_path / "run")
@@ -57,7 +57,8 @@ def test_own_folders_of_rgb_images(
     with (tmp_path / "run" / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) >= 6
-    assert np.std([float(row[student.classes[0]]) for row in rows]) > 1e-2  # it looks at them
+    # After a step or two it would say the same of every image.
+    assert np.std([float(row[student.classes[0]]) for row in rows]) > 1e-2
     paths = [next((tmp_path / "rgb").rglob(Path(row["file"]).name)) for row in rows]
     assert {path.suffix for path in paths} == {".jpg", ".png"}
     for row, said in zip(rows, student.predict(paths, batch_size=5), strict=True):
