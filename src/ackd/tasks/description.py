@@ -44,6 +44,10 @@ class MetricDescription:
         """The description alone of a metric that knows more."""
         return MetricDescription(**{each.name: getattr(metric, each.name) for each in fields(cls)})
 
+    def to_json(self) -> dict[str, Any]:
+        """What a file gives back unchanged: JSON knows lists, and no tuples."""
+        return {**asdict(self), "pooled": list(self.pooled)}
+
     @property
     def factor(self) -> float:
         """From the stored value to the shown one."""
@@ -187,10 +191,10 @@ class TaskDescription:
         return {
             "name": self.name,
             "title": self.title,
-            "metrics": [asdict(metric) for metric in self.metrics],
+            "metrics": [metric.to_json() for metric in self.metrics],
             "selected_by": self.selected_by,
             "image_metric": self.image_metric,
-            "class_metrics": [asdict(metric) for metric in self.class_metrics],
+            "class_metrics": [metric.to_json() for metric in self.class_metrics],
             "brief": list(self.brief),
             "trivial": self.trivial,
         }
