@@ -55,7 +55,7 @@ def _run(words: list[str], cwd: str, environment: dict[str, str], out: str, err:
             exec(program, {"__name__": "__main__"})
     except SystemExit as end:
         code = _told(end.code)
-    except BaseException:
+    except BaseException:  # as at the top level of a Python that was started
         traceback.print_exc()
         code = 1
     threading._shutdown()  # type: ignore[attr-defined]

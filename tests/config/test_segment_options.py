@@ -190,7 +190,7 @@ def test_an_encoder_without_imagenet_weights_is_refused_at_once() -> None:
     [
         ("kd=vanilla", "There is no option 'kd'"),
         ("row=mid_x", "There is no 'mid_x' in row"),
-        ("row=null", "row=null is no choice: leave row out"),
+        ("row=null", "row=null is not a choice: leave row out"),
         ("sweep=sar_rows", "A sweep is added with a plus: +sweep=sar_rows"),
         ("reconstruction.layer=[mid]", "Did you mean 'reconstruction.layers'?"),
         ("trainer=defalt", "There is no 'defalt' in trainer"),

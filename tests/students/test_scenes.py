@@ -216,6 +216,11 @@ def test_what_is_no_image_is_said(student: SceneStudent, tmp_path: Path) -> None
     assert student.predict([]) == []
 
 
+def test_a_batch_without_an_image_is_refused(student: SceneStudent, pixels: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="batch_size=0 holds no image; give 1 or more"):
+        student.predict([pixels], batch_size=0)
+
+
 def test_the_network_is_left_in_its_mode(student: SceneStudent, pixels: np.ndarray) -> None:
     said = student.predict(pixels).logits
     student.network.train()

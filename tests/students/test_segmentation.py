@@ -100,6 +100,10 @@ def test_pixels_without_data_are_marked(student: SegmentationStudent, tmp_path: 
         student.predict(decibels(), valid=known[1:])
     with pytest.raises(ConfigError, match=r"no mask for Image 1"):
         student.predict([decibels(), decibels()], valid=[known])
+    with pytest.raises(ConfigError, match="more masks than there are images"):
+        student.predict([decibels()], valid=[known, known])
+    with pytest.raises(ConfigError, match="batch_size=0 holds no image; give 1 or more"):
+        student.predict([decibels()], batch_size=0)
     nothing = student.predict(np.full((2, 16, 16), np.nan, np.float32))
     assert (nothing.mask == IGNORED).all()
     zeros = ackd.load_student(tile_file(tmp_path / "zeros.pt", zero_is_nodata=False))

@@ -172,7 +172,7 @@ def _data_set(runs: Sequence[Run]) -> DataSet:
     groups: dict[str, dict[int, Run]] = defaultdict(dict)
     settings: dict[str, dict[str, Any]] = {}
     repeats = []
-    # Other stages may have a seed each; where it goes along with the run's it is no option.
+    # Other stages may have a seed each; where it goes along with the run's it is not an option.
     seeds_follow = {
         key for key in (f"{stage}.seed" for stage in stages_of_all("trained"))
         if all(dig(run.config, key) == run.seed for run in runs)

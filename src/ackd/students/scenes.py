@@ -18,7 +18,7 @@ from ackd.students.file import standardisation
 from ackd.students.given import Given, listed
 from ackd.students.photographs import Invalid, PhotographReader
 from ackd.students.predictions import ScenePrediction
-from ackd.students.student import Student
+from ackd.students.student import Student, require_batch_size
 from ackd.tasks import Task
 from ackd.utils.networks import eval_mode
 
@@ -102,6 +102,7 @@ class SceneStudent(Student[Backbone]):
     def _each(
         self, images: Iterable[Given], batch_size: int, **options: Any
     ) -> Iterator[ScenePrediction]:
+        require_batch_size(batch_size)
         waiting = iter(images)
         while batch := list(islice(waiting, batch_size)):
             pixels = [self.reader.read(one, **options) for one in batch]

@@ -21,7 +21,7 @@ from ackd.segmentation import SegmentationNetwork
 from ackd.students.file import standardisation
 from ackd.students.given import Given, listed
 from ackd.students.predictions import MaskPrediction
-from ackd.students.student import Student
+from ackd.students.student import Student, require_batch_size
 from ackd.students.tiles import TileImage, TileReader
 from ackd.tasks import Task
 from ackd.utils.networks import eval_mode
@@ -114,6 +114,7 @@ class SegmentationStudent(Student[SegmentationNetwork]):
     def _each(
         self, images: Iterable[Given], batch_size: int, valid: Iterable[Any] | None, **options: Any
     ) -> Iterator[MaskPrediction]:
+        require_batch_size(batch_size)
         read = self._read(images, valid, options)
         for _, alike in groupby(read, key=lambda one: (one.pixels.shape, one.pixels.dtype)):
             batch: list[TileImage] = []
@@ -137,6 +138,8 @@ class SegmentationStudent(Student[SegmentationNetwork]):
                     raise ConfigError(f"valid has no mask for {one.called}; give one per image.")
                 mask = np.asarray(mask.cpu() if isinstance(mask, Tensor) else mask)
             yield self.reader.read(one, valid=mask, **options)
+        if masks is not None and next(masks, None) is not None:
+            raise ConfigError("valid has more masks than there are images; give one per image.")
 
     def logits(self, images: NDArray[Any], valid: NDArray[np.bool_]) -> Tensor:
         """Run the network on images of one size.

@@ -9,9 +9,10 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import nn
 
+from ackd.errors import ConfigError
 from ackd.tasks import Task
 
-__all__ = ["Student"]
+__all__ = ["Student", "require_batch_size"]
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -19,6 +20,16 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 _NOT_TOLD = ("state_dict", "mean", "std", "classes", "bands", "size")
 #: What it always has.
 _MEASURED = ("validation", "test", "test_interval")
+
+
+def require_batch_size(batch_size: int) -> None:
+    """See that a batch has an image.
+
+    Raises:
+        ConfigError: It has none; images would be left out without a word.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size={batch_size} holds no image; give 1 or more.")
 
 
 class Student(Generic[NetworkT]):

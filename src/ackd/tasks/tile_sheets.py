@@ -81,7 +81,7 @@ def cut_sheet(sheet: Pixels, height: int, width: int, count: int) -> dict[str, P
         (N, h, w, 3) of the :data:`COLUMNS` that it has, as they were drawn.
 
     Raises:
-        ValueError: It is no sheet of tiles of this size.
+        ValueError: It is not a sheet of tiles of this size.
     """
     grid = _Grid.of(height, width)
     columns, beside = divmod(sheet.shape[1] - GAP, grid.right)

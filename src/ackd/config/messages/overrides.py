@@ -81,7 +81,7 @@ def _group_advice(override: Override, files: Groups) -> str | None:
             continue
         if one is None:
             return (
-                f"{key}=null is no choice: leave {key} out, or write ~{key} where another file "
+                f"{key}=null is not a choice: leave {key} out, or write ~{key} where another file "
                 "has chosen one."
             )
         name = str(getattr(one, "text", one))

@@ -60,7 +60,7 @@ class Look:
 
     @property
     def is_no_radar(self) -> bool:
-        """Whether these are no decibels of any radar."""
+        """Whether these cannot be decibels of any radar."""
         return self.low < _LOWEST or self.high > _HIGHEST
 
     @property
