@@ -167,6 +167,11 @@ def test_every_option_of_the_schema_answers_wrong_values(data: str) -> None:
         (("+network.weights=imagenet",), "filled in by ackd itself: teacher.start=imagenet or"),
         (("+network.imagenet=true",), "network.imagenet is filled in by ackd"),
         (("row=sar", "finetune=none"), "student.start=random with student.finetune=none is a"),
+        (("row=mid", "reconstruction.start=random"), "those behind mid, the deepest of"),
+        (
+            ("reconstruction.layers=[d1]", "finetune=none", "reconstruction.start=random"),
+            "behind d1",
+        ),
         (("teacher.start=imagenet",), "teacher.start=imagenet: No library has"),
         (("reconstruction.start=imagenet",), "reconstruction.start=imagenet: No library"),
     ],
@@ -175,6 +180,12 @@ def test_options_that_cannot_be(words: tuple[str, ...], said: str, tmp_path: Pat
     with pytest.raises(ConfigError) as raised:
         check(toy.composed(tmp_path, *words))
     assert any(one in str(raised.value) for one in said.split("|")), str(raised.value)
+
+
+def test_a_student_whose_layers_all_learn_may_start_from_random_weights(tmp_path: Path) -> None:
+    for words in (["row=mid_d"], ["row=fin"], ["row=int"], ["row=mid_fin"]):
+        check(toy.composed(tmp_path, *words, "reconstruction.start=random"))
+    check(toy.composed(tmp_path, "row=mid", "reconstruction.start=random", "until=reconstruction"))
 
 
 def test_an_encoder_without_imagenet_weights_is_refused_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_what_is_said_wrongly_is_refused() -> None:
         check_unit(looks(t1=np.full((1, 32, 32), 250.0), t2=db(LAND)), "db")
     with pytest.raises(DataError, match=r"data\.sar_nodata=VALUE"):
         check_unit(looks(t1=np.where(LAND > 0.1, -32768, db(LAND))), "db")
+
+
+def test_decibels_that_are_all_positive_are_not_taken_for_intensities_in_silence() -> None:
+    nothing = look_at(LAND, np.zeros((32, 32), bool))
+    with pytest.warns(UserWarning, match=r"decibels already: .* \(a, b: .* leave data\.sar_unit"):
+        check_unit({**looks(a=db(LAND) + 50, b=db(WATER) + 50), "empty": nothing}, "linear")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_unit(looks(a=db(LAND) + 50, b=LAND * 1e4), "linear")  # one has bright points
+        check_unit(looks(a=speckle(30, looks=1), b=speckle(20)), "linear")
+        check_unit(looks(a=db(LAND) + 50), "other")
 
 
 @pytest.mark.parametrize("unit", ["db", "linear"])

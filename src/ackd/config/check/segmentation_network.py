@@ -10,6 +10,7 @@ import torch
 from ackd.config.schema.segmentation import ReconstructionConfig, SegmentConfig
 from ackd.errors import ConfigError
 from ackd.segmentation import SegmentationNetwork, build_network, layer_set
+from ackd.segmentation.base import FIN
 from ackd.segmentation.build import IMAGENET, why_no_imagenet
 
 __all__ = ["check_network"]
@@ -19,8 +20,8 @@ def check_network(config: SegmentConfig) -> None:
     """Check the options of the network and the names of layers.
 
     Raises:
-        ConfigError: The network cannot be built, a layer does not exist, or there are no ImageNet
-            weights to start from.
+        ConfigError: The network cannot be built, a layer does not exist, there are no ImageNet
+            weights to start from, or the student would have layers that no stage trains.
     """
     network = _built(config.network.model_dump_json())
     for stage in config.stages:
@@ -32,13 +33,24 @@ def check_network(config: SegmentConfig) -> None:
                     f"{stage}.start={IMAGENET}: {missing} Choose another network, or "
                     f"{stage}.start=random{other}."
                 )
+    compared: set[str] = set()
     for stage in ("reconstruction", "reconstruction2"):
         options: ReconstructionConfig = getattr(config, stage)
         if options.layers:
             try:
-                layer_set(network, options.wanted)
+                compared |= set(layer_set(network, options.wanted))
             except ConfigError as error:
                 raise ConfigError(f"{stage}.layers: {error}") from error
+    student, start = config.student, config.reconstruction.start
+    bare = student.start == "reconstruction" and student.finetune == "none"
+    if "student" in config.stages and bare and start != "optical" and FIN not in compared:
+        deepest = [name for name in network.layers if name in compared][-1]
+        raise ConfigError(
+            f"student.finetune=none with reconstruction.start={start} tests layers that nobody has "
+            f"trained: those behind {deepest}, the deepest of reconstruction.layers. Fine-tune the "
+            "student (student.finetune=decoder or all), reconstruct fin as well "
+            "(reconstruction=fin, mid_fin or int), or give reconstruction.start=optical."
+        )
     crop = config.data.crop
     if crop is not None and crop % network.stride:
         fitting = max(network.stride, round(crop / network.stride) * network.stride)

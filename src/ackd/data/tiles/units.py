@@ -8,6 +8,7 @@ such as SpaceNet 6 with 0 to 93 dB, are above 1 for the most part.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ __all__ = ["Look", "check_scale", "check_unit", "in_decibels", "look_at"]
 #: No radar measures beyond these, in decibels.
 _LOWEST: Final = -100.0
 _HIGHEST: Final = 150.0
+#: The brightest intensity of a tile of Sentinel-1 or SpaceNet 6 is 20 to 50,000 times its median;
+#: their decibels, moved until all are positive, end below 3 times theirs.
+_SPREAD: Final = 4.0
 #: Fewer valid pixels of a tile tell nothing.
 _FEW: Final = 16
 #: So many tell the median.
@@ -49,6 +53,11 @@ class Look:
     whole: bool
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the tile has too few valid pixels to tell anything."""
+        return bool(np.isnan(self.middle))
+
+    @property
     def is_linear(self) -> bool:
         """Whether these can only be intensities: nothing negative, and most of it below 1."""
         return self.low >= 0 and self.middle < 1
@@ -57,6 +66,13 @@ class Look:
     def is_db(self) -> bool:
         """Whether these can only be decibels: most of it is negative."""
         return self.middle < 0
+
+    @property
+    def is_level(self) -> bool:
+        """Whether nothing stands out, as in decibels of images that are not calibrated."""
+        return (
+            self.low >= 0 and self.middle > 1 and self.high < min(_SPREAD * self.middle, _HIGHEST)
+        )
 
     @property
     def is_no_radar(self) -> bool:
@@ -112,6 +128,9 @@ def check_unit(looks: dict[str, Look], unit: SarUnit) -> None:
 
     Raises:
         DataError: Some tiles can only have the other one, with their names and the option.
+
+    Warns:
+        UserWarning: Intensities are expected, and all tiles look like positive decibels.
     """
     linear = [name for name, look in looks.items() if look.is_linear]
     decibels = [name for name, look in looks.items() if look.is_db]
@@ -134,6 +153,19 @@ def check_unit(looks: dict[str, Look], unit: SarUnit) -> None:
             f"{len(decibels)} of {len(looks)} tiles hold decibels where linear intensities are "
             f"expected (data.sar_unit=linear): {some_of(decibels)}: {looks[decibels[0]].range}. "
             "Leave data.sar_unit out, or give data.sar_unit=db."
+        )
+    level = [name for name, look in looks.items() if look.is_level]
+    if (
+        unit == "linear"
+        and level
+        and all(look.is_level or look.is_empty for look in looks.values())
+    ):
+        warnings.warn(
+            "data.sar_unit=linear turns these SAR images into decibels, but they look as if they "
+            f"were decibels already: nothing is far above the median ({some_of(level)}: "
+            f"{looks[level[0]].range}), while intensities have speckle and bright points. If they "
+            "are decibels, leave data.sar_unit out.",
+            stacklevel=2,
         )
     beyond = [name for name, look in looks.items() if look.is_no_radar]
     if unit == "db" and beyond:
