@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +34,12 @@ from ackd.config.run_names import (
 )
 from ackd.errors import AckdError, ConfigError
 from ackd.sweeps.failures import ENDED, FAILURES
+from ackd.utils.progress import FILE_ONLY
 
 if TYPE_CHECKING:
     from ackd.config.schema import RunConfig
 
-__all__ = ["anchored", "check", "command_line", "run_job", "train"]
+__all__ = ["Trained", "anchored", "check", "command_line", "run_job", "train", "trained"]
 
 log = logging.getLogger("ackd")
 
@@ -47,35 +49,75 @@ register_resolvers()
 RUN_FOLDER = "ACKD_RUN_FOLDER"
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A run that has finished.
+
+    Attributes:
+        folder: Of the run.
+        result: The content of ``result.json``.
+        config: What ran.
+    """
+
+    folder: Path
+    result: dict[str, Any]
+    config: RunConfig
+
+
 def train(cfg: DictConfig, fresh_folder: Path) -> dict[str, Any]:
+    """Run one composed configuration; see :func:`trained`.
+
+    Returns:
+        The content of ``result.json``.
+    """
+    return trained(cfg, fresh_folder).result
+
+
+def trained(cfg: DictConfig, fresh_folder: Path, *, reuse: bool = False) -> Trained:
     """Run one composed configuration.
 
     Args:
         cfg: As Hydra composed it.
         fresh_folder: Where to work, unless ``ckpt_path`` goes on with an earlier run.
-
-    Returns:
-        The content of ``result.json``.
+        reuse: Take a run under ``outputs`` that has finished with the same options and images as
+            it is, and go on with one that has not.
 
     Raises:
         AckdError: Something that the user can fix.
     """
+    from ackd.runs.folder import FAILED
     from ackd.tracking.logbook import logbook
 
     with logbook() as to_file:
         # At once: what follows imports torch and Lightning, which takes seconds.
         log.info("%s", _beginning(cfg))
-        _check_folders(cfg, fresh_folder)
+        if not reuse:
+            _check_folders(cfg, fresh_folder)
         config = check(cfg, look=True)
-        return _run(cfg, config, fresh_folder, to_file)
+        try:
+            return _run(cfg, config, fresh_folder, to_file, reuse=reuse)
+        except Exception as error:
+            # Whoever started it hears of it in another way.
+            said = (
+                str(error) if isinstance(error, AckdError) else f"{type(error).__name__}: {error}"
+            )
+            log.error("%s %s", FAILED, said, extra={FILE_ONLY: True})
+            raise
 
 
 def _run(
-    cfg: DictConfig, config: RunConfig, fresh_folder: Path, to_file: Callable[[Path], None]
-) -> dict[str, Any]:
+    cfg: DictConfig,
+    config: RunConfig,
+    fresh_folder: Path,
+    to_file: Callable[[Path], None],
+    *,
+    reuse: bool,
+) -> Trained:
     # Late: everything below needs torch.
     from ackd.config.check import save_resolved
-    from ackd.runs.place import check_asked, choose_place, claimed
+    from ackd.runs.folder import RESULT
+    from ackd.runs.place import Place, check_asked, choose_place, claimed, earlier_attempt
+    from ackd.runs.result import read_result
     from ackd.stages.pipeline import run_pipeline
     from ackd.stages.plan import open_context
     from ackd.tracking.wandb_run import failure_noted
@@ -89,8 +131,18 @@ def _run(
     _take_over_batches(cfg, config)
     inherited = _inherited_folder()
     if inherited:
-        return run_pipeline(context, Path(inherited), resume=config.ckpt_path is not None)
-    place = choose_place(config, context.fingerprints, fresh_folder.absolute())
+        folder = Path(inherited)
+        result = run_pipeline(context, folder, resume=config.ckpt_path is not None)
+        return Trained(folder, result, config)
+    earlier = earlier_attempt(config, context.fingerprints, fresh_folder) if reuse else None
+    if earlier is not None and earlier.finished:
+        log.info("this has been run already: %s", earlier.path)
+        return Trained(earlier.path, read_result(earlier.path / RESULT), config)
+    if earlier is not None:
+        log.info("going on with %s", earlier.path)
+        place = Place.of_unfinished(earlier)
+    else:
+        place = choose_place(config, context.fingerprints, fresh_folder.absolute())
     folder = place.folder
     if folder != fresh_folder.absolute() and fresh_folder.is_dir():
         if Path.cwd() == fresh_folder.absolute():  # hydra.job.chdir
@@ -108,7 +160,7 @@ def _run(
         if place.replaces:
             # Until now the folder had the result of another length.
             save_resolved(cfg, folder / "config.yaml")
-        return result
+        return Trained(folder, result, config)
 
 
 def _check_folders(cfg: DictConfig, fresh_folder: Path) -> None:

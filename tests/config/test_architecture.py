@@ -47,6 +47,7 @@ ROOMS = {
     "command": "what commands that train share",
     "train": "python -m ackd.train",
     "segment": "python -m ackd.segment",
+    "api": "whole runs from Python: ackd.distill, ackd.run",
     "search": "python -m ackd.search",
     "demo": "python -m ackd.demo",
 }

@@ -21,6 +21,7 @@ from ackd.utils.values import differences, dig
 __all__ = [
     "BEST",
     "CHECKPOINTS",
+    "FAILED",
     "IDENTITY",
     "LAST",
     "LOCK",
@@ -48,6 +49,8 @@ IDENTITY = "run.json"
 LOCK = ".running"
 #: What came out.
 RESULT = "result.json"
+#: What train.log has before the reason for which a run failed.
+FAILED = "The run failed:"
 #: In :data:`IDENTITY` as long as the result in the folder is that of an earlier, shorter run.
 REPLACES = "replaces"
 
@@ -230,7 +233,7 @@ def runs_under(outputs: Path) -> list[RunFolder]:
         try:
             run = RunFolder.at(path.parent)
         except (DamagedError, OSError) as error:
-            log.warning("ckpt_path=auto: passed over %s: %s", path.parent, error)
+            log.warning("passed over the run %s: %s", path.parent, error)
         else:
             found += [run] if run is not None else []
     return found

@@ -12,7 +12,7 @@ from typing import Any
 
 from ackd.config.schema import RunConfig
 from ackd.config.schema.identity import identity
-from ackd.errors import ConfigError
+from ackd.errors import ConfigError, DamagedError
 from ackd.runs.checkpoints import ended_early, epoch_of, last_checkpoint
 from ackd.runs.folder import (
     CHECKPOINTS,
@@ -31,11 +31,12 @@ from ackd.runs.folder import (
     say_differences,
 )
 from ackd.runs.lengths import length_notes
+from ackd.students.file import STUDENT
 from ackd.utils import locks
 from ackd.utils.io import read_json, remove_drafts, write_json
 from ackd.utils.values import digest
 
-__all__ = ["Place", "check_asked", "choose_place", "claimed"]
+__all__ = ["Place", "check_asked", "choose_place", "claimed", "earlier_attempt"]
 
 log = logging.getLogger("ackd")
 
@@ -57,6 +58,12 @@ class Place:
     folder: Path
     resume: bool = False
     replaces: bool = False
+
+    @classmethod
+    def of_unfinished(cls, run: RunFolder) -> Place:
+        """To go on with a run."""
+        replaces = bool(run.stamp.get(REPLACES))
+        return cls(run.path.absolute(), resume=True, replaces=replaces)
 
 
 def choose_place(config: RunConfig, images: Mapping[str, str], fresh: Path) -> Place:
@@ -80,6 +87,39 @@ def choose_place(config: RunConfig, images: Mapping[str, str], fresh: Path) -> P
         return _here(config, here, wanted)
     found = _found(config, wanted) if asked == "auto" else None
     return found or Place(fresh)
+
+
+def earlier_attempt(config: RunConfig, images: Mapping[str, str], fresh: Path) -> RunFolder | None:
+    """Find the run that somebody means who asks for the same again.
+
+    Args:
+        config: What is asked for. One with ``ckpt_path`` or ``force`` says itself what it means.
+        images: Their fingerprints by side.
+        fresh: The new run folder, which may have been given by hand.
+
+    Returns:
+        The latest of these options and images that has all that it should have left behind; else
+        the latest that can be gone on with.
+    """
+    if config.ckpt_path is not None or config.force:
+        return None
+    wanted = _stamp(config, images)["fingerprint"]
+    places = [Path(config.outputs).expanduser(), *([fresh] if fresh.is_dir() else [])]
+    found = {run.path.resolve(): run for place in places for run in runs_under(place)}
+    same = [run for run in found.values() if run.fingerprint == wanted]
+    whole = [run for run in same if _is_whole(run)]
+    idle = [run for run in same if not run.finished and run.idle]
+    return max(whole or idle, key=_written, default=None)
+
+
+def _is_whole(run: RunFolder) -> bool:
+    if not run.finished:
+        return False
+    try:
+        read_json(run.path / RESULT)
+    except DamagedError:
+        return False
+    return run.until != "student" or (run.path / STUDENT).is_file()
 
 
 @contextmanager
@@ -237,7 +277,7 @@ def _found(config: RunConfig, wanted: Mapping[str, Any]) -> Place | None:
     if idle:
         run = max(idle, key=_written)
         log.info("ckpt_path=auto: going on with %s", run.path)
-        return Place(run.path.absolute(), resume=True, replaces=bool(run.stamp.get(REPLACES)))
+        return Place.of_unfinished(run)
     log.warning(
         "ckpt_path=auto: no unfinished run under %s has these options and images; starting from "
         "the beginning. %s", config.outputs, _why_none(runs, same, unfinished, wanted),

@@ -16,10 +16,10 @@ from ackd.data.cache import is_pack
 from ackd.data.datasets.benchmarks import find_benchmark
 from ackd.data.datasets.own_classes import choose_classes, partial_by_choice, regroup
 from ackd.data.own_folders import ready
-from ackd.data.own_folders.questions import Answer, Question, invalid_pixels, questions_text
+from ackd.data.own_folders.questions import Answer, OpenQuestionsError, Question, invalid_pixels
 from ackd.data.splits import assign_splits
 from ackd.data.synthetic import make_synthetic
-from ackd.errors import DataError, ImageError, SizesError
+from ackd.errors import ImageError, SizesError
 from ackd.utils.progress import bar
 
 __all__ = ["build_benchmark"]
@@ -50,12 +50,12 @@ def build_benchmark(
     except SizesError as error:
         answer = Answer({"data.size": error.size}, "the most common size")
         question = Question(str(error), "several sizes", (answer,))
-        raise DataError(questions_text([question], given_words(options))) from error
+        raise OpenQuestionsError([question], given_words(options)) from error
     except ImageError as error:
         if error.marker is None:
             raise
         question = replace(invalid_pixels([error.marker]), text=str(error))
-        raise DataError(questions_text([question], given_words(options))) from error
+        raise OpenQuestionsError([question], given_words(options)) from error
 
 
 def _synthetic(options: SyntheticConfig, first: Callable[[Benchmark], None] | None) -> Benchmark:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ackd.errors import ConfigError, did_you_mean
 
-__all__ = ["check_arguments", "lazily", "locate"]
+__all__ = ["check_arguments", "lazily", "listed", "locate"]
 
 
 def locate(path: object, option: str) -> Callable[..., Any]:
@@ -52,6 +52,11 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(importlib.import_module(f"{package}.{where[name]}"), name)
 
     return find
+
+
+def listed(names: Sequence[str]) -> Callable[[], list[str]]:
+    """Make the ``__dir__`` of such a package, by which editors and notebooks complete names."""
+    return lambda: sorted(names)
 
 
 def check_arguments(

@@ -36,6 +36,7 @@ __all__ = [
     "check_config",
     "look_around",
     "parse",
+    "resolved",
     "save_resolved",
 ]
 
@@ -51,12 +52,21 @@ def check_composed(cfg: DictConfig, *, look: bool = False) -> RunConfig:
         ConfigError: An interpolation leads nowhere, or an option is wrong.
         DataError: A folder that was looked at is not what it should be.
     """
+    return check_config(resolved(cfg), look=look)
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A composed configuration as plain values, without Hydra's own part and removed options.
+
+    Raises:
+        ConfigError: An interpolation leads nowhere, or a removed option means something else now.
+    """
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     try:
         tree = OmegaConf.to_container(ours, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"The configuration cannot be resolved: {one_sentence(error)}") from error
-    return check_config(without_removed(tree), look=look)  # type: ignore[arg-type]
+    return without_removed(tree)  # type: ignore[arg-type]
 
 
 def check_config(tree: Mapping[str, Any], *, look: bool = False) -> RunConfig:

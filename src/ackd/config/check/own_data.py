@@ -12,9 +12,9 @@ from ackd.config.schema import Config
 from ackd.config.schema.data import ArchivesConfig, DataConfig, FoldersConfig, SyntheticConfig
 from ackd.data.datasets.own_classes import OwnClassMap, choose_classes, read_own_class_map
 from ackd.data.own_folders import OwnData
-from ackd.data.own_folders.questions import Answer, Question, questions_text
+from ackd.data.own_folders.questions import Answer, OpenQuestionsError, Question
 from ackd.data.sensors import rgb_bands
-from ackd.errors import AckdError, ConfigError
+from ackd.errors import AckdError
 
 __all__ = ["check_data", "given_words", "look_at_own", "own_class_map", "pseudo_rgb_question"]
 
@@ -33,7 +33,7 @@ def check_data(config: Config) -> None:
         colours = pseudo_rgb_question(own, data.bands) if _needs_pseudo_rgb(config) else None
         questions = [*own.questions, *([colours] if colours else [])]
         if questions:
-            raise ConfigError(questions_text(questions, given_words(data)))
+            raise OpenQuestionsError(questions, given_words(data))
         return
     class_map = own_class_map(data)
     names = data.classes if isinstance(data.classes, tuple) else None

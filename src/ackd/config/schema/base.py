@@ -247,6 +247,11 @@ class RunConfig(Section):
         raise NotImplementedError
 
     @property
+    def own_networks(self) -> tuple[str, ...]:
+        """Import paths of the networks of one's own that a student is built from."""
+        return ()
+
+    @property
     def tags(self) -> list[str]:
         """What a run is filed under on dashboards."""
         return [self.method, self.recipe]

@@ -156,6 +156,12 @@ class Config(RunConfig):
         return f"a smaller {stage}.backbone.name, or smaller images (data.size)"
 
     @property
+    def own_networks(self) -> tuple[str, ...]:
+        """The student's backbone, where it is one's own."""
+        target = self.student.backbone.target
+        return () if target is None else (target,)
+
+    @property
     def tags(self) -> list[str]:
         """Method, active distillation losses, recipe and data."""
         weighed = [name for name in self.active_losses if self.loss.kd[name].weight]

@@ -188,6 +188,11 @@ class SegmentConfig(RunConfig):
         return "a smaller network.name, or smaller windows of the tiles (data.crop)"
 
     @property
+    def own_networks(self) -> tuple[str, ...]:
+        """The one network, where it is one's own."""
+        return () if self.network.target is None else (self.network.target,)
+
+    @property
     def tags(self) -> list[str]:
         """Row, network, share of labels, recipe and data."""
         share = f"labels {self.labels.fraction:g}"

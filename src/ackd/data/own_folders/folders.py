@@ -17,7 +17,7 @@ from ackd.data.datasets.class_map import ClassMap
 from ackd.data.datasets.own_classes import OwnClassMap, check_chosen, choose_classes
 from ackd.data.own_folders.camera import Camera, camera_of, numbered_camera
 from ackd.data.own_folders.first_look import PHOTOGRAPHS, TIFS, FirstLook, look_at
-from ackd.data.own_folders.questions import Answer, Question, questions_text
+from ackd.data.own_folders.questions import Answer, OpenQuestionsError, Question
 from ackd.data.reading.band_names import other_order
 from ackd.data.reading.multispectral import plain_tifs
 from ackd.data.reading.value_range import judge_values
@@ -152,7 +152,7 @@ def ready(own: OwnData) -> OwnData:
     """
     if own.questions:
         words = [f"{name}={value}" for name, value in own.options.items()]
-        raise DataError(questions_text(own.questions, words))
+        raise OpenQuestionsError(own.questions, words)
     return own
 
 

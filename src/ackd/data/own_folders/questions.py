@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ackd.errors import ConfigError, DataError
+
 __all__ = [
     "Answer",
+    "OpenQuestionsError",
     "Question",
     "command",
     "commands",
@@ -45,6 +48,18 @@ class Question:
     text: str
     kind: str
     answers: tuple[Answer, ...] = ()
+
+
+class OpenQuestionsError(ConfigError, DataError):
+    """Something must be said before a user's own data can train; the text has commands to paste.
+
+    Attributes:
+        questions: What is asked.
+    """
+
+    def __init__(self, questions: Sequence[Question], words: Sequence[str]) -> None:
+        super().__init__(questions_text(questions, words))
+        self.questions = tuple(questions)
 
 
 def invalid_pixels(markers: Sequence[float] = ()) -> Question:
