@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 # One thread a process: the suite runs one process a core, and threads that wait for each other on
 # busy cores make small networks a hundred times slower. Inherited by the commands under test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from omegaconf import OmegaConf
 
 from ackd.data.datasets.class_map import load_class_map
 from tests.golden import Golden
@@ -22,11 +25,30 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """List the plugins of installed packages once.
+    """Do once what Lightning and Hydra do again and again.
 
-    Every Trainer and every Fabric of Lightning asks for them, and reads a file per package.
+    Every Trainer and every Fabric of Lightning lists the plugins of installed packages, and reads a
+    file per package. Hydra parses some thirty files whenever it composes a configuration, which is
+    half of the time that this takes.
     """
     importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
+    OmegaConf.load = staticmethod(_parsed_once(OmegaConf.load))  # type: ignore[method-assign]
+
+
+def _parsed_once(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    known: dict[tuple[str, int, int], Any] = {}
+
+    def load_once(file: Any) -> Any:
+        path = Path(getattr(file, "name", file))
+        if not path.is_file():
+            return load(file)
+        state = path.stat()
+        key = (str(path), state.st_mtime_ns, state.st_size)
+        if key not in known:
+            known[key] = load(file)
+        return copy.deepcopy(known[key])
+
+    return load_once
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ackd.config.check import check_architecture
 from ackd.config.command_line import quoted_paths
 from ackd.config.groups import Groups
 from ackd.config.location import config_dir
+from ackd.config.programs import SEGMENT, TRAIN, Program
 from ackd.errors import ConfigError
 from tests.config.composing import checked, compose_config, options_of, write
 
@@ -151,6 +153,25 @@ def test_an_architecture_that_an_experiment_outdoes_is_refused(tmp_path: Path) -
     check_architecture(choices(*words, extra=own), words, [config_dir()])
     words = ["+experiment=s2s_eu_mm", "architecture=rs"]
     check_architecture(choices(*words), words, [config_dir()])
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (TRAIN, "method=kd seed=3 kd=dkd +loss.kd.mine={weight: 1} student.max_epochs=2"),
+        (
+            TRAIN,
+            "backbone@teacher.backbone=tiny ~logger loader={num_workers: 2} +trainer.min_steps=3",
+        ),
+        (SEGMENT, "row=mid logger=[wandb,tensorboard] epochs.teacher=2 hydra.job.name=x"),
+        (SEGMENT, "epochs={teacher: 2, reconstruction: 2, finetune: 2} network=pspnet"),
+    ],
+)
+def test_tests_compose_what_hydra_composes(program: Program, words: str) -> None:
+    listed = re.split(r" (?=[^ ]+=|~)", words)
+    quick = compose_config(*listed, program=program)
+    assert quick == compose_config(*listed, program=program, whole=True)
+    assert OmegaConf.is_struct(quick)
 
 
 def choices(*words: str, extra: Path | None = None) -> dict[str, str]:

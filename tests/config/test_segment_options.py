@@ -44,9 +44,7 @@ def test_every_choice_of_every_group_checks(group: str, choice: str) -> None:
 
 
 def plain(*words: str) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(SEGMENT.config_dir), version_base="1.3"):
-        return compose(SEGMENT.primary, overrides=list(words))
+    return compose_config(*words, program=SEGMENT)
 
 
 @pytest.mark.parametrize("experiment", Groups(SEGMENT).of("experiment"))

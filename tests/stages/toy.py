@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from ackd.backbones import Backbone, Outputs
-from ackd.config.location import config_dir
 from ackd.config.schema import Config
 from ackd.data.benchmark import TEST, TRAIN, VAL, Benchmark, SceneSet
 from ackd.modules import DistillModule, UnpairedDataModule
 from ackd.train import check, train
+from tests.config.composing import compose_config
 
 BANDS = ("B02", "B03", "B04", "B08")
 CLASSES = ("a", "b", "c")
@@ -94,8 +93,7 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
         "dynm.e0=0", "dynm.delta=2", "dynm.mu=0", "dynm.count=3", "dynm.reference_epochs=5",
         "student.optimizer.lr=0.01", "+trainer.enable_progress_bar=false",
     ]  # fmt: skip
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("train", overrides=[*small, *overrides])
+    return compose_config(*small, *overrides)
 
 
 def config(folder: Path, *overrides: str) -> Config:

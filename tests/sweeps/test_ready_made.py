@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from ackd.config.location import config_dir
 from ackd.config.schema import Config
-from tests.config.composing import checked, options_of
+from tests.config.composing import checked, compose_config, options_of
 
 # Rows without seeds; all but the training time are repeated over three.
 ROWS = {
@@ -36,11 +36,7 @@ def jobs(name: str, *words: str) -> list[list[str]]:
 def rows(name: str, *words: str) -> list[Config]:
     """The jobs of the first seed. Nothing is built: one of each table is, in a test of its own."""
     found = jobs(name, "+experiment=s2s_eu_rr", "seed=0", *words)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        trees = [
-            OmegaConf.to_container(compose("train", overrides=job), resolve=True) for job in found
-        ]
+    trees = [OmegaConf.to_container(compose_config(*job), resolve=True) for job in found]
     return [Config.model_validate(tree) for tree in trees]
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ackd.config.programs import SEGMENT
@@ -20,6 +18,7 @@ from ackd.data.tiles import IGNORED, TileSet
 from ackd.segment import check
 from ackd.stages.pipeline import run_pipeline
 from ackd.stages.segmentation.context import SegmentContext, open_context
+from tests.config.composing import compose_config
 
 SIZE = 32
 CLASSES = ("ground", "building")
@@ -62,9 +61,7 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
         *(f"{stage}.batch_size=6" for stage in SegmentConfig.trained()),
         "+trainer.enable_progress_bar=false",
     ]  # fmt: skip
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(SEGMENT.config_dir), version_base="1.3"):
-        return compose(SEGMENT.primary, overrides=[*small, *overrides])
+    return compose_config(*small, *overrides, program=SEGMENT)
 
 
 def config(folder: Path, *overrides: str) -> SegmentConfig:
