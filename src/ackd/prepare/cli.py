@@ -16,8 +16,9 @@ from rich.console import Console
 
 from ackd.config.messages.cli_errors import friendly_errors
 from ackd.data.options import BENCHMARKS
-from ackd.errors import AckdError, ConfigError, DataError
+from ackd.errors import DataError
 from ackd.prepare.options import data_flags, in_words_of_this_command, parser
+from ackd.utils.arguments import end
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -41,25 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         parser().print_help()
         return 2
     given = parser().parse_args(arguments)
-    try:
-        return COMMANDS[given.command](given)
-    except AckdError as error:
-        said = in_words_of_this_command(str(error))
-        print(f"ackd: {said}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        print("ackd: stopped; nothing half-written was left.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        raise  # the reader of a pipe has seen enough
-    except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        print(
-            f"ackd: {error.strerror or error}{place}. Check that this place exists, can be read "
-            "and written, and has room.",
-            file=sys.stderr,
-        )
-        return 1
+    return end(lambda: COMMANDS[given.command](given), in_words_of_this_command)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from ackd.config.location import about, config_dir, from_environment
 from ackd.data.options import BENCHMARKS, ArchiveOptions, image_options, pixel_options
-from ackd.errors import did_you_mean
+from ackd.utils.arguments import Parser
 
 __all__ = ["data_flags", "flag_of", "in_words_of_this_command", "parser"]
 
@@ -90,34 +89,9 @@ def in_words_of_this_command(text: str) -> str:
     return re.sub(r"data\.(?P<option>[a-z_]+)(?P<value>=(\[(?P<names>[^\]]*)\])?)?", here, text)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Names the nearest right word; exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"ackd: {message[:1].upper()}{message[1:]}.{self._meant(message)}\n")
-
-    def _meant(self, message: str) -> str:
-        quoted = re.search(r"invalid choice: '([^']*)'", message)
-        if quoted:
-            known = re.findall(r"'?([\w-]+)'?(?=[,)])", message.partition("choose from")[2])
-            return did_you_mean(quoted[1], known)
-        words = message.partition("unrecognized arguments: ")[2].split()
-        strangers = [word.partition("=")[0] for word in words if word.startswith("-")]
-        meant = did_you_mean(strangers[0], _flags(self)) if strangers else ""
-        return meant or f" (See {self.prog} --help.)"
-
-
-def _flags(parser: argparse.ArgumentParser) -> Iterable[str]:
-    for action in parser._actions:
-        yield from action.option_strings
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from _flags(sub)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser; the command is in ``command``."""
-    top = _Parser(
+    top = Parser(
         prog="python -m ackd.prepare",
         description="Get, look at and pack the images of a benchmark, once for all runs.",
         epilog=_EXAMPLES,
@@ -125,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = top.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
 
     def add(name: str, title: str, description: str) -> argparse.ArgumentParser:
