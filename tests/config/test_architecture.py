@@ -40,6 +40,8 @@ ROOMS = {
     "artifacts": "finished stages, found again and pruned; python -m ackd.artifacts",
     "tracking": "metrics.csv, train.log, W&B and TensorBoard",
     "stages": "teacher, matcher, teacher cache and student",
+    "export": "python -m ackd.export: students as ONNX, pt2 and safetensors",
+    "profile": "python -m ackd.profile: what a student costs on a device",
     "prepare": "python -m ackd.prepare",
     "report": "python -m ackd.report",
     "sweeps": "many runs side by side",

@@ -1,0 +1,5 @@
+"""``python -m ackd.export``."""
+
+from ackd.export.cli import cli
+
+cli()

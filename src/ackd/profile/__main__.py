@@ -1,0 +1,5 @@
+"""``python -m ackd.profile``."""
+
+from ackd.profile.cli import cli
+
+cli()
