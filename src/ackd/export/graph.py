@@ -113,7 +113,8 @@ def example(student: AnyStudent, static: tuple[int, int] | None = None) -> Tenso
     batch = 1 if static else _TRACED_BATCH
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(batch, len(student.bands), height, width, generator=draw)
-    return student.mean + student.std * noise
+    found: Tensor = student.mean + student.std * noise
+    return found
 
 
 def dynamic_shapes(student: AnyStudent) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def to_onnx(student: AnyStudent, static: tuple[int, int] | None = None) -> Any:
                 dynamic_shapes=None if static else dynamic_shapes(student),
                 verbose=False,
             )
-        model = program.model_proto
+        model = _bare(program.model_proto)
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
         # The exporter and the libraries below it have errors of every kind.
@@ -102,6 +102,17 @@ def run_session(session: Any) -> Run:
         return found
 
     return run
+
+
+def _bare(model: Any) -> Any:
+    """Take out where in the code each operator comes from: it names folders of this machine."""
+    graph = model.graph
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del graph.metadata_props[:]
+    graph.doc_string = ""
+    return model
 
 
 @contextmanager

@@ -92,6 +92,9 @@ def pt2_bytes(
                 (example(student, static),),
                 dynamic_shapes=None if static else dynamic_shapes(student),
             )
+        for node in program.graph.nodes:
+            # Where in the code an operator comes from: it names folders of this machine.
+            node.meta.pop("stack_trace", None)
         file = io.BytesIO()
         torch.export.save(program, file, extra_files={EXTRA_FILE: as_text(about)})
     except Exception as error:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ackd.config.messages.cli_errors import friendly_errors
-from ackd.errors import ConfigError, DataError
+from ackd.errors import ConfigError, DataError, counted
 from ackd.export.options import RUN, add_reading, in_words_of_the_command
 from ackd.utils.arguments import Parser, end
 
@@ -175,8 +175,8 @@ def _show(found: Profile, student: SceneStudent | SegmentationStudent, why: str)
         table.add_row(*cells)
     console.print(table)
     notes = [
-        f"Batch 1, {found.threads} threads, {found.runs} runs after {found.warmup} that do not "
-        f"count, each variant in a process of its own; {found.machine}.",
+        f"Batch 1, {counted(found.threads, 'thread')}, {found.runs} runs after {found.warmup} that "
+        f"do not count, each variant in a process of its own; {found.machine}.",
         f"Peak memory is that of the process ({found.memory_how}); above imports: without what it "
         "had before it read the file. fp16 stores weights in half precision and computes in "
         "float32; the file of torch fp16 is a safetensors file.",

@@ -22,7 +22,7 @@ from ackd.export.about import about_file, plain
 from ackd.export.build import TOLERANCES
 from ackd.export.compare import Agreement, Run, compare, run_graph
 from ackd.export.extra import EXTRA, has_onnx
-from ackd.export.graph import AnyStudent, StudentGraph, example
+from ackd.export.graph import AnyStudent, StudentGraph, example, static_size
 from ackd.export.onnx_file import onnx_session, run_session, serialized, to_onnx
 from ackd.export.quantise import half_weights, to_int8
 from ackd.export.samples import Samples, drawn
@@ -169,12 +169,12 @@ def profile_student(
             half = weights == "fp16"
             if runtime == "torch":
                 path, run = student.path, _torch_run(student, half=half)
-                bytes_ = len(_weights(student)) if half else student.path.stat().st_size
+                length = len(_weights(student)) if half else student.path.stat().st_size
             else:
                 content = _onnx_bytes(student, model, weights, calibrate)
                 path = Path(folder) / f"{weights}.onnx"
                 path.write_bytes(content)
-                run, bytes_ = run_session(onnx_session(content, threads)), len(content)
+                run, length = run_session(onnx_session(content, threads)), len(content)
             found = _started(task | {"runtime": runtime, "path": str(path), "half": half})
             how = found["how"]
             agreement = compare(student, _torch_run(student, half=False), run, samples)
@@ -182,10 +182,7 @@ def profile_student(
             if tolerance is not None:
                 tolerance.require(agreement, f"{runtime} {weights} variant")
             metrics = agreement.before
-            itself = (runtime, weights) == ("torch", "float32")
-            variants.append(
-                _variant(runtime, weights, bytes_, found, None if itself else agreement)
-            )
+            variants.append(_variant(runtime, weights, length, found, agreement))
         if progress is not None:
             progress(len(wanted), len(wanted))
     return Profile(
@@ -200,8 +197,6 @@ def profile_size(student: AnyStudent, asked: tuple[int, int] | None) -> tuple[in
     Raises:
         ConfigError: It cannot be.
     """
-    from ackd.export.graph import static_size
-
     if asked is None and isinstance(student, SegmentationStudent) and student.size is None:
         side = -(-256 // student.stride) * student.stride
         return side, side
@@ -283,7 +278,11 @@ def _variant(
     p50, p95 = np.percentile(found["seconds"], [50, 95]).tolist()
     peak, before = found["peak"], found["memory"]
     own = None if peak is None or before is None else peak - before
-    return Variant(runtime, weights, size, p50, p95, found["load_seconds"], peak, own, agreement)
+    itself = (runtime, weights) == ("torch", "float32")
+    return Variant(
+        runtime, weights, size, p50, p95, found["load_seconds"], peak, own,
+        None if itself else agreement,
+    )  # fmt: skip
 
 
 def _machine() -> str:
