@@ -85,6 +85,7 @@ def test_every_benchmark_is_described() -> None:
     assert COLUMNS.keys() == set(command.BENCHMARKS)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_a_json() -> None:
     words = [sys.executable, "-m", "benchmarks", "--toy", "--only", "coral"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)

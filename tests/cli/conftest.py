@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import TINY, Done, run, run_folders, train
+from tests.cli.running import TINY, Done, run_folders, train
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Pipeline:
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     cwd = tmp_path_factory.mktemp("elsewhere")
-    first = run("-m", "ackd.train", *TINY, "student.max_epochs=2", cwd=cwd)
+    first = train(*TINY, "student.max_epochs=2", cwd=cwd)
     second = train(*TINY, "seed=1", "force=[teacher]", cwd=cwd)
     folders = run_folders(cwd)
     assert len(folders) == 2, first.err + second.err

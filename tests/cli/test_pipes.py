@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import environment, run
+from tests.slow import slow
 
 COMMANDS = ("train", "demo", "search", "report", "prepare", "dashboard")
 
@@ -26,7 +27,7 @@ def closed(module: str, *words: str, cwd: Path, **variables: str) -> tuple[int, 
         return process.wait(timeout=60), said
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name if name == "train" else slow(name) for name in COMMANDS])
 def test_help_into_a_closed_pipe(tmp_path: Path, command: str) -> None:
     assert closed(f"ackd.{command}", "--help", cwd=tmp_path) == (141, "")
 

@@ -17,6 +17,7 @@ from ackd.errors import AckdError
 from ackd.tracking.wandb_run import failure_noted, own_folders, run_name, tags_of, wandb_run
 from ackd.train import train
 from tests.dashboard.offline import OfflineRun, find_runs, read_run
+from tests.slow import slow
 from tests.stages import toy
 
 
@@ -44,7 +45,8 @@ def ended(folder: Path) -> list[OfflineRun]:
 
 
 @pytest.mark.parametrize(
-    ("ends", "code"), [(SystemExit(143), 143), (KeyboardInterrupt(), 130), (SystemExit(0), 1)]
+    ("ends", "code"),
+    [(SystemExit(143), 143), slow(KeyboardInterrupt(), 130), slow(SystemExit(0), 1)],
 )
 def test_interrupted_runs_are_not_finished_ones(
     tmp_path: Path, ends: BaseException, code: int

@@ -7,6 +7,10 @@ import torch
 
 from ackd.losses import coral
 from tests.losses.catalogue import EVERY, both, draw
+from tests.slow import slow
+
+# Whose compilation takes longest.
+COMPILED_LATER = ("vpr", "angle_in_blocks")
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -34,7 +38,7 @@ def test_coral_gradient_is_untouched_by_autocast_around_the_backward_pass() -> N
     assert torch.equal(gradients[0], gradients[1])
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [slow(n) if n in COMPILED_LATER else n for n in EVERY])
 def test_the_step_can_be_compiled_without_a_graph_break(name: str) -> None:
     torch.compiler.reset()
     gradients = []

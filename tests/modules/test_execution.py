@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ackd.backbones import build_backbone
 from ackd.modules.execution import fused_on_cpu, memory_format_of, prepare
 from tests.config.composing import checked
+from tests.slow import slow
 
 FACTORIES: dict[str, Any] = {
     "Adam": partial(torch.optim.Adam, lr=0.01, weight_decay=0.1),
@@ -37,7 +38,7 @@ def passes(net: nn.Module, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         ("shufflenetv2_x0_5", {"memory_format": "channels_last"}),
         ("test_vit", {"memory_format": "channels_last"}),
         ("test_resnet", {"memory_format": "channels_last"}),
-        ("test_resnet", {"compiled": True, "backend": "aot_eager"}),
+        slow("test_resnet", {"compiled": True, "backend": "aot_eager"}),
     ],
 )
 def test_the_same_numbers_in_value_and_gradient(name: str, options: dict[str, Any]) -> None:

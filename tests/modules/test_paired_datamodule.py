@@ -274,6 +274,7 @@ def test_a_training_ends_early_by_the_iou(tmp_path: Path) -> None:
     assert last["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_a_compiled_network_trains_in_bfloat16(tmp_path: Path) -> None:
     module = supervised()
     module.backbone.compile(backend="eager")

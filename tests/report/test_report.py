@@ -129,6 +129,7 @@ def test_all_formats_hold_the_same_tables(written: Path) -> None:
     assert {"d1-conditions", "d1-methods", "d1-time", "runs"} <= names
 
 
+@pytest.mark.slow
 def test_a_second_report_of_the_same_runs_is_the_same(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "a", config("kd"))
     make_run(tmp_path / "runs" / "b", config("baseline"))

@@ -38,7 +38,7 @@ SMP: dict[str, dict[str, Any]] = {
     )
 }
 EVERY = OWN | SMP
-LARGE = ("manet/mobilenet_v2", "unet/vgg11_bn")
+LARGE = ("manet/mobilenet_v2", "unet/vgg11_bn", "upernet/tu-convnext_atto", "segformer/mit_b0")
 KEYS = [slow(key) if key in LARGE else key for key in EVERY]
 """All of them, the large ones in the slow suite alone."""
 SIDES = {"pan/resnet18": 128}

@@ -13,6 +13,7 @@ from torch import nn
 from ackd.errors import ConfigError
 from ackd.segmentation import FIN, MID, SegmentationNetwork, build_network, layer_set
 from tests.segmentation.catalogue import EVERY, KEYS, OWN, SIDES, keras_count, made
+from tests.slow import slow
 
 
 def images(network: SegmentationNetwork, key: str = "") -> torch.Tensor:
@@ -182,7 +183,9 @@ def test_a_layer_that_does_not_exist_lists_those_that_do() -> None:
         network(images(network), ())
 
 
-@pytest.mark.parametrize("key", ["tiny", "unet_mobilenetv2", "pspnet", "unet/mobilenet_v2"])
+@pytest.mark.parametrize(
+    "key", ["tiny", "unet_mobilenetv2", slow("pspnet"), slow("unet/mobilenet_v2")]
+)
 def test_images_that_do_not_fit_are_refused(key: str) -> None:
     network = made(key)
     with pytest.raises(ValueError, match=r"images \(B, 4, H, W\) but got \(1, 3, 64, 64\)"):
@@ -210,10 +213,10 @@ def test_a_copy_hears_itself(key: str) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        "tiny",
-        "pspnet",
-        pytest.param("unet_mobilenetv2", marks=pytest.mark.slow),
-        pytest.param("unet/mobilenet_v2", marks=pytest.mark.slow),
+        slow("tiny"),
+        slow("pspnet"),
+        slow("unet_mobilenetv2"),
+        slow("unet/mobilenet_v2"),
         "unet/tu-test_resnet",
     ],
 )

@@ -36,6 +36,7 @@ def test_a_run_that_goes_on_draws_the_same(tmp_path: Path, monkeypatch: pytest.M
     assert all(torch.equal(student(ours)[key], one) for key, one in student(whole).items())
 
 
+@pytest.mark.slow
 def test_each_side_is_part_of_the_stages_that_see_it(tmp_path: Path) -> None:
     short = ("student.max_epochs=1", "teacher.max_epochs=1")
     run(tmp_path, "plain", *short)

@@ -17,6 +17,7 @@ from ackd.stages.context import open_context
 from ackd.stages.pipeline import run_pipeline
 from tests.data.layouts import write_jpg, write_tif
 from tests.data.small_archives import asked
+from tests.slow import slow
 from tests.stages.toy import ToyBackbone, config
 
 
@@ -65,7 +66,7 @@ def own(root: Path, classes: tuple[str, ...] = ("bog", "heath"), kind: type = np
 
 
 @pytest.mark.usefixtures("toy_networks")
-@pytest.mark.parametrize("kind", [np.int16, np.float32])
+@pytest.mark.parametrize("kind", [slow(np.int16), np.float32])
 def test_own_folders_of_any_size_and_number_type(tmp_path: Path, kind: type) -> None:
     own(tmp_path, kind=kind)
     options = [

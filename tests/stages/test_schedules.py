@@ -28,7 +28,7 @@ def rates(folder: Path) -> list[float]:
 @pytest.mark.parametrize(
     "schedule",
     [
-        ("student.scheduler.name=warmup_cosine", "student.scheduler.warmup_epochs=1.5"),
+        slow(("student.scheduler.name=warmup_cosine", "student.scheduler.warmup_epochs=1.5")),
         slow((f"student.scheduler._target_={CLASSES}.ExponentialLR",
               "student.scheduler.gamma=0.5")),
         (f"student.scheduler._target_={CLASSES}.ReduceLROnPlateau",

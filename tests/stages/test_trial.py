@@ -108,6 +108,7 @@ def test_a_network_that_is_tied_to_a_size_serves_for_it(tmp_path: Path) -> None:
     run(tmp_path, sized(32), "method=kd", "student.backbone.name=test_vit_relpos")
 
 
+@pytest.mark.slow
 def test_a_matcher_tied_to_a_size_sees_two(tmp_path: Path) -> None:
     tied = "matcher.backbone.name=test_vit_relpos"
     text = refused(tmp_path, sized(64, 32), tied)

@@ -164,6 +164,7 @@ def test_segmentation_students_of_earlier_versions_load(tmp_path: Path) -> None:
     assert "by their mean they are decibels" in old.unknown[0]
 
 
+@pytest.mark.slow
 def test_a_student_needs_neither_lightning_nor_hydra(tmp_path: Path) -> None:
     program = (
         "import sys, ackd\n"

@@ -17,6 +17,7 @@ from ackd.stages.pipeline import run_pipeline
 from ackd.stages.segmentation.context import open_context
 from ackd.train import train
 from tests.data.layouts import write_tif
+from tests.slow import slow
 from tests.stages import toy
 from tests.stages.segmentation import toy as tiles_toy
 from tests.stages.segmentation.test_own_pairs import write as write_pairs
@@ -37,7 +38,7 @@ def write_folders(root: Path) -> None:
         Image.fromarray(made.rgb.images[row].transpose(1, 2, 0)).resize((50, 60)).save(path)
 
 
-@pytest.mark.parametrize("normalise", ["standard", "image_max"])
+@pytest.mark.parametrize("normalise", ["standard", slow("image_max")])
 def test_own_folders_of_rgb_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalise: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ackd.tracking.loggers import ContinuedCSVLogger, run_loggers
 from ackd.train import train
+from tests.slow import slow
 from tests.stages import toy
 
 
@@ -43,7 +44,7 @@ def test_ranks_other_than_the_first_leave_the_file_alone(
     assert [row["loss"] for row in toy.rows(tmp_path / "metrics.csv")] == ["1.0"]
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [slow(False), True])
 def test_a_wandb_run_is_closed_whatever_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:

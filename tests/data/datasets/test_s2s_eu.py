@@ -236,6 +236,7 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes) -> None:
     assert "data.root" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_real_images(shared_data: Path, shared_counts: dict[str, int]) -> None:
     """Everything of the shared folders that has a class of the benchmark is read."""
     benchmark = load_s2s_eu(shared_data, sources=["eurosat", "nwpu_resisc45"])

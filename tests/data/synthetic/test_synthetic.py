@@ -106,6 +106,7 @@ def test_fewer_bands_are_a_slice_of_all() -> None:
     assert np.array_equal(some.rgb.images, every.rgb.images)
 
 
+@pytest.mark.slow
 def test_no_scene_is_shared() -> None:
     made = world()
     ids = np.concatenate([made.ms.scene_ids, made.rgb.scene_ids])
@@ -159,6 +160,7 @@ def embedded(tmp_path: Path, *options: str) -> Benchmark:
     return build_benchmark(checked(*words, *options).data)
 
 
+@pytest.mark.slow
 def test_every_fold_has_the_added_test_images_and_paper_has_none(tmp_path: Path) -> None:
     folds = [embedded(tmp_path, f"data.fold={fold}").rgb for fold in range(5)]
     for scenes in folds:

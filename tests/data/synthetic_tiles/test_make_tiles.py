@@ -124,6 +124,7 @@ def test_layover_points_to_the_radar_in_every_aligned_tile(tiles: TileSet) -> No
         assert before > behind + 6.0, side
 
 
+@pytest.mark.slow
 def test_buildings_are_learnt_from_either_sensor_and_more_easily_from_optical_images(
     tiles: TileSet,
 ) -> None:

@@ -264,7 +264,7 @@ def test_few_labels_are_those_of_sar_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "row"), [slow(TeacherModule, "sar"), (ReconstructionModule, "int")]
+    ("module", "row"), [slow(TeacherModule, "sar"), slow(ReconstructionModule, "int")]
 )
 def test_a_stage_that_crashed_goes_on_bit_for_bit(
     module: Any, row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
