@@ -17,9 +17,8 @@ from pydantic import (
     model_serializer,
 )
 
-from ackd.config.schema.base import RunConfig
 from ackd.config.schema.data import DATA_NAMES, DataConfig, Seed
-from ackd.config.schema.stages import PLAN, MatcherConfig, StudentConfig, TeacherConfig
+from ackd.config.schema.stages import SceneStages
 from ackd.config.schema.training import PositiveFloat, Section
 
 __all__ = [
@@ -120,16 +119,11 @@ class LossConfig(Section):
         return 1.0 - self.lambda1 if self.lambda2 is None else self.lambda2
 
 
-class Config(RunConfig):
+class Config(SceneStages):
     """The whole configuration of one run of scene classification."""
 
-    PLAN = PLAN
-    STAGES = "ackd.stages"
     DATA = DATA_NAMES
 
-    teacher: TeacherConfig
-    matcher: MatcherConfig
-    student: StudentConfig
     data: DataConfig
     matching: MatchingConfig
     dynm: DynMConfig

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails
 
-from ackd.config.schema.base import PlannedStage
+from ackd.config.schema.base import PlannedStage, RunConfig
 from ackd.config.schema.data import PathText, Seed
 from ackd.config.schema.training import PositiveFloat, Section, TrainingConfig
 
@@ -33,6 +33,7 @@ __all__ = [
     "BackboneTrainingConfig",
     "ClassifierConfig",
     "MatcherConfig",
+    "SceneStages",
     "StudentConfig",
     "TeacherConfig",
 ]
@@ -149,3 +150,14 @@ class StudentConfig(ClassifierConfig):
 
     augment_ms: bool = False
     teacher: Literal["stored", "live"] = "stored"
+
+
+class SceneStages(RunConfig):
+    """The options of every stage."""
+
+    PLAN = PLAN
+    STAGES = "ackd.stages"
+
+    teacher: TeacherConfig
+    matcher: MatcherConfig
+    student: StudentConfig
