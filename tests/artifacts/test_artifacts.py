@@ -146,6 +146,23 @@ def test_age_is_that_of_the_last_use(root: Path) -> None:
     assert not matcher.folder.exists()
 
 
+def test_a_pack_of_tiles_is_whole_once_its_images_are_there(root: Path) -> None:
+    """Packs of tiles have an index of their own; taken for leftovers they would be pruned."""
+    pack = root / "artifacts" / "packed" / "tiles-pairs-1"
+    pack.mkdir(parents=True)
+    (pack / ".pack.lock").touch()
+    (found,) = (item for item in items(root) if item.stage == "packed")
+    assert found.kind is Kind.INTERRUPTED
+    (pack / "images.json").write_text("{}")
+    stamp = json.loads((root / "outputs/one/run.json").read_text())
+    used = {**stamp["artifacts"], "packed": "../../artifacts/packed/tiles-pairs-1"}
+    (root / "outputs/one/run.json").write_text(json.dumps({**stamp, "artifacts": used}))
+    (found,) = (item for item in items(root) if item.stage == "packed")
+    assert (found.kind, found.used, users(found)) == (Kind.FINISHED, True, ["one"])
+    command(root, "prune", "--unused", "--yes")
+    assert pack.is_dir()
+
+
 def holder(begin: Callable[[], None]) -> tuple[int, Callable[[], None]]:
     """A process that holds what ``begin`` begins to use, until it is killed."""
     said, say = os.pipe()

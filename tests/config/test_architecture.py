@@ -44,6 +44,7 @@ ROOMS = {
     "profile": "python -m ackd.profile: what a student costs on a device",
     "prepare": "python -m ackd.prepare",
     "report": "python -m ackd.report",
+    "overview": "python -m ackd.runs",
     "sweeps": "many runs side by side",
     "dashboard": "python -m ackd.dashboard",
     "command": "what commands that train share",
@@ -53,6 +54,8 @@ ROOMS = {
     "search": "python -m ackd.search",
     "demo": "python -m ackd.demo",
 }
+# A command that has the name of a lower room: its file belongs to the room that does the work.
+COMMANDS = {"runs/__main__.py": "overview"}
 # The rooms of src/ackd/data, in the same way.
 ROOMS_OF_DATA = (
     "reading", "sources", "datasets", "splits", "cache", "own_folders", "synthetic", "tiles",
@@ -77,7 +80,10 @@ def sources(*rooms: str) -> list[Path]:
 
 def room(path: Path) -> str:
     """The room of a file; empty for the package's own ``__init__.py``."""
-    name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    inside = path.relative_to(PACKAGE)
+    if inside.as_posix() in COMMANDS:
+        return COMMANDS[inside.as_posix()]
+    name = inside.parts[0].removesuffix(".py")
     return "" if name == "__init__" else name
 
 

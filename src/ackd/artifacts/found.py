@@ -23,12 +23,14 @@ from ackd.utils.io import read_json
 from ackd.utils.locks import is_shared
 from ackd.utils.values import dig
 
-__all__ = ["LOCKS", "STAGES", "Item", "Kind", "find", "free", "training_lock"]
+__all__ = ["LOCKS", "STAGES", "TRAINING", "Item", "Kind", "find", "free", "training_lock"]
 
 PACKED = "packed"
 STAGES = (*stages_of_all("kept"), PACKED)
 TRAINING, REPLACED, PRUNED = ".training", ".replaced", ".pruned"
 LOCKS = (".lock", ".use")
+#: A pack of tiles has it once its images are there.
+TILES = "images.json"
 
 
 class Kind(StrEnum):
@@ -136,7 +138,8 @@ def _kind(folder: Path, stage: str) -> tuple[str, Kind | None]:
         return name.removesuffix(TRAINING), Kind.INTERRUPTED
     if stage == PACKED:
         lock = (folder / PACK_LOCK).exists()
-        return name, Kind.FINISHED if is_pack(folder) else Kind.INTERRUPTED if lock else None
+        whole = is_pack(folder) or (folder / TILES).is_file()
+        return name, Kind.FINISHED if whole else Kind.INTERRUPTED if lock else None
     return name, Kind.FINISHED if (folder / DONE).is_file() else None
 
 

@@ -113,14 +113,18 @@ class Run:
             return None
 
 
-def collect(root: Path) -> list[Run]:
+def collect(root: Path, *, predictions: bool = True) -> list[Run]:
     """Read every run folder under ``root``, sorted by name.
 
     A folder is one of a run if it holds ``run.json`` or ``result.json``. Nothing is raised for what
     is missing or corrupt: it is named in :attr:`Run.problems`.
+
+    Args:
+        root: Searched to any depth.
+        predictions: Whether to see that ``predictions.csv``, which may be long, can be read.
     """
     folders = {path.parent for mark in MARKS for path in root.rglob(mark) if path.is_file()}
-    return [_read_run(folder, root) for folder in sorted(folders, key=_natural)]
+    return [_read_run(folder, root, predictions) for folder in sorted(folders, key=_natural)]
 
 
 def _natural(folder: Path) -> list[tuple[int, str]]:
@@ -128,7 +132,7 @@ def _natural(folder: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in folder.parts]
 
 
-def _read_run(folder: Path, root: Path) -> Run:
+def _read_run(folder: Path, root: Path, predictions: bool) -> Run:
     name = folder.relative_to(root).as_posix()
     name = folder.name if name == "." else name
     problems: list[Problem] = []
@@ -148,7 +152,8 @@ def _read_run(folder: Path, root: Path) -> Run:
     stamp = read("run.json", _json, {})
     config = read("config.yaml", _yaml, None) or dict(_mapping(stamp.get("options")))
     metrics = read("metrics.csv", read_metrics, ())
-    read("predictions.csv", read_predictions, None)
+    if predictions:
+        read("predictions.csv", read_predictions, None)
     state = FINISHED if result else UNFINISHED
     if not result and (folder / "result.json").is_file():
         state = BROKEN

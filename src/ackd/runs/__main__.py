@@ -1,0 +1,5 @@
+"""``python -m ackd.runs``."""
+
+from ackd.overview.cli import cli
+
+cli()
