@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 import ackd
+from ackd.command import Trained, check
 from ackd.config.location import config_dir
 from ackd.data.sensors import EUROSAT_BANDS
 from ackd.errors import ConfigError, DataError
@@ -92,7 +93,7 @@ def test_another_seed_is_another_run_of_the_same_teacher(
 
 
 def test_what_the_bands_are_is_asked_in_words_of_python(
-    scenes: dict[str, Path], tmp_path: Path
+    scenes: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError) as raised:
         ackd.distill(**scenes, out=tmp_path / "out", epochs=3)
@@ -104,16 +105,30 @@ def test_what_the_bands_are_is_asked_in_words_of_python(
     assert f'ackd.distill(ms="{scenes["ms"]}"' in said
     assert "epochs=3" in said
     assert not [word for word in ("data.", "python -m", "[B01") if word in said]
-    # Every call that is offered is one that is understood.
-    offered = [line.strip() for line in said.splitlines() if "ackd.distill(" in line]
-    for line in offered:
-        arguments: dict[str, Any] = eval(line.replace("ackd.distill(", "dict(", 1))
-        with pytest.raises(ConfigError, match="epochs has no stage 'tacher'"):
-            ackd.distill(**{**arguments, "epochs": {"tacher": 1}})
+    assert_calls_work(said, monkeypatch)
     with pytest.raises(ConfigError, match="not in which order") as raised:
         ackd.distill(**scenes, out=tmp_path / "out", sensor="sentinel2")
     assert "bands=[...]" in str(raised.value)
+    assert_calls_work(str(raised.value), monkeypatch)
     assert not (tmp_path / "out").exists()
+
+
+def assert_calls_work(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call that an error offers is one that would train."""
+    offered = [line.strip() for line in said.splitlines() if "ackd.distill(" in line]
+    assert len(offered) > 2
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "ackd.command.trained",
+            lambda cfg, folder, reuse: Trained(folder, {}, check(cfg, look=True)),
+        )
+        for line in offered:
+            arguments: dict[str, Any] = eval(line.replace("ackd.distill(", "dict(", 1))
+            assert (
+                ackd.distill(**arguments)
+                .folder.parts[-2]
+                .startswith(arguments.get("method", "sembridge"))
+            )
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from ackd.errors import AckdError, ConfigError, DivergedError
 from ackd.modules import DistillModule
 from ackd.segment import check as check_segmentation
 from tests.api.state import state
+from tests.cli.running import forked
 from tests.stages import toy
 
 SMALL: dict[str, Any] = {
@@ -136,6 +137,24 @@ def test_a_wrong_override_is_told_as_on_the_command_line(wrong: Any, said: str) 
     with pytest.raises(ConfigError, match=said):
         ackd.compose_config(wrong)
     assert state() == before
+
+
+def test_a_process_that_has_never_used_hydra(tmp_path: Path) -> None:
+    program = (
+        "import ackd\n"
+        "from hydra.version import VersionBase\n"
+        "before = VersionBase.instance().version_base\n"
+        "for _ in range(2):\n"
+        "    assert ackd.compose_config(['method=kd'])['method'] == 'kd'\n"
+        "try:\n"
+        "    ackd.run(['nothing=1'])\n"
+        "except ackd.errors.ConfigError as error:\n"
+        "    print(error)\n"
+        "assert VersionBase.instance().version_base is before\n"
+    )
+    done = forked("-c", program, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "There is no option 'nothing'" in done.out
 
 
 def test_a_program_that_does_not_exist() -> None:

@@ -41,7 +41,7 @@ TILES: Final = {
 SEGMENT_EPOCHS: Final = ("teacher", "reconstruction", "finetune")
 
 _PLAIN = Answer(
-    {"method": "kd"},
+    {"method": "kd", "data.sensor": None},
     "plain distillation on random pairs of a class, which need not know what the bands are",
 )
 

@@ -42,7 +42,7 @@ class Call:
     name: str
     program: Program
     arguments: Mapping[str, str]
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def told(self, more: Sequence[tuple[str, Answer]] = ()) -> Iterator[None]:
@@ -111,7 +111,7 @@ class Call:
     def written(self, options: Mapping[str, Any]) -> str:
         """The call with further options, to paste."""
         further = {keyword(name, self.arguments): value for name, value in options.items()}
-        shown = {k: v for k, v in self.given.items() if v is not None} | further
+        shown = {key: value for key, value in (self.given | further).items() if value is not None}
         return f"{self.name}({', '.join(f'{key}={_python(v)}' for key, v in shown.items())})"
 
 

@@ -11,11 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir, version
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from hydra.version import VersionBase
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -82,15 +83,16 @@ def composed(words: Sequence[str], program: Program) -> Iterator[Composed]:
 @contextmanager
 def hydra_untouched() -> Iterator[None]:
     """Give a program that uses Hydra itself its own state back at the end."""
-    before = (GlobalHydra.instance().hydra, HydraConfig.instance().cfg, version.getbase())
+    hydra, cfg = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    base = VersionBase.instance().version_base  # not a version as long as nobody has chosen one
     GlobalHydra.instance().clear()
     try:
         yield
     finally:
-        # Another instance by now: Hydra replaces it by a copy.
-        GlobalHydra.instance().hydra, HydraConfig.instance().cfg, base = before
-        if base is not None:
-            version.setbase(str(base))
+        # Other instances by now: Hydra replaces them by copies.
+        GlobalHydra.instance().hydra = hydra
+        HydraConfig.instance().cfg = cfg
+        VersionBase.instance().version_base = base
 
 
 def _compose(words: Sequence[str], program: Program) -> DictConfig:
