@@ -239,7 +239,7 @@ REFUSED = [
     ("kd_defaults.rkd.factor=1", ["kd_defaults.rkd.factor", "loss.kd.rkd.loss.factor=VALUE"]),
     ("foo", ["'foo'", "key=value"]),
     ("nothing_like_it=1", ["'nothing_like_it'", "--cfg job"]),
-    ("kd=mine", ["'mine'", "kd/mine.yaml", "--config-dir", "# @package loss.kd", "_target_"]),
+    ("kd=zzzz", ["'zzzz'", "kd/zzzz.yaml", "--config-dir", "# @package loss.kd", "_target_"]),
     ("loss.kd.mine=1", ["'loss.kd.mine'", "+loss.kd.mine.loss._target_="]),
     ("loss.kd.mine.loss._target_=a.B", ["+loss.kd.mine.loss._target_="]),
     ("trainer.gradient_clip_val=1", ["+trainer.gradient_clip_val=VALUE"]),
