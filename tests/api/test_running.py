@@ -87,6 +87,15 @@ def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert state() == before
 
 
+def test_a_run_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning refuses some of its strategies there, also for one process."""
+    monkeypatch.setattr("lightning.fabric.connector._IS_INTERACTIVE", True)
+    monkeypatch.setattr(
+        "lightning.pytorch.trainer.connectors.accelerator_connector._IS_INTERACTIVE", True
+    )
+    assert ackd.run({**SMALL, **places(tmp_path)}).metrics
+
+
 @pytest.mark.slow
 def test_a_run_in_a_thread(tmp_path: Path) -> None:
     found: list[Any] = []

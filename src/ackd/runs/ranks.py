@@ -11,6 +11,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 
 from ackd.config.launch.processes import cluster_environment
+from ackd.config.launch.trainer import processes
 from ackd.utils.networks import together
 
 __all__ = ["agree", "barrier", "compute_device", "device_of", "first_rank", "meet", "part"]
@@ -39,6 +40,8 @@ def meet(trainer: Mapping[str, Any]) -> None:
     accelerator = trainer.get("accelerator", "auto")
     if device_of(accelerator).type not in ("cpu", "cuda"):
         return
+    if processes(trainer) == 1:
+        return  # nobody to meet; in a notebook, Lightning would not even look for others
     fabric = Fabric(
         accelerator=accelerator, devices=trainer.get("devices", "auto"),
         num_nodes=trainer.get("num_nodes", 1), strategy="ddp", plugins=cluster_environment(),
