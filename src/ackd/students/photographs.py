@@ -21,17 +21,17 @@ from ackd.data.reading.photographs import (
     resize_rgb,
 )
 from ackd.data.sensors import RGB_BANDS
-from ackd.data.tiles.rasters import Raster, read_raster
+from ackd.data.tiles.rasters import Raster, image_of, read_raster
 from ackd.errors import ConfigError, ImageError
 from ackd.students.given import Given, as_raster, chosen_bands
 
-__all__ = ["Invalid", "PhotographReader"]
+__all__ = ["OTHER_SCALE", "Invalid", "PhotographReader"]
 
 #: What happens to images with invalid pixels: they are refused, or these pixels become the mean.
 Invalid = Literal["error", "zero"]
 
 #: A side that is so many times larger or smaller than in training shows another extent of ground.
-_OTHER_SCALE: Final = 16
+OTHER_SCALE: Final = 16
 #: What squeezing an image to the size of training may change of its proportions.
 _SQUEEZED: Final = 4
 #: Files that Pillow reads, and that have no bands to choose from.
@@ -80,9 +80,53 @@ class PhotographReader:
         options = PixelOptions(nodata=policy, rgb_max=white)
         pixels = self._pixels(given, bands, options, check)
         if check:
-            self._check_size(given.called, pixels.shape[1:])
-        order = [RGB_BANDS.index(name) for name in self.bands] if bands is None else [0, 1, 2]
-        return resize_rgb(pixels, self.size)[order]
+            self.check_size(given.called, pixels.shape[1:])
+        return resize_rgb(pixels, self.size)[self._order(bands)]
+
+    def _order(self, bands: Sequence[int] | Sequence[str] | None) -> list[int]:
+        """From the order of files to that of training; bands that were said are in it already."""
+        return [0, 1, 2] if bands is not None else [RGB_BANDS.index(name) for name in self.bands]
+
+    def ready(
+        self,
+        called: str,
+        raster: Raster,
+        *,
+        bands: Sequence[int] | Sequence[str] | None = None,
+        rgb_max: float | None = None,
+        nodata: float | None = None,
+        check: bool = True,
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Make photographs of a large image that is read in parts; they are not yet resized.
+
+        Pixels without data are those of :func:`ackd.data.tiles.rasters.image_of`: a nodata value of
+        0 says so where all bands have it, for single bands may be black.
+
+        Args:
+            called: The image, for messages.
+            raster: A part of it, and what its file says of it.
+            bands: As for :meth:`read`.
+            rgb_max: The same.
+            nodata: A number that marks pixels without data although the file does not say so.
+            check: Whether numbers that cannot be right are refused.
+
+        Returns:
+            (3, H, W) uint8, or float32 of 0..255 with NaN where there is no data; (H, W) bool, True
+            where there is data.
+
+        Raises:
+            ImageError: It is nothing that the student was trained on.
+            ConfigError: An option is wrong.
+        """
+        white = self.rgb_max if rgb_max is None else rgb_max
+        picked = self._picked(called, raster, bands)
+        marker = None if nodata == 0 else nodata
+        pixels, empty = image_of(raster, called, picked, marker, nodata == 0, "nodata")
+        nowhere = np.broadcast_to(empty, pixels.shape)
+        levels = _eight_bits(called, pixels, nowhere, white, check)[self._order(bands)]
+        if empty.any():
+            levels = np.where(empty, np.float32(np.nan), levels.astype(np.float32, copy=False))
+        return levels, ~empty
 
     def _pixels(
         self,
@@ -127,11 +171,7 @@ class PhotographReader:
         options: PixelOptions,
         check: bool,
     ) -> NDArray[Any]:
-        if bands is None and len(raster.pixels) == 1:
-            picked = [0, 0, 0]  # gray
-        else:
-            order = RGB_BANDS if bands is None else self.bands
-            picked = chosen_bands(called, raster, order, bands)
+        picked = self._picked(called, raster, bands)
         pixels = raster.pixels[picked]
         empty = raster.invalid[picked]
         empty |= invalid_by_value(pixels, [raster.nodata[band] for band in picked])
@@ -140,15 +180,23 @@ class PhotographReader:
         pixels = _eight_bits(called, pixels, empty, options.rgb_max, check)
         return blank_invalid(called, pixels, empty, RGB_BANDS, options.nodata)
 
-    def _check_size(self, called: str, size: tuple[int, ...]) -> None:
+    def _picked(
+        self, called: str, raster: Raster, bands: Sequence[int] | Sequence[str] | None
+    ) -> list[int]:
+        if bands is None and len(raster.pixels) == 1:
+            return [0, 0, 0]  # gray
+        order = RGB_BANDS if bands is None else self.bands
+        return chosen_bands(called, raster, order, bands)
+
+    def check_size(self, called: str, size: tuple[int, ...]) -> None:
         """Refuse what would be resized beyond recognition."""
         ratios = [there / trained for there, trained in zip(size, self.size, strict=True)]
         trained = f"{self.size[0]}x{self.size[1]} pixels"
-        if max(ratios) > _OTHER_SCALE or min(ratios) < 1 / _OTHER_SCALE:
+        if max(ratios) > OTHER_SCALE or min(ratios) < 1 / OTHER_SCALE:
             raise ImageError(
                 f"{called} has {size[0]}x{size[1]} pixels, and the student sees whole images "
                 f"resized to {trained}, which would shrink or blow it up more than "
-                f"{_OTHER_SCALE} times. Cut it into windows of the extent that training images "
+                f"{OTHER_SCALE} times. Cut it into windows of the extent that training images "
                 "had; check=False takes it as it is.",
                 "wrong size",
             )

@@ -109,7 +109,7 @@ class SceneStudent(Student[Backbone]):
             if len({one.dtype for one in pixels}) > 1:
                 pixels = [one.astype(np.float32) for one in pixels]
             logits = self.logits(torch.from_numpy(np.stack(pixels)))
-            yield from map(self._answer, logits.numpy())
+            yield from map(self.answer, logits.numpy())
 
     def logits(self, images: Tensor) -> Tensor:
         """Run the network on images of the right size.
@@ -126,12 +126,18 @@ class SceneStudent(Student[Backbone]):
             logits: Tensor = self.network(normalised).logits
         return logits.float().cpu()
 
-    def _answer(self, logits: NDArray[np.float32]) -> ScenePrediction:
-        scores = torch.from_numpy(logits)
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of each class: the softmax of logits (..., C) where classes exclude each other.
+
+        The sigmoid of each where an image has several.
+        """
+        return logits.sigmoid() if self.task.sigmoid else logits.softmax(dim=-1)
+
+    def answer(self, logits: NDArray[np.float32]) -> ScenePrediction:
+        """What logits (C,) of an image say."""
         if self.task.sigmoid:
             labels = tuple(c for c, v in zip(self.classes, logits, strict=True) if v > 0)
-            probabilities = scores.sigmoid()
         else:
-            labels = (self.classes[int(scores.argmax())],)
-            probabilities = scores.softmax(dim=0)
-        return ScenePrediction(self.classes, logits, probabilities.numpy(), labels)
+            labels = (self.classes[int(logits.argmax())],)
+        probabilities = self.probabilities(torch.from_numpy(logits)).numpy()
+        return ScenePrediction(self.classes, logits, probabilities, labels)

@@ -86,6 +86,14 @@ class Student(Generic[NetworkT]):
         return {**known, "sensor": self.sensor, "parameters": weights}
 
     @property
+    def resolution(self) -> float | None:
+        """Of the images in training, in metres of ground per pixel; None where it is not known."""
+        found = self._content.get("resolution")
+        if isinstance(found, int | float) and 0 < found < float("inf"):
+            return float(found)
+        return None
+
+    @property
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.network.parameters()).device

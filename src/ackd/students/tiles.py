@@ -13,7 +13,7 @@ from PIL import Image
 
 from ackd.data.reading.multispectral import plain_tifs
 from ackd.data.tiles.options import SarUnit
-from ackd.data.tiles.rasters import image_of, read_raster
+from ackd.data.tiles.rasters import Raster, image_of, read_raster
 from ackd.data.tiles.units import Look, in_decibels, look_at
 from ackd.errors import ConfigError, ImageError, unknown
 from ackd.students.given import Given, as_raster, chosen_bands
@@ -94,6 +94,33 @@ class TileReader:
         else:
             array = np.asarray(image) if isinstance(image, Image.Image) else image
             raster = as_raster(called, array, len(self.bands))
+        return self.ready(
+            called, raster, bands=bands, unit=unit, nodata=nodata, valid=valid, check=check
+        )
+
+    def ready(
+        self,
+        called: str,
+        raster: Raster,
+        *,
+        bands: Sequence[int] | Sequence[str] | None = None,
+        unit: SarUnit | None = None,
+        nodata: float | None = None,
+        valid: NDArray[np.bool_] | None = None,
+        check: bool = True,
+    ) -> TileImage:
+        """The same of an image that was read already, or of a part of one.
+
+        Args:
+            called: The image, for messages.
+            raster: Its pixels, and what its file says of them.
+            bands: As for :meth:`read`, and so are all others.
+            unit: The same.
+            nodata: The same.
+            valid: The same.
+            check: Whether numbers that cannot be right are refused. Of single parts of a large
+                image this would refuse a lake.
+        """
         picked = chosen_bands(called, raster, self.bands, bands)
         marker = self.nodata if nodata is None else nodata
         pixels, empty = image_of(raster, called, picked, marker, self.zero_is_nodata, "nodata")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from ackd.errors import ImageError, counted
 
@@ -43,25 +44,32 @@ def data_bands(dataset: DatasetReader) -> list[int]:
     return [index for index, kind in kinds if kind != ColorInterp.alpha]
 
 
-def mask_of(dataset: DatasetReader, indexes: Sequence[int]) -> NDArray[np.bool_] | None:
+def mask_of(
+    dataset: DatasetReader, indexes: Sequence[int], window: Window | None = None
+) -> NDArray[np.bool_] | None:
     """Where a file's own masks (internal, beside it, per band, alpha) say that a pixel is invalid.
 
     Args:
         dataset: An open file.
         indexes: The C bands wanted, counted from 1.
+        window: The part of the file that is wanted; all of it where None.
 
     Returns:
         (C, H, W) True where invalid; None where the file has no mask. Nodata values are not masks
         here: see `invalid_by_value`.
     """
-    shape = (len(indexes), dataset.height, dataset.width)
-    invalid = np.zeros(shape, dtype=np.bool_)
+    height, width = (
+        (dataset.height, dataset.width) if window is None else (window.height, window.width)
+    )
+    invalid = np.zeros((len(indexes), height, width), dtype=np.bool_)
     for mask, index in zip(invalid, indexes, strict=True):
         flags = set(dataset.mask_flag_enums[index - 1])
         if not flags & {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}:
-            mask |= dataset.read_masks(index) == 0
+            mask |= dataset.read_masks(index, window=window) == 0
     for index in set(dataset.indexes) - set(data_bands(dataset)):
-        invalid |= dataset.read(index) == 0  # GDAL's own mask ignores alpha of other than 8 bits
+        invalid |= (
+            dataset.read(index, window=window) == 0
+        )  # GDAL's own mask ignores alpha of other than 8 bits
     return invalid if invalid.any() else None
 
 

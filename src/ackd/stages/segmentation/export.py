@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Final
+
+import rasterio.crs
+from rasterio.transform import from_bounds
 
 from ackd import __version__
+from ackd.data.tiles import TileSet
+from ackd.geo import ground_resolution
 from ackd.runs.predictions import Measured
 from ackd.runs.result import commit
 from ackd.segmentation import SegmentationNetwork
@@ -13,7 +19,10 @@ from ackd.stages.segmentation.training import SegmentTraining
 from ackd.students.file import FORMAT
 from ackd.utils.io import save_tensors
 
-__all__ = ["export_student"]
+__all__ = ["export_student", "resolution_of"]
+
+#: Tiles that are asked for the size of their pixels.
+_ASKED: Final = 64
 
 
 def export_student(
@@ -43,6 +52,7 @@ def export_student(
         "bands": list(tiles.bands(training.sensor)),
         "classes": list(tiles.classes),
         "size": list(tiles.size),
+        "resolution": resolution_of(tiles),
         **_input(training),
         # x = (pixel - mean) / std, a value for each band; 0 where there is no data.
         "mean": normaliser.mean,
@@ -73,3 +83,18 @@ def _input(training: SegmentTraining) -> dict[str, Any]:
         "nodata": getattr(data, f"{training.sensor}_nodata", None),
         "zero_is_nodata": getattr(data, "zero_is_nodata", True),
     }
+
+
+def resolution_of(tiles: TileSet) -> float | None:
+    """Metres of ground per pixel, the median over some tiles; None where places are not known."""
+    if tiles.bounds is None or tiles.crs is None:
+        return None
+    height, width = tiles.size
+    crs = rasterio.crs.CRS.from_string(tiles.crs)
+    chosen = tiles.bounds[:: max(1, len(tiles) // _ASKED)].tolist()
+    found = [
+        ground_resolution(from_bounds(*bounds, width, height), crs, height, width)
+        for bounds in chosen
+    ]
+    known = [metres for metres in found if metres is not None]
+    return float(f"{median(known):.4g}") if known else None
