@@ -26,7 +26,7 @@ __all__ = ["BENCHMARKS", "LAST", "main"]
 
 BENCHMARKS = (
     "steps", "approximations", "epochs", "stages", "matching", "coral", "packing", "startup",
-    "memory", "segmentation",
+    "memory", "segmentation", "predict",
 )  # fmt: skip
 log = logging.getLogger("benchmarks")
 

@@ -31,6 +31,9 @@ class Scale:
         data_sizes: Images a side of two packed data sets that are trained on.
         networks: Of segmentation.
         tiles: Pixels of a tile's side, and tiles a batch.
+        scene: Pixels of a side of a raster that is predicted.
+        photographs: That are predicted.
+        train_steps: Of the network that segments it.
     """
 
     name: str
@@ -52,6 +55,9 @@ class Scale:
     data_sizes: tuple[int, int]
     networks: tuple[str, ...]
     tiles: tuple[int, int]
+    scene: int
+    photographs: int
+    train_steps: int
 
 
 EVERY_ARM = ("plain", "kd live", "kd stored", "sembridge live", "sembridge stored")
@@ -78,6 +84,9 @@ SCALES = {
         data_sizes=(6_000, 24_000),
         networks=("unet_mobilenetv2", "tiny"),
         tiles=(256, 8),
+        scene=10_000,
+        photographs=2_000,
+        train_steps=200,
     ),
     "quick": Scale(
         name="quick",
@@ -99,6 +108,9 @@ SCALES = {
         data_sizes=(4_000, 8_000),
         networks=("unet_mobilenetv2", "tiny"),
         tiles=(256, 4),
+        scene=3_000,
+        photographs=500,
+        train_steps=200,
     ),
     "toy": Scale(
         name="toy",
@@ -120,5 +132,8 @@ SCALES = {
         data_sizes=(100,),
         networks=("tiny",),
         tiles=(32, 2),
+        scene=300,
+        photographs=20,
+        train_steps=2,
     ),
 }

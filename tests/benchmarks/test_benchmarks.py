@@ -44,6 +44,7 @@ COLUMNS = {
     "packing": {"packed", "plain", "share"},
     "startup": {"wall s", "cpu s", "ratio"},
     "memory": {"peak GB", "peak ratio"},
+    "predict": {"network s", "ratio", "network GB", "more GB"},
     "segmentation": {
         "networks s", "reconstruct", "plain s", "fine-tune", "step images/s", "loader images/s",
     },
@@ -57,7 +58,7 @@ def measured(name: str, path: Path, *more: str) -> dict[str, Any]:
 
 
 # They start Pythons of their own, each of which imports torch, or train for whole epochs.
-SLOW = ("memory", "matching", "startup", "epochs", "stages")
+SLOW = ("memory", "matching", "startup", "epochs", "stages", "predict")
 
 
 @pytest.mark.parametrize(

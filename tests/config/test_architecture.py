@@ -43,6 +43,7 @@ ROOMS = {
     "export": "python -m ackd.export: students as ONNX, pt2 and safetensors",
     "profile": "python -m ackd.profile: what a student costs on a device",
     "prepare": "python -m ackd.prepare",
+    "predict": "images and rasters of any size through a student; python -m ackd.predict",
     "report": "python -m ackd.report",
     "overview": "python -m ackd.runs",
     "sweeps": "many runs side by side",

@@ -1,0 +1,5 @@
+"""``python -m ackd.predict``."""
+
+from ackd.predict.cli import cli
+
+cli()
