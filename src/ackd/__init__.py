@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         standardized_kd,
     )
     from ackd.matching import match_by_divergence, match_by_similarity
+    from ackd.predict import predict_images, predict_raster
     from ackd.segmentation import build_network
     from ackd.students import load_student
 
@@ -75,6 +76,8 @@ __all__ = [
     "logit_mse",
     "match_by_divergence",
     "match_by_similarity",
+    "predict_images",
+    "predict_raster",
     "relational_angle",
     "relational_distance",
     "run",
@@ -97,6 +100,7 @@ __getattr__ = lazily(
         "curriculum_temperature_kd decoupled_kd hyperbolic_relational_kd info_nce kd_divergence "
         "logit_mse relational_angle relational_distance standardized_kd",
         "matching": "match_by_divergence match_by_similarity",
+        "predict": "predict_images predict_raster",
         "segmentation": "build_network",
         "students": "load_student",
     },

@@ -101,8 +101,8 @@ class RegionFinder:
             summed = np.bincount(part.labels.ravel(), shares.ravel(), len(part.kinds))
             kinds.append(part.kinds[part.kept])
             pixels.append(part.pixels[part.kept])
-            area.append(part.pixels[part.kept] * part.each)
-            weight.append(summed[part.kept])
+            area.append(part.pixels[part.kept].astype(np.float64) * part.each)
+            weight.append(summed[part.kept].astype(np.float64))
             number = np.zeros(len(part.kinds), np.int64)
             number[part.kept] = np.arange(count, count + len(part.kept)) + 1
             if above is not None:
