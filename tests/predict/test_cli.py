@@ -119,6 +119,32 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert not (tmp_path / "predictions").exists()
 
 
+def test_no_result_replaces_another_or_an_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tile_file(tmp_path / "student.pt")
+    write(tmp_path / "in" / "a.tif", smooth(30, 30))
+    before = write(tmp_path / "in" / "a_mask.tif", smooth(30, 30)).read_bytes()
+    assert main(["student.pt", "in", "--out", "in"]) == 1
+    said = "The result of in/a.tif would replace the image in/a_mask.tif. Give another"
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "in" / "a_mask.tif").read_bytes() == before
+    write(tmp_path / "in" / "a.tiff", smooth(30, 30))
+    assert main(["student.pt", "in"]) == 1
+    assert "in/a.tif and in/a.tiff differ in their endings alone" in capsys.readouterr().err
+    assert not (tmp_path / "predictions").exists()
+
+
+def test_options_that_photographs_do_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene_file(tmp_path / "student.pt")
+    photographs(tmp_path / "in", 1)
+    for words, said in ((["--nodata", "3"], "--invalid zero makes"), (["--unit", "db"], "SAR")):
+        assert main(["student.pt", "in", *words]) == 2
+        assert said in capsys.readouterr().err
+
+
 def killed(*words: str) -> int | None:
     """Run the command in a fork of this process, which is killed amidst of writing."""
 

@@ -145,8 +145,20 @@ def test_options_that_cannot_be(options: dict[str, Any], said: str, tmp_path: Pa
 
 def test_options_of_the_other_kind(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", np.full((3, 60, 60), 9, np.uint8))
-    said = refused(classifier(tmp_path), path, tmp_path / "out", unit="db")
-    assert "--unit db is for SAR images" in said
+    student, out = classifier(tmp_path), tmp_path / "out"
+    assert "--unit db is for SAR images" in refused(student, path, out, unit="db")
+    said = "write, min_area and simplify are of segmentation"
+    assert said in refused(student, path, out, write=("mask",))
+    assert said in refused(student, path, out, min_area=3.0)
+
+
+def test_numbers_beyond_white_that_the_sample_misses(tmp_path: Path) -> None:
+    image = np.full((3, 600, 1000), 90, np.int16)
+    image[:, 26:28, 26:28] = 3000
+    path = write(tmp_path / "a.tif", image)
+    with pytest.raises(ImageError, match="holds float32 numbers of 90 to 3000"):
+        predict_raster(classifier(tmp_path), path, tmp_path / "out", overlap=0)
+    assert predict_raster(classifier(tmp_path), path, tmp_path / "o", overlap=0, rgb_max=3000)
 
 
 def test_files_that_are_no_raster(tmp_path: Path) -> None:

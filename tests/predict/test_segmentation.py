@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.crs
 from rasterio import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.warp import transform as reproject
 
 from ackd.data.tiles import IGNORED
@@ -108,6 +110,24 @@ def test_a_raster_without_coordinates_says_so(tmp_path: Path) -> None:
     assert one["properties"]["area_px"] == 30
     xs, ys = np.array(one["geometry"]["coordinates"][0]).T
     assert (xs.min(), xs.max(), ys.min(), ys.max()) == (20, 26, 10, 15)
+
+
+def test_ground_control_points_are_kept(tmp_path: Path) -> None:
+    student = segmenter(tmp_path)
+    points = [
+        GroundControlPoint(row, col, x, y)
+        for row, col, x, y in ((0, 0, 4.0, 52.0), (40, 0, 4.0, 51.9), (0, 50, 4.2, 52.0))
+    ]
+    path = write(tmp_path / "scene.tif", smooth(40, 50), crs=None, transform=Affine.identity())
+    with rasterio.open(path, "r+") as file:
+        file.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
+    shares, *_ = predict_raster(student, path, tmp_path / "out")
+    with rasterio.open(shares) as file:
+        found, crs = file.gcps
+        assert crs == "EPSG:4326"
+        assert [(p.row, p.col, p.x, p.y) for p in found] == [
+            (p.row, p.col, p.x, p.y) for p in points
+        ]
 
 
 def test_polygons_have_place_area_and_probability(tmp_path: Path) -> None:

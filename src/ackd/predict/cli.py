@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _predict(given: argparse.Namespace) -> int:
     # Late: --help needs neither torch nor rasterio.
-    from ackd.predict.inputs import find_images
+    from ackd.predict.inputs import find_images, refuse_clashes
+    from ackd.predict.options import RasterOptions
+    from ackd.predict.scenes import ENDINGS as OF_SCENES
+    from ackd.predict.segmentation import ENDINGS as OF_SEGMENTATION
     from ackd.students import SceneStudent
     from ackd.utils.memory import keep_freed_memory
 
@@ -56,6 +59,8 @@ def _predict(given: argparse.Namespace) -> int:
     student = _loaded(given)
     if student.device.type == "cpu":
         keep_freed_memory()  # batch after batch asks for the same activations
+    asked = _asked(given)
+    RasterOptions(**asked).fit(student)
     if isinstance(student, SceneStudent):
         rasters, photographs = _told_apart(student, images, given)
     else:
@@ -66,11 +71,18 @@ def _predict(given: argparse.Namespace) -> int:
             f"--invalid is for single photographs, and {rasters[0].path} is a raster of many "
             "windows: those without data have no answer. --whole takes it as one photograph."
         )
+    if photographs and given.nodata is not None:
+        raise ConfigError(
+            f"--nodata is for rasters, and {photographs[0].path} is a single photograph: "
+            "--invalid zero makes pixels without data the mean of training."
+        )
+    scenes = isinstance(student, SceneStudent)
+    refuse_clashes(rasters, given.out, OF_SCENES if scenes else tuple(OF_SEGMENTATION.values()))
     refused = 0
     if photographs:
         assert isinstance(student, SceneStudent)
         refused += _photographs(student, photographs, given)
-    refused += _rasters(student, rasters, given)
+    refused += _rasters(student, rasters, given.out, asked)
     return 1 if refused else 0
 
 
@@ -88,6 +100,15 @@ def _loaded(given: argparse.Namespace) -> SceneStudent | SegmentationStudent:
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         said = str(error).strip().splitlines()[0]
         raise ConfigError(f"--device {device} cannot be used here: {said}") from error
+
+
+def _asked(given: argparse.Namespace) -> dict[str, Any]:
+    """The options of rasters that the command line names."""
+    names = (
+        "window", "overlap", "bands", "rgb_max", "unit", "nodata", "check", "any_resolution",
+        "batch_size", "min_area", "simplify", "write",
+    )  # fmt: skip
+    return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
 
 
 def _refuse(given: argparse.Namespace, why: str, *names: str) -> None:
@@ -147,25 +168,20 @@ def _photographs(student: SceneStudent, images: Sequence[Found], given: argparse
 
 
 def _rasters(
-    student: SceneStudent | SegmentationStudent, images: Sequence[Found], given: argparse.Namespace
+    student: SceneStudent | SegmentationStudent,
+    images: Sequence[Found],
+    out: Path,
+    asked: Mapping[str, Any],
 ) -> int:
     """Write the results of each raster, and give the number of those that were refused."""
     from ackd.predict.rasters import predict_raster
 
-    asked: dict[str, Any] = {
-        name: getattr(given, name)
-        for name in (
-            "window", "overlap", "bands", "rgb_max", "unit", "nodata", "check", "any_resolution",
-            "batch_size", "min_area", "simplify", "write",
-        )
-        if getattr(given, name) is not None
-    }  # fmt: skip
     refused = 0
     for image in images:
         try:
             with bar(image.name) as progress:
                 written = predict_raster(
-                    student, image.path, given.out, stem=image.stem, progress=progress, **asked
+                    student, image.path, out, stem=image.stem, progress=progress, **asked
                 )
         except ImageError as error:
             _say(error)

@@ -9,7 +9,7 @@ from typing import Final
 
 from ackd.errors import DataError, nearest_path
 
-__all__ = ["PHOTOGRAPHS", "Found", "find_images"]
+__all__ = ["PHOTOGRAPHS", "Found", "find_images", "refuse_clashes"]
 
 #: Endings of files that show one scene; all others may be large rasters.
 PHOTOGRAPHS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".npy", ".npz")
@@ -60,6 +60,35 @@ def find_images(paths: Sequence[Path], out: Path) -> list[Found]:
             f"There is no image in {', '.join(map(str, paths))}; expected {', '.join(_ENDINGS)}."
         )
     return list(found.values())
+
+
+def refuse_clashes(images: Sequence[Found], out: Path, endings: Sequence[str]) -> None:
+    """See that no result replaces that of another raster, or an image.
+
+    Args:
+        images: The rasters.
+        out: Where results go.
+        endings: Of the results of a raster.
+
+    Raises:
+        DataError: One would.
+    """
+    inputs = {image.path.resolve(): image for image in images}
+    stems: dict[str, Found] = {}
+    for image in images:
+        other = stems.setdefault(image.stem, image)
+        if other is not image:
+            raise DataError(
+                f"{other.path} and {image.path} differ in their endings alone, so that one result "
+                "would replace the other. Predict them one at a time, with another --out."
+            )
+        for ending in endings:
+            result = (out.expanduser() / f"{image.stem}{ending}").resolve()
+            if result in inputs:
+                raise DataError(
+                    f"The result of {image.path} would replace the image {inputs[result].path}. "
+                    "Give another folder: --out DIR."
+                )
 
 
 def _of(path: Path, out: Path) -> Iterator[Found]:

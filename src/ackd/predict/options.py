@@ -67,6 +67,11 @@ class RasterOptions:
         scenes = isinstance(student, SceneStudent)
         if scenes and self.unit is not None:
             raise ConfigError(f"unit={self.unit!r} is for SAR images; the student sees RGB images.")
+        if scenes and (self.write != MAPS or self.min_area is not None or self.simplify):
+            raise ConfigError(
+                "write, min_area and simplify are of segmentation; this student tells the classes "
+                "of scenes."
+            )
         if not scenes and self.rgb_max is not None:
             raise ConfigError(
                 f"rgb_max={self.rgb_max:g} is for students of RGB scenes; this one maps "

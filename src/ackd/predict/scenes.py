@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ackd.data.reading.photographs import resize_rgb
+from ackd.data.reading.photographs import RGB_WHITE, resize_rgb
 from ackd.data.tiles import IGNORED
 from ackd.data.tiles.rasters import Raster
 from ackd.predict.ahead import ahead
@@ -25,7 +25,7 @@ from ackd.students import SceneStudent
 from ackd.students.scenes import BATCH
 from ackd.utils.progress import Progress
 
-__all__ = ["classify_raster"]
+__all__ = ["ENDINGS", "classify_raster"]
 
 ENDINGS: Final = ("_windows.geojson", "_classes.tif")
 
@@ -99,12 +99,22 @@ def _ready(
             called, raster, bands=options.bands, rgb_max=options.rgb_max, nodata=options.nodata,
             check=check or told,
         )  # fmt: skip
+        if options.check and pixels.dtype != np.uint8 and _beyond(pixels):
+            # The sample did not show that; this says what is wrong.
+            student.reader.ready(
+                called, raster, bands=options.bands, rgb_max=options.rgb_max, nodata=options.nodata
+            )
         # Where the sample has shown no data, the first rows that do are looked at.
         told = told and not valid.any()
         return pixels, valid
 
     ready(source.sample(grid.windows), options.check)
     return ready
+
+
+def _beyond(pixels: NDArray[Any]) -> bool:
+    """Whether there are numbers that are no grey levels."""
+    return bool((pixels < 0).any() or (pixels > RGB_WHITE).any())
 
 
 def _shares(student: SceneStudent, strip: Strip, grid: Grid, size: int) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from ackd.students import SegmentationStudent
 from ackd.students.segmentation import BATCH
 from ackd.utils.progress import Progress
 
-__all__ = ["segment_raster"]
+__all__ = ["ENDINGS", "segment_raster"]
 
 #: Of the pixels of a row of windows, in bytes; wider images are worked on panel by panel.
 _STRIP: Final = 128 << 20
