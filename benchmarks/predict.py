@@ -66,7 +66,9 @@ def run(scale: Scale) -> Section:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         log.info("drawing towns, and a short training")
-        tiles = open_tiles(SyntheticTileOptions(train=TILES, val=0, test=0, size=TILE))
+        tiles = open_tiles(
+            SyntheticTileOptions(train=TILES, val=0, test=0, size=TILE, packed=False)
+        )
         students = _scene_student(folder), _tile_student(folder, tiles, scale.train_steps)
         for student, images, backbone in zip(
             students, (tiles.optical, tiles.sar), ("RGB, mobilenetv2", "SAR, tiny"), strict=True

@@ -112,6 +112,7 @@ def test_a_raster_without_coordinates_says_so(tmp_path: Path) -> None:
     assert (xs.min(), xs.max(), ys.min(), ys.max()) == (20, 26, 10, 15)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_ground_control_points_are_kept(tmp_path: Path) -> None:
     student = segmenter(tmp_path)
     points = [
