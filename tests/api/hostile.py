@@ -39,5 +39,5 @@ def opens_badly(path: Path, mark: Path) -> bool:
 
 
 def plain_pickle(path: Path, mark: Path) -> Path:
-    path.write_bytes(pickle.dumps(Hostile(mark)))
+    path.write_bytes(pickle.dumps(Hostile(mark), protocol=2))
     return path

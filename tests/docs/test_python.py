@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import ackd
 from tests.api.folders import write_scenes
+from tests.config.test_architecture import PURE
 from tests.docs.commands import ROOT
 from tests.stages.segmentation.test_own_pairs import write as write_pairs
 
@@ -100,18 +102,33 @@ def test_the_page_from_its_first_line_to_its_last(
     assert names["result"].metrics["iou"].value >= 0
 
 
+BEFORE = """
+import torch
+torch.manual_seed(0)
+ms, rgb = torch.rand(12, 4, 32, 32), torch.rand(12, 3, 32, 32)
+ms_classes = rgb_classes = torch.arange(12) % 3
+"""
+AFTER = """
+assert loss.isfinite() and set(terms) == {"tckd", "nckd", "ot1", "ot2"}, terms
+assert torch.equal(ms_classes[partner], rgb_classes)
+assert all(weight.grad is not None for weight in trained.parameters())
+"""
+
+
+def test_a_loop_of_ones_own_trains() -> None:
+    assert len(LOOP.splitlines()) < 30
+    quick = LOOP.replace("resnet34", "test_resnet").replace("mobilenetv2", "shufflenetv2_x0_5")
+    with torch.random.fork_rng():
+        exec(BEFORE + quick + AFTER, {})
+    used = set(re.findall(r"ackd\.(\w+)\(", LOOP))
+    assert {getattr(ackd, name).__module__.split(".")[1] for name in used} <= set(PURE)
+
+
+@pytest.mark.slow
 def test_a_loop_of_ones_own_needs_neither_lightning_nor_hydra() -> None:
     """In a Python of its own, which has imported nothing else."""
-    assert len(LOOP.splitlines()) < 30
     program = (
-        "import sys, torch\n"
-        "torch.manual_seed(0)\n"
-        "ms, rgb = torch.rand(12, 4, 32, 32), torch.rand(12, 3, 32, 32)\n"
-        "ms_classes = rgb_classes = torch.arange(12) % 3\n"
-        f"{LOOP}\n"
-        "assert loss.isfinite() and set(terms) == {'tckd', 'nckd', 'ot1', 'ot2'}, terms\n"
-        "assert torch.equal(ms_classes[partner], rgb_classes)\n"
-        "assert all(p.grad is not None for p in trained.parameters())\n"
+        f"import sys\n{BEFORE}{LOOP}{AFTER}"
         "print(*sorted({'lightning', 'pytorch_lightning', 'hydra', 'omegaconf'}"
         " & set(sys.modules)))"
     )

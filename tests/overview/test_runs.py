@@ -198,6 +198,7 @@ def test_what_is_wrong_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -
     assert "There are no runs in" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_command(root: Path) -> None:
     done = forked("-m", "ackd.runs", "outputs", "--best", cwd=root)
     assert done.code == 0, done.err
