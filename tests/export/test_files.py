@@ -19,6 +19,7 @@ from ackd.export.graph import StudentGraph
 from ackd.export.samples import drawn
 from ackd.students import SceneStudent
 from tests.export.students import CLASSES, scenes, write_scenes
+from tests.slow import slow
 from tests.students.files import SIZE
 
 needs_onnx = pytest.mark.skipif(not extra.has_onnx(), reason="the extra 'export' is not installed")
@@ -117,7 +118,7 @@ def test_half_weights_and_integers_are_smaller_and_nearly_the_same(tmp_path: Pat
     assert "BatchNormalization" not in operators
 
 
-@pytest.mark.parametrize("quantize", [None, "fp16"])
+@pytest.mark.parametrize("quantize", [None, slow("fp16")])
 def test_pt2_is_read_by_torch_alone(
     quantize: Any, student: SceneStudent, tmp_path: Path, images: Any
 ) -> None:

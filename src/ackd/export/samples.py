@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,10 +112,10 @@ def drawn(student: AnyStudent, count: int) -> Samples:
 
 def from_folder(
     student: AnyStudent,
-    folder: Path,
+    folder: str | PathLike[str],
     limit: int,
     *,
-    masks: Path | None = None,
+    masks: str | PathLike[str] | None = None,
     labels: bool = True,
     option: str = "--data",
     **options: Any,
@@ -142,9 +143,11 @@ def from_folder(
         raise ConfigError(
             "--masks is for segmentation; the labels of scenes are the names of their folders."
         )
-    folder = folder.expanduser()
+    folder = Path(folder).expanduser()
     files = _files(folder, TILES if tiles else PHOTOGRAPHS, option)
-    partners = _partners(files, masks.expanduser()) if masks is not None and labels else None
+    partners = None
+    if masks is not None and labels:
+        partners = _partners(files, Path(masks).expanduser())
     chosen = [files[at] for at in evenly(len(files), limit)]
     found: list[Sample] = []
     if isinstance(student, SegmentationStudent):

@@ -154,7 +154,7 @@ def _show(found: Profile, student: SceneStudent | SegmentationStudent, why: str)
     labelled = found.metrics is not None
     table = Table()
     heads = ["runtime", "weights", "file", "p50", "p95", "read", "peak memory", "above imports"]
-    heads += ["same class", "probability off by"]
+    heads += ["same class", "off by"]
     heads += [metric.head + metric.unit for metric in task.in_brief] if labelled else []
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 2 else "right")
@@ -180,7 +180,8 @@ def _show(found: Profile, student: SceneStudent | SegmentationStudent, why: str)
         f"Peak memory is that of the process ({found.memory_how}); above imports: without what it "
         "had before it read the file. fp16 stores weights in half precision and computes in "
         "float32; the file of torch fp16 is a safetensors file.",
-        f"Compared with torch float32 on {found.compared_on}.",
+        f"Compared with torch float32 on {found.compared_on}: the share that gets the same class, "
+        "and by how much a probability is off at most.",
         *found.missing, *([why] if why else []),
     ]  # fmt: skip
     for note in notes:
