@@ -51,6 +51,8 @@ CALLS: dict[str, Call] = {
         f(LOGITS, LOGITS, CLASSES, CLASSES, temperature=1.0), CLASSES
     ),
     "match_by_similarity": lambda f: torch.equal(f(LOGITS, LOGITS, CLASSES, CLASSES), CLASSES),
+    "predict_images": lambda f: list(f(None, [])) == [],
+    "predict_raster": refused(ConfigError, None, "a.tif", "out", window=0),
     "run": refused(ConfigError, ["no_such_option=1"]),
 }
 
