@@ -247,17 +247,51 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def firsts(module: str) -> dict[str, Words]:
+    """The first command of each experiment with this program."""
+    found = {readme.parent.name: commands(readme) for readme in EXPERIMENTS}
+    return {
+        name: tuple(listed[0][3:]) for name, every in found.items()
+        if (listed := [words for words in every if words[2] == module])
+    }  # fmt: skip
+
+
 # BigEarthNet is not among the archives above; its commands are composed in test_experiments.py.
-OF_S2S_EU = [readme for readme in EXPERIMENTS if readme.parent.name != "m2s_gl_v2"]
+OF_S2S_EU = {name: words for name, words in firsts("ackd.train").items() if name != "m2s_gl_v2"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("readme", OF_S2S_EU, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("name", OF_S2S_EU)
 def test_an_experiment_runs(
-    readme: Path, archives: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, archives: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACKD_DATA", str(archives))
-    words = next(words[3:] for words in commands(readme) if words[2] == "ackd.train")
-    result = train(composed(tuple(words), *SHORT, f"artifacts={kept}"), tmp_path / "run")
+    result = train(composed(OF_S2S_EU[name], *SHORT, f"artifacts={kept}"), tmp_path / "run")
     trained = result["student"] or result["teacher"]
     assert trained["metrics"]["f1"] is not None
+
+
+FEW_TOWNS = (
+    "data.train=10", "data.val=4", "data.test=4", "data.size=64", "trainer.accelerator=cpu",
+    "network.name=tiny", "epochs={teacher: 1, reconstruction: 1, finetune: 1}",
+    *(f"{stage}.batch_size=5" for stage in SegmentConfig.trained()),
+)  # fmt: skip
+
+
+def of_towns() -> list[Words]:
+    """Segmentations that need no images."""
+    shown = [*started("python", "-m", "ackd.segment"), *firsts("ackd.segment").values()]
+    needs = ("data=pairs", "data=bigearthnet_forest", "+experiment=pairs_forest", "ckpt_path=")
+    return [words for words in shown if not any(word.startswith(needs) for word in words)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", of_towns(), ids=" ".join)
+def test_a_segmentation_of_towns_runs(words: Words, tmp_path: Path, kept: Path) -> None:
+    named = [word for word in readable(list(words)) if "=" in word]
+    overrides = [word for word in first_job(named) if not word.startswith("epochs=")]
+    result = train(
+        compose_config(*overrides, *FEW_TOWNS, f"artifacts={kept}", program=SEGMENT),
+        tmp_path / "run",
+    )
+    assert (result["student"] or result["teacher"])["metrics"]["iou"] is not None

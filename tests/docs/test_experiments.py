@@ -9,7 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.config.composing import checked
+from ackd.config.check import check_composed
+from ackd.config.programs import PROGRAMS
+from tests.config.composing import compose_config
 from tests.data.layouts import write_eurosat_ms, write_eurosat_rgb, write_nwpu
 from tests.docs.commands import EXPERIMENTS, ROOT, blocks, commands, first_job
 
@@ -20,15 +22,18 @@ FOLDER = ROOT / "experiments"
 def test_the_commands_are_taken_and_name_the_archives(
     readme: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert blocks(readme)[0].startswith("export ACKD_DATA=DIR\n")
     monkeypatch.setenv("ACKD_DATA", str(tmp_path))
     trained = 0
     for module, *words in (words[2:] for words in commands(readme) if words[1] == "-m"):
-        assert module in ("ackd.train", "ackd.report")
-        if module == "ackd.train":
+        program = next((one for one in PROGRAMS if one.module == module), None)
+        assert program or module == "ackd.report"
+        if program:
             assert words[0] == "-m"
-            config = checked(*first_job(words[1:]))
-            assert config.data.root == str(tmp_path)
+            config = check_composed(compose_config(*first_job(words[1:]), program=program))
+            root = getattr(config.data, "root", None)
+            if root is not None:
+                assert root == str(tmp_path)
+                assert blocks(readme)[0].startswith("export ACKD_DATA=DIR\n")
             trained += 1
     assert trained
 

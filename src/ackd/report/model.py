@@ -149,7 +149,7 @@ def _cell(value: Spread, digits: int) -> Cell:
 
 
 def best_of(rows: Sequence[Row], *columns: int) -> tuple[Row, ...]:
-    """Mark the measured cells of a column that rank highest, where there are several."""
+    """Mark the measured cells of a column that rank highest, where they are not all alike."""
     for column in columns:
         ranks = [None if row.published else row.cells[column].rank for row in rows]
         chosen = _highest(ranks)
@@ -166,7 +166,7 @@ def best_along(row: Row) -> Row:
 
 def _highest(ranks: Sequence[float | None]) -> set[int]:
     known = [rank for rank in ranks if rank is not None]
-    if len(known) < 2:
+    if len(set(known)) < 2:
         return set()
     return {place for place, rank in enumerate(ranks) if rank == max(known)}
 
