@@ -143,12 +143,14 @@ def test_the_best_is_chosen_by_validation_images(
         result = json.loads(path.read_text())
         result["student"]["validation"]["oa"] = validation
         result["student"]["metrics"]["oa"] = test
+        result["protocol"] = "paper"
         path.write_text(json.dumps(result))
     (best,) = best_runs(find_runs(root))
     assert best.folder.name == "one"
     main([str(root), "--best"])
     shown = capsys.readouterr().out
     assert f"student: {best.student}" in shown.replace("\n", "")
+    assert "one was chosen by its test images" in shown
     assert "a/two" not in shown
     assert "artifacts in" not in shown
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from ackd.artifacts.found import Item
 from ackd.artifacts.pruning import prune, remove_dead_locks
 from ackd.artifacts.uses import Uses
-from ackd.errors import AckdError
+from ackd.errors import AckdError, counted
 from ackd.utils.io import say_bytes
 
 __all__ = ["WIDTH", "ask_and_prune", "refuse_unreadable", "say_runs", "shortened", "show_items",
@@ -42,7 +42,9 @@ def show_items(
         all_runs: Name every run that uses one, not the first few.
     """
     total = say_bytes(sum(item.size for item in items))
-    table = Table(title=f"{len(items)} artifacts in {root.absolute()}, {total}", title_style="")
+    table = Table(
+        title=f"{counted(len(items), 'artifact')} in {root.absolute()}, {total}", title_style=""
+    )
     heads = ("artifact", "state", "size", "backbone", "validation", "last use", "used by")
     for head in heads:
         table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
@@ -71,7 +73,7 @@ def shortened(folder: Path, outputs: Sequence[Path]) -> str:
 
 def say_runs(uses: Uses, outputs: Sequence[Path]) -> None:
     """Print how many runs were looked at, and of which it is not known what they use."""
-    print(f"{uses.runs} runs in {', '.join(str(path.absolute()) for path in outputs)}")
+    print(f"{counted(uses.runs, 'run')} in {', '.join(str(path.absolute()) for path in outputs)}")
     if uses.silent:
         print(
             f"{uses.silent} of them are of an earlier version or have used none; of these at most "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ackd.config.location import from_environment
 from ackd.config.messages.cli_errors import friendly_errors
-from ackd.errors import ConfigError, nearest_path
+from ackd.errors import ConfigError, counted, nearest_path
 from ackd.utils.arguments import Parser
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _print_runs(runs: Sequence[FoundRun], root: Path, count: int, *, best: bool)
             f"There are no runs in {root.absolute()}: a run folder holds run.json or result.json."
         )
         return
-    title = f"{count} runs in {root.absolute()}"
+    title = f"{counted(count, 'run')} in {root.absolute()}"
     if best:
         title += "; the best of each data set, by validation images"
     table = Table(title=title, title_style="")
@@ -166,6 +166,8 @@ def _print_runs(runs: Sequence[FoundRun], root: Path, count: int, *, best: bool)
     wide_console().print(table)
     for run in runs if best else ():
         print(f"student: {run.student or 'there is none (student.pt)'}")
+        if run.validates_on_test:
+            print(f"{run.name} was chosen by its test images (protocol=paper): its number is high")
 
 
 def _text(

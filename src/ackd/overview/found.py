@@ -66,6 +66,7 @@ class FoundRun:
         interval: (low, high) by metric, 95 % over the choice of test images.
         student: The file; None where there is none.
         artifacts: Folders of the stages that it uses.
+        validates_on_test: Whether its validation images are its test images (``protocol=paper``).
     """
 
     folder: Path
@@ -84,6 +85,7 @@ class FoundRun:
     interval: Mapping[str, Sequence[float]]
     student: Path | None
     artifacts: tuple[Path, ...]
+    validates_on_test: bool
 
     @property
     def score(self) -> float | None:
@@ -103,6 +105,7 @@ class FoundRun:
             "interval": {name: list(ends) for name, ends in self.interval.items()},
             "student": None if self.student is None else str(self.student),
             "artifacts": [str(path) for path in self.artifacts],
+            "validates_on_test": self.validates_on_test,
         }  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def _found(run: Run) -> FoundRun:
         run.seed if run.seed >= 0 else None, epochs, task, validation,
         _numbers(side.get("metrics")), _intervals(side.get("interval")),
         student if student.is_file() else None, _artifacts(folder, run, stamp),
+        (run.result.get("protocol") or dig(run.config, "data.protocol")) == "paper",
     )  # fmt: skip
 
 
