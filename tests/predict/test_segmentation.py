@@ -19,6 +19,8 @@ from ackd.predict import segmentation as room
 from ackd.predict.source import RasterSource
 from tests.predict.rasters import CRS, PLACE, features, read, segmenter, smooth, town, write
 
+#: Probabilities are rounded to so much at most, and floats of blended windows beside it.
+STEP = 0.5 / room.STEPS + 2e-6
 SIZES = [(70, 90), (64, 64), (65, 33), (20, 100), (7, 5)]
 
 
@@ -31,7 +33,7 @@ def test_blended_windows_are_the_whole_image(
     path = write(tmp_path / "scene.tif", smooth(*size))
     whole = student.predict(path)
     shares, mask, _ = predict_raster(student, path, tmp_path / "out", window=32, overlap=overlap)
-    np.testing.assert_allclose(read(shares)[0], whole.probabilities[1], atol=2e-6)
+    np.testing.assert_allclose(read(shares)[0], whole.probabilities[1], atol=STEP)
     sure = np.abs(whole.probabilities[1] - 0.5) > 1e-5
     np.testing.assert_array_equal(read(mask)[0][sure], whole.mask[sure])
     assert len(np.unique(whole.mask)) == 2
@@ -55,7 +57,7 @@ def test_several_classes_have_a_band_each(tmp_path: Path) -> None:
     path = write(tmp_path / "scene.tif", smooth(50, 60))
     whole = student.predict(path)
     shares, mask, polygons = predict_raster(student, path, tmp_path / "o", window=32, min_area=0)
-    np.testing.assert_allclose(read(shares), whole.probabilities, atol=2e-6)
+    np.testing.assert_allclose(read(shares), whole.probabilities, atol=STEP)
     with rasterio.open(shares) as file:
         assert file.descriptions == ("a", "b", "c")
     assert (read(mask)[0] == whole.mask).mean() > 0.999
@@ -219,7 +221,7 @@ def test_wide_images_are_worked_on_in_panels(
 
     monkeypatch.setattr(RasterSource, "read", counted)
     two, *_ = predict_raster(student, path, tmp_path / "two", window=64, overlap=16)
-    np.testing.assert_allclose(read(two), read(one), atol=1e-6)
+    np.testing.assert_allclose(read(two), read(one), atol=STEP)
     assert max(read_parts) < 512 + 2 * 64
 
 

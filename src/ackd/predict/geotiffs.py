@@ -117,7 +117,7 @@ class MapWriter:
 
 def class_profile() -> dict[str, Any]:
     """Of a map of classes: their numbers, 255 without data."""
-    return {"dtype": "uint8", "count": 1, "nodata": IGNORED, "zlevel": 6}
+    return {"dtype": "uint8", "count": 1, "nodata": IGNORED, "zlevel": 1}
 
 
 def share_profile(channels: int) -> dict[str, Any]:

@@ -29,6 +29,8 @@ __all__ = ["ENDINGS", "segment_raster"]
 
 #: Of the pixels of a row of windows, in bytes; wider images are worked on panel by panel.
 _STRIP: Final = 128 << 20
+#: Probabilities are written as multiples of one over that.
+STEPS: Final = 1024
 ENDINGS: Final[Mapping[str, str]] = {
     "probability": "_probability.tif", "mask": "_mask.tif", "polygons": "_polygons.geojson",
 }  # fmt: skip
@@ -139,8 +141,10 @@ def _write_maps(
         def write(shares: Shares, valid: NDArray[np.bool_], cols: slice) -> None:
             said = shares.argmax(axis=0).astype(np.uint8) if several else shares[0] > 0.5
             mask_map.write(np.where(valid, said, np.uint8(IGNORED)).astype(np.uint8)[None], cols)
-            shares[:, ~valid] = np.nan
-            shares_map.write(shares, cols)
+            # Noise in the last digits is most of what would have to be compressed.
+            rounded = np.rint(shares * STEPS) / np.float32(STEPS)
+            rounded[:, ~valid] = np.nan
+            shares_map.write(rounded, cols)
 
         writing: Future[None] | None = None
         pool = stack.enter_context(ThreadPoolExecutor(1, "ackd-writing"))
