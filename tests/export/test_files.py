@@ -206,3 +206,15 @@ def test_without_the_extra_the_way_to_it_is_told(
     with pytest.raises(ConfigError, match=r"needs onnxruntime.*pip install 'ackd\[export\]'"):
         export_student(student)
     assert export_student(student, tmp_path / "s.safetensors", format="safetensors").size
+
+
+def test_a_graph_that_cannot_be_computed_is_told(student: SceneStudent) -> None:
+    from ackd.export.onnx_file import run_session
+
+    class Session:
+        def run(self, *given: Any) -> None:
+            raise RuntimeError("invalid index found")
+
+    ours = run_graph(StudentGraph(student).eval())
+    with pytest.raises(DataError, match=r"for 1 images of 24x24 .*invalid index.*--static writes"):
+        compare(student, ours, run_session(Session()), drawn(student, 2))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import ackd
-from ackd.errors import AckdError, ConfigError
+from ackd.errors import AckdError, ConfigError, DataError
 from ackd.export import extra
 from ackd.export.samples import drawn
 from ackd.profile import measure
@@ -83,6 +83,21 @@ def test_each_variant_is_held_against_the_student(
     assert [task["half"] for task in no_processes] == [False, True]
     assert any("pip install 'ackd[export]'" in sentence for sentence in found.missing)
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_variant_that_cannot_be_is_told(
+    tmp_path: Path, no_processes: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(student: object) -> None:
+        raise DataError("no operator for this")
+
+    monkeypatch.setattr(measure, "has_onnx", lambda: True)
+    monkeypatch.setattr(measure, "to_onnx", refused)
+    monkeypatch.setattr(measure, "_versions", dict)
+    student = tiles(tmp_path / "student.pt")
+    found = profile_student(student, data=drawn(student, 1))
+    assert len(found.variants) == len(no_processes) == 2
+    assert "onnx float32: no operator for this" in found.missing
 
 
 def test_options_that_cannot_be_are_told(tmp_path: Path) -> None:

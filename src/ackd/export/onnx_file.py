@@ -85,23 +85,45 @@ def onnx_session(model: bytes, threads: int | None = None) -> Any:
     Args:
         model: A whole file.
         threads: That compute; None for as many as torch takes.
+
+    Raises:
+        DataError: It cannot read the model.
     """
     _, runtime = require_onnx("ONNX")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
     options.log_severity_level = 3
-    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    try:
+        return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise DataError(
+            f"ONNX Runtime cannot read the graph of this network ({_first(error)}). --format pt2 "
+            "is a program of torch."
+        ) from error
 
 
 def run_session(session: Any) -> Run:
-    """Let a session compute the logits."""
+    """Let a session compute the logits; it raises DataError where the session cannot."""
 
     def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        (logits,) = session.run([OUTPUTS[0]], {INPUT: pixels})
+        try:
+            (logits,) = session.run([OUTPUTS[0]], {INPUT: pixels})
+        except Exception as error:
+            # E.g. adaptive pooling, which ONNX knows for fixed sizes alone.
+            count, _, height, width = pixels.shape
+            raise DataError(
+                f"ONNX Runtime cannot compute the graph of this network for {count} images of "
+                f"{height}x{width} pixels ({_first(error)}). --static writes a graph for one size, "
+                "and --format pt2 a program of torch."
+            ) from error
         found: NDArray[np.float32] = np.asarray(logits, dtype=np.float32)
         return found
 
     return run
+
+
+def _first(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _bare(model: Any) -> Any:

@@ -17,7 +17,7 @@ import torch
 
 import ackd
 from ackd import __version__
-from ackd.errors import AckdError, ConfigError
+from ackd.errors import AckdError, ConfigError, DataError
 from ackd.export.about import about_file, plain
 from ackd.export.build import TOLERANCES
 from ackd.export.compare import Agreement, Run, compare, run_graph
@@ -161,27 +161,25 @@ def profile_student(
             "image": str(image), "threads": threads, "warmup": warmup, "runs": runs,
             "trust": list(trust),
         }  # fmt: skip
-        model = to_onnx(student) if ("onnx", "float32") in wanted else None
         metrics: dict[str, float | None] | None = None
+        files = _Files(student, Path(folder), calibrate, threads)
         for done, (runtime, weights) in enumerate(wanted):
             if progress is not None:
                 progress(done, len(wanted))
             half = weights == "fp16"
-            if runtime == "torch":
-                path, run = student.path, _torch_run(student, half=half)
-                length = len(_weights(student)) if half else student.path.stat().st_size
-            else:
-                content = _onnx_bytes(student, model, weights, calibrate)
-                path = Path(folder) / f"{weights}.onnx"
-                path.write_bytes(content)
-                run, length = run_session(onnx_session(content, threads)), len(content)
-            found = _started(task | {"runtime": runtime, "path": str(path), "half": half})
-            how = found["how"]
-            agreement = compare(student, _torch_run(student, half=False), run, samples)
-            tolerance = TOLERANCES.get(None if weights == "float32" else weights)
-            if tolerance is not None:
-                tolerance.require(agreement, f"{runtime} {weights} variant")
-            metrics = agreement.before
+            try:
+                path, length, run = files.make(runtime, weights)
+                found = _started(task | {"runtime": runtime, "path": str(path), "half": half})
+                agreement = compare(student, _torch_run(student, half=False), run, samples)
+                tolerance = TOLERANCES.get(None if weights == "float32" else weights)
+                if tolerance is not None:
+                    tolerance.require(agreement, f"{runtime} {weights} variant")
+            except DataError as error:
+                if runtime == "torch":
+                    raise
+                missing.append(f"{runtime} {weights}: {error}")
+                continue
+            how, metrics = found["how"], agreement.before
             variants.append(_variant(runtime, weights, length, found, agreement))
         if progress is not None:
             progress(len(wanted), len(wanted))
@@ -217,19 +215,52 @@ def _wanted(calibrate: Samples | None) -> tuple[list[tuple[str, str]], list[str]
     return wanted, missing
 
 
-def _weights(student: AnyStudent) -> bytes:
-    about = about_file(student, format="safetensors", quantize="fp16", static=None)
-    return safetensors_bytes(student, about, quantize="fp16")
+class _Files:
+    """Makes the files of variants.
 
+    Args:
+        student: Whose.
+        folder: Where they go.
+        calibrate: Training images for int8.
+        threads: That compute.
+    """
 
-def _onnx_bytes(student: AnyStudent, model: Any, weights: str, calibrate: Samples | None) -> bytes:
-    if weights == "int8":
-        assert calibrate is not None
-        model = to_int8(model, student, calibrate, None)
-    elif weights == "fp16":
-        model = half_weights(model)
-    quantize = None if weights == "float32" else weights
-    return serialized(model, about_file(student, format="onnx", quantize=quantize, static=None))
+    def __init__(
+        self, student: AnyStudent, folder: Path, calibrate: Samples | None, threads: int
+    ) -> None:
+        self.student = student
+        self.folder = folder
+        self.calibrate = calibrate
+        self.threads = threads
+        self._model: Any = None
+
+    def make(self, runtime: str, weights: str) -> tuple[Path, int, Run]:
+        """What a process reads, the bytes of its file, and the same in this process.
+
+        Raises:
+            DataError: There is no such file of this network.
+        """
+        student, half = self.student, weights == "fp16"
+        if runtime == "torch":
+            length = student.path.stat().st_size
+            if half:
+                about = about_file(student, format="safetensors", quantize="fp16", static=None)
+                length = len(safetensors_bytes(student, about, quantize="fp16"))
+            return student.path, length, _torch_run(student, half=half)
+        if self._model is None:
+            self._model = to_onnx(student)
+        model = self._model
+        if weights == "int8":
+            assert self.calibrate is not None
+            model = to_int8(model, student, self.calibrate, None)
+        elif half:
+            model = half_weights(model)
+        quantize = None if weights == "float32" else weights
+        about = about_file(student, format="onnx", quantize=quantize, static=None)
+        content = serialized(model, about)
+        path = self.folder / f"{weights}.onnx"
+        path.write_bytes(content)
+        return path, len(content), run_session(onnx_session(content, self.threads))
 
 
 def _torch_run(student: AnyStudent, *, half: bool) -> Run:
