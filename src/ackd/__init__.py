@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ackd.api.result import RunResult
     from ackd.api.running import compose_config, run
     from ackd.backbones import build_backbone
+    from ackd.export import export_student
     from ackd.losses import (
         CurriculumTemperatureKD,
         DecoupledKD,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     )
     from ackd.matching import match_by_divergence, match_by_similarity
     from ackd.predict import predict_images, predict_raster
+    from ackd.profile import profile_student
     from ackd.segmentation import build_network
     from ackd.students import load_student
 
@@ -65,6 +67,7 @@ __all__ = [
     "decoupled_kd",
     "distill",
     "distill_segmentation",
+    "export_student",
     "hyperbolic_relational_kd",
     "info_nce",
     "kd_divergence",
@@ -78,6 +81,7 @@ __all__ = [
     "match_by_similarity",
     "predict_images",
     "predict_raster",
+    "profile_student",
     "relational_angle",
     "relational_distance",
     "run",
@@ -95,12 +99,14 @@ __getattr__ = lazily(
         "api.result": "RunResult",
         "api.running": "compose_config run",
         "backbones": "build_backbone",
+        "export": "export_student",
         "losses": "CurriculumTemperatureKD DecoupledKD HyperbolicRelationalKD LogitMSE "
         "RelationalKD Standardized StandardizedKD VanillaKD coral cosine_reconstruction "
         "curriculum_temperature_kd decoupled_kd hyperbolic_relational_kd info_nce kd_divergence "
         "logit_mse relational_angle relational_distance standardized_kd",
         "matching": "match_by_divergence match_by_similarity",
         "predict": "predict_images predict_raster",
+        "profile": "profile_student",
         "segmentation": "build_network",
         "students": "load_student",
     },

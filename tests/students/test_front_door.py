@@ -42,6 +42,7 @@ CALLS: dict[str, Call] = {
     "compose_config": lambda f: f(["method=kd"])["method"] == "kd",
     "distill": refused(ConfigError, ms=1, rgb=1, out=1),
     "distill_segmentation": refused(ConfigError, optical=1, sar=1, masks=1, out=1),
+    "export_student": refused(ConfigError, None, format="onxx"),
     "list_backbones": lambda f: "mobilenetv2" in f() and "resnet18" in f("resnet1*"),
     "list_experiments": lambda f: "s2s_eu" in f() and "pairs_forest" in f(program="segment"),
     "list_losses": lambda f: "dkd" in f() and "none" not in f(),
@@ -53,6 +54,7 @@ CALLS: dict[str, Call] = {
     "match_by_similarity": lambda f: torch.equal(f(LOGITS, LOGITS, CLASSES, CLASSES), CLASSES),
     "predict_images": lambda f: list(f(None, [])) == [],
     "predict_raster": refused(ConfigError, None, "a.tif", "out", window=0),
+    "profile_student": refused(ConfigError, None, runs=0),
     "run": refused(ConfigError, ["no_such_option=1"]),
 }
 
