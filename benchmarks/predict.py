@@ -118,8 +118,9 @@ def measure_raster(student: str, image: str, bare: bool, threads: int) -> dict[s
             with open_source(Path(image)) as source:
                 grid = grid_of(loaded, source, RasterOptions(overlap=_overlap(loaded)))
             size = SCENES_BATCH if isinstance(loaded, SceneStudent) else TILES_BATCH
-            window = grid.windows[0]
-            noise = torch.randn(size, len(loaded.bands), window.height, window.width)
+            window, stride = grid.windows[0], getattr(loaded, "stride", 1)
+            sides = (-(-side // stride) * stride for side in (window.height, window.width))
+            noise = torch.randn(size, len(loaded.bands), *sides)
             for _ in grid.rows:
                 for batch in _batches(grid.cols, size):
                     _forward(loaded, noise[: len(batch)])

@@ -28,7 +28,7 @@ from ackd.utils.progress import Progress
 __all__ = ["ENDINGS", "segment_raster"]
 
 #: Of the pixels of a row of windows, in bytes; wider images are worked on panel by panel.
-_STRIP: Final = 128 << 20
+_STRIP: Final = 64 << 20
 #: Probabilities are written as multiples of one over that.
 STEPS: Final = 1024
 ENDINGS: Final[Mapping[str, str]] = {
@@ -142,9 +142,11 @@ def _write_maps(
             said = shares.argmax(axis=0).astype(np.uint8) if several else shares[0] > 0.5
             mask_map.write(np.where(valid, said, np.uint8(IGNORED)).astype(np.uint8)[None], cols)
             # Noise in the last digits is most of what would have to be compressed.
-            rounded = np.rint(shares * STEPS) / np.float32(STEPS)
-            rounded[:, ~valid] = np.nan
-            shares_map.write(rounded, cols)
+            shares *= STEPS
+            np.rint(shares, out=shares)
+            shares /= STEPS
+            shares[:, ~valid] = np.nan
+            shares_map.write(shares, cols)
 
         writing: Future[None] | None = None
         pool = stack.enter_context(ThreadPoolExecutor(1, "ackd-writing"))

@@ -28,9 +28,9 @@ from ackd.geo import Window, ground_resolution
 __all__ = ["RasterSource", "Strip", "open_source", "small_cache"]
 
 #: Of GDAL, in bytes: a row of blocks of a large image. It would take 5 % of the memory.
-_CACHE: Final = 128 << 20
+_CACHE: Final = 96 << 20
 #: Rows that are read and made ready together.
-_ROWS: Final = 128
+_ROWS: Final = 64
 #: Windows that are looked at before anything is computed, and the side of the part of each.
 _SAMPLED, _SAMPLED_SIDE = 16, 256
 _COLORS: Final = {ColorInterp.red: "R", ColorInterp.green: "G", ColorInterp.blue: "B"}
@@ -122,6 +122,13 @@ class RasterSource:
         invalid = np.zeros(pixels.shape, np.bool_) if masked is None else masked
         return Raster(pixels, invalid, self._nodata, self.names, None)
 
+    def _step(self, cols: slice) -> int:
+        """Rows that are read together: few, but no block twice that GDAL cannot keep meanwhile."""
+        height = int(self.dataset.block_shapes[0][0])
+        each = np.dtype(self.dataset.dtypes[0]).itemsize * len(self.indexes)
+        kept = height * (cols.stop - cols.start) * each < _CACHE
+        return _ROWS if kept else max(_ROWS, min(height, self.height))
+
     def sample(self, windows: Sequence[Window]) -> Raster:
         """Read some windows, evenly spread, as one image: what they hold together tells the whole.
 
@@ -167,8 +174,9 @@ class RasterSource:
                 pixels[:, :shared] = before.pixels[:, -shared:]
                 valid[:shared] = before.valid[-shared:]
             before = None  # its memory is free while the next rows are read
-            for first in range(start + shared, stop, _ROWS):
-                rows = slice(first, min(first + _ROWS, stop))
+            step = self._step(cols)
+            for first in range(start + shared, stop, step):
+                rows = slice(first, min(first + step, stop))
                 found, known = ready(self.read(rows, cols), False)
                 if pixels is None:
                     pixels = np.empty((len(found), *valid.shape), found.dtype)
