@@ -72,6 +72,8 @@ def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             toy.die_at(patch, DistillModule, 1, lambda: os.kill(os.getpid(), number))
             ackd.run({**SMALL, **places(tmp_path), "seed": int(number)})
 
+    # A suite in the background of a shell may have been started with Ctrl-C ignored.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = state()
     with pytest.raises(KeyboardInterrupt):
         ends(signal.SIGINT)
@@ -85,6 +87,7 @@ def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         signal.signal(signal.SIGTERM, previous)
     assert heard == [signal.SIGTERM]
     assert state() == before
+    signal.signal(signal.SIGINT, usual)
 
 
 def test_a_run_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ackd import __version__
+from ackd.data.datasets.benchmarks import licence_of
 from ackd.errors import DamagedError
 from ackd.export.compare import Agreement
 from ackd.export.graph import AnyStudent
@@ -14,14 +15,11 @@ from ackd.runs.result import read_result
 from ackd.students import SegmentationStudent
 from ackd.utils.io import say_bytes
 
-__all__ = ["LICENCES", "model_card"]
+__all__ = ["model_card"]
 
-#: What is known of the licences of data, by the name that results give them.
-LICENCES: Final[Mapping[str, str]] = {
+#: What is known of the licences of other data, by the name that results give them.
+_LICENCES: Final[Mapping[str, str]] = {
     "synthetic": "The images were drawn by ackd (MIT); nobody else has rights in them.",
-    "s2s_eu": "EuroSAT is published under the MIT licence and contains modified Copernicus "
-    "Sentinel data. NWPU-RESISC45 and PatternNet are published for research: whether a network "
-    "that was trained on them may be used otherwise is for their publishers to say.",
     "bigearthnet_forest": "BigEarthNet is published under the Community Data License Agreement - "
     "Permissive, version 1.0, and contains modified Copernicus Sentinel data.",
 }
@@ -29,6 +27,10 @@ _NOT_KNOWN: Final = (
     "Not known to ackd. Ask who published the images before you pass this file on; --data-licence "
     "TEXT writes it here."
 )
+
+
+def _licence(data: str) -> str:
+    return licence_of(data) or _LICENCES.get(data, _NOT_KNOWN)
 
 
 def model_card(
@@ -61,8 +63,7 @@ def model_card(
         "## Training\n\n" + _listed(_of_training(student, about)),
         "## Metrics\n\n" + _metrics(student),
         "## This file against the student\n\n" + _agreement(student, agreement, about, warnings),
-        "## Licence of the data\n\n"
-        + (licence or LICENCES.get(str(about["training"]["data"]), _NOT_KNOWN)),
+        "## Licence of the data\n\n" + (licence or _licence(str(about["training"]["data"]))),
         "## Intended use\n\n" + _use(student),
         "## Limits\n\n" + _limits(student, about),
     ]

@@ -24,13 +24,26 @@ from ackd.data.sources import SOURCES, ClassFolders, Source
 from ackd.data.sources.mat_folders import MatFolders
 from ackd.errors import unknown
 
-__all__ = ["LAYOUTS", "find_benchmark", "released"]
+__all__ = ["LAYOUTS", "find_benchmark", "licence_of", "released"]
 
 #: The choices of ``data.layout``.
 LAYOUTS: Final = choices_of("layout")
 
 _RELEASED: Final = {"s2s_eu": "S2S_EU", "s2s_cn": "S2S_CN", "m2s_gl": "M2S_GL"}
 _PUBLISHED: Final = "The authors of the benchmark (Wei et al. 2026) share it by their repository."
+
+
+#: Of the images, where their publishers say it.
+_LICENCES: Final = {
+    "s2s_eu": "EuroSAT is published under the MIT licence and contains modified Copernicus "
+    "Sentinel data. NWPU-RESISC45 and PatternNet are published for research: whether a network "
+    "that was trained on them may be used otherwise is for their publishers to say.",
+}
+
+
+def licence_of(benchmark: str) -> str | None:
+    """What is known of the licences of a benchmark's images; None where nothing is."""
+    return _LICENCES.get(benchmark)
 
 
 def find_benchmark(name: str, layout: str = "publishers") -> tuple[ClassMap, Mapping[str, Source]]:
