@@ -73,6 +73,7 @@ def test_the_larger_image_comes_to_the_smaller_grid() -> None:
     assert (found.symmetric > found.asymmetric).all()
 
 
+@pytest.mark.slow
 def test_real_twins_share_more_than_scenes_of_one_class(shared_data: Path) -> None:
     bench = load_s2s_eu(shared_data, sources=["eurosat"], twins="paired", size=64)
     found = information_by_class(bench, limit=8)

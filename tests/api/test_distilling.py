@@ -206,6 +206,7 @@ def test_sections_and_networks_by_their_options(scenes: dict[str, Path], tmp_pat
     assert cfg["teacher"]["backbone"]["width"] == 4
 
 
+@pytest.mark.slow
 def test_pairs_become_a_student_of_segmentation(tmp_path: Path) -> None:
     root = write_pairs(tmp_path / "pairs")
     call: dict[str, Any] = {

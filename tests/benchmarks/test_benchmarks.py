@@ -164,6 +164,7 @@ def test_the_profile_names_operators() -> None:
     assert "aten::" in profiled("T/T", "sembridge stored", 16, 4, rows=5, steps=1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's status of a process")
 def test_a_child_does_not_inherit_its_parents_peak() -> None:
     large = np.ones(2**27)  # 1.07 GB

@@ -108,6 +108,7 @@ def test_several_devices_in_a_sweep_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "artifacts").exists()
 
 
+@pytest.mark.slow
 def test_an_unforeseen_error_of_one_job_leaves_the_others_of_a_sweep_right(tmp_path: Path) -> None:
     program = (
         "import sys, ackd.command, ackd.train\n"

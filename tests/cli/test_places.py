@@ -53,6 +53,7 @@ def test_jobs_that_share_a_folder_are_refused(tmp_path: Path, subdir: str, share
         guarded(*words)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_folders_with_runs_is_refused(tmp_path: Path) -> None:
     words = ("seed=0,1", f"hydra.sweep.dir={tmp_path}")
     guarded(*words)

@@ -186,6 +186,7 @@ def test_the_method_names_no_framework(name: str) -> None:
         assert not {top(other) for other in imported(path)} & FRAMEWORKS, path
 
 
+@pytest.mark.slow
 def test_importing_the_method_loads_no_framework() -> None:
     # timm brings wandb along where it is installed; that is not ours to forbid.
     program = (

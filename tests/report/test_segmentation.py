@@ -268,6 +268,7 @@ def test_a_picture_of_other_tiles_is_left_out(tmp_path: Path) -> None:
     assert "Without a picture of these tiles: Int+Ft-A." in maps.notes
 
 
+@pytest.mark.slow
 def test_both_kinds_of_runs_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
     make_row(tmp_path, "int_a")
     make_row(tmp_path, "optical")

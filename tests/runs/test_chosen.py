@@ -121,6 +121,7 @@ def test_a_sweeper_is_told_of_validation_images(finished: tuple[Path, dict[str, 
     assert score(result | {"student": None, "teacher": None}) is None
 
 
+@pytest.mark.slow
 def test_an_old_result_gets_its_validation_from_its_epochs(tmp_path: Path) -> None:
     folder, result = finished_run(tmp_path)
     expected = result["student"].pop("validation")

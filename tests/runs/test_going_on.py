@@ -56,7 +56,7 @@ def assert_same(ours: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize("state", [slow("finished"), "unfinished"])
-@pytest.mark.parametrize("options", [slow(BASE), (*DYNM, "dynm.reference_epochs={}")])
+@pytest.mark.parametrize("options", [slow(BASE), slow((*DYNM, "dynm.reference_epochs={}"))])
 def test_a_run_that_is_trained_longer_is_one_of_that_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, options: tuple[str, ...],
     said: list[logging.LogRecord],

@@ -66,6 +66,7 @@ def test_a_longer_run_says_what_its_schedule_does(tmp_path: Path) -> None:
         notes(f"student.scheduler._target_={CLASSES}.OneCycleLR", "+student.scheduler.max_lr=0.1")
 
 
+@pytest.mark.slow
 def test_every_stage_has_one_and_it_is_part_of_its_fingerprint(tmp_path: Path) -> None:
     short = ("student.max_epochs=1", "matcher.max_epochs=2")
     plain = run(tmp_path, "plain", *short)

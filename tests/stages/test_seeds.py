@@ -35,6 +35,7 @@ def test_a_seed_fixes_a_run_bit_for_bit(tmp_path: Path) -> None:
     assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 def test_another_seed_differs_and_shares_the_teacher(tmp_path: Path) -> None:
     one, first = run(tmp_path, "one")
     two, second = run(tmp_path, "two", "seed=1")

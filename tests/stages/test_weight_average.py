@@ -79,7 +79,7 @@ def test_the_average_of_every_step_is_validated_and_exported(
     assert float(row["val/oa"]) == pytest.approx(result["student"]["validation"]["oa"])
 
 
-@pytest.mark.parametrize("teacher", ["stored", slow("live")])
+@pytest.mark.parametrize("teacher", [slow("stored"), slow("live")])
 def test_a_run_that_goes_on_has_the_same_average_and_no_teacher_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
 ) -> None:

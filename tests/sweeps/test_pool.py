@@ -121,7 +121,8 @@ def test_ranks_that_a_dead_job_leaves_behind_are_ended(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [(signal.SIGTERM, 143), slow(signal.SIGINT, 130), slow(signal.SIGKILL, -9)]
+    ("ending", "code"),
+    [slow(signal.SIGTERM, 143), slow(signal.SIGINT, 130), slow(signal.SIGKILL, -9)],
 )
 def test_no_job_outlives_the_sweep(tmp_path: Path, ending: signal.Signals, code: int) -> None:
     script = CHILD + "print('here', flush=True); time.sleep(600)"

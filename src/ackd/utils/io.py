@@ -141,7 +141,10 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
     # In memory first, as Lightning does it too: torch tells of a full disk in words of its own.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
-    write_bytes(path, buffer.getbuffer())
+    # Released at once: a view that an error's traceback keeps in a cycle crashes Python before
+    # 3.12.2 when it is collected.
+    with buffer.getbuffer() as saved:
+        write_bytes(path, saved)
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

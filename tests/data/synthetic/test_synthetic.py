@@ -285,6 +285,7 @@ def test_shadows_fall_away_from_the_sun() -> None:
     assert canvas.ground[1, 19, 20] > canvas.ground[11, 19, 20], "skylight is blue"
 
 
+@pytest.mark.slow
 def test_ten_bands_tell_more_than_colour() -> None:
     """The reason to have a multispectral teacher at all, measured without any network."""
     ms = world().ms
