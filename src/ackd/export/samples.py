@@ -49,7 +49,8 @@ class Sample:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(H, W) True where there is data."""
-        return np.isfinite(self.pixels).all(axis=0)
+        known: NDArray[np.bool_] = np.all(np.isfinite(self.pixels), axis=0)
+        return known
 
 
 @dataclass(frozen=True, eq=False)

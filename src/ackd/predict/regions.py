@@ -154,7 +154,10 @@ class RegionFinder:
         ones = np.ones(touching.shape[1], np.int8)
         graph = coo_array((ones, (touching[0], touching[1])), shape=(count, count))
         region = connected_components(graph, directed=False)[1] if count else kinds
-        total, summed, size = (np.bincount(region, each) for each in (area, weight, pixels))
+        sums: list[Floats] = [
+            np.bincount(region, each).astype(np.float64) for each in (area, weight, pixels)
+        ]
+        total, summed, size = sums
         label_of = np.zeros(len(total), np.int64)
         label_of[region] = kinds
         large = total >= self.least
