@@ -66,7 +66,9 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / "train.log").read_text().count("student epoch 1/3") == 1
 
 
-def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_reach_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     def ends(number: int) -> None:
         with monkeypatch.context() as patch:
             toy.die_at(patch, DistillModule, 1, lambda: os.kill(os.getpid(), number))
@@ -74,6 +76,7 @@ def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     # A suite in the background of a shell may have been started with Ctrl-C ignored.
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
     before = state()
     with pytest.raises(KeyboardInterrupt):
         ends(signal.SIGINT)
@@ -87,7 +90,6 @@ def test_signals_reach_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         signal.signal(signal.SIGTERM, previous)
     assert heard == [signal.SIGTERM]
     assert state() == before
-    signal.signal(signal.SIGINT, usual)
 
 
 def test_a_run_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def run(
         note_new_folders(job.folder)
         try:
             done = trained(job.cfg, job.folder, reuse=reuse)
-        except Exception:
+        except Exception:  # any end: a refused run leaves no folder
             remove_new_folders(job.folder)
             raise
     return RunResult(done.folder, done.result, done.config.own_networks)

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--calibrate", metavar="DIR", default="run",
-        help="training images for int8; run: those of the run that STUDENT lies in (default)",
+        help="training images for int8; run: those of the run whose folder has STUDENT (default)",
     )  # fmt: skip
     parser.add_argument(
         "--data", metavar="DIR",

@@ -73,7 +73,7 @@ class StudentGraph(nn.Module):
             Logits (B, K) or (B, K, H, W), and probabilities (B, classes) or (B, classes, H, W); K
             is 1 for masks of two classes.
         """
-        # Also false for NaN; isfinite is no operator of most runtimes.
+        # Also false for NaN; most runtimes have no isfinite operator.
         known = image.abs() <= _LARGEST
         if self.tiles:
             known = known.all(dim=1, keepdim=True)

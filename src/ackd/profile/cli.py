@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--calibrate", metavar="DIR",
-        help="training images for int8; run: those of the run that STUDENT lies in (default: run, "
-        "where there is one; without, int8 is left out)",
+        help="training images for int8; run: those of the run whose folder has STUDENT (default: "
+        "run, where there is one; without, int8 is left out)",
     )  # fmt: skip
     parser.add_argument(
         "--data", metavar="DIR",

@@ -68,6 +68,7 @@ def test_decibels_that_are_all_positive_are_not_taken_for_intensities_in_silence
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_unit(looks(a=db(LAND) + 50, b=LAND * 1e4), "linear")  # one has bright points
+        check_unit(looks(a=LAND, b=WATER), "linear")  # most of it below 1
         check_unit(looks(a=speckle(30, looks=1), b=speckle(20)), "linear")
         check_unit(looks(a=db(LAND) + 50), "other")
 
